@@ -1,0 +1,1 @@
+"""eeinfer: early-exit classifiers from training to deployment."""

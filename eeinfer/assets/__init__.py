@@ -1,0 +1,1 @@
+"""The small trained bundle and the labelled test images that ship with the package."""

@@ -1,0 +1,1 @@
+"""What runs a segment: one module per runtime, imported when asked for."""

@@ -1,0 +1,37 @@
+"""What can go wrong, by subject. Every message names the thing, the value, what is allowed and the next command."""
+
+
+class EeinferError(ValueError):
+    """Base of every error eeinfer raises on purpose; the command line prints it as one line."""
+
+
+class BundleError(EeinferError):
+    """A bundle is missing, altered, from a newer format, or does not chain."""
+
+
+class InputError(EeinferError):
+    """Images, thresholds or options of a call are not what the bundle takes."""
+
+
+class ConfigError(EeinferError):
+    """A setting is unknown or out of range."""
+
+
+class DataError(EeinferError):
+    """A data set is unknown, missing or damaged."""
+
+
+class CheckpointError(EeinferError):
+    """A checkpoint is missing, damaged, foreign, or holds more than weights and settings."""
+
+
+class ExportError(EeinferError):
+    """A model cannot be exported or cut, or the cut disagrees with the model."""
+
+
+class DependencyError(EeinferError, ImportError):
+    """An optional package is missing; the message names the extra that brings it."""
+
+
+class NonFiniteWarning(UserWarning):
+    """A row had no finite score or held NaN or infinite pixels; its prediction is -1."""

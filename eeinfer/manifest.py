@@ -1,0 +1,105 @@
+"""The manifest: what a bundle says about itself, as JSON beside the graphs.
+
+One integer, ``format_version``, is raised when an older reader would go wrong. A reader refuses a newer
+version and any field it does not know. Shapes leave out axis 0, which is always the batch.
+"""
+
+from typing import Any
+
+import msgspec
+
+FORMAT_VERSION = 1
+MANIFEST_NAME = "manifest.json"
+MODEL_NAME = "model.onnx"
+WEIGHTS_NAME = "weights.bin"
+
+
+class _Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every part of the manifest has in common."""
+
+
+class Preprocess(_Record):
+    """How an 8-bit image becomes the input tensor: resize, crop, scale to [0, 1], subtract mean, divide by std."""
+
+    resize: int | None = None  # shorter side in pixels before the crop; None scales straight to the input size
+    interpolation: str = "bilinear"  # nearest, bilinear or bicubic
+    mean: tuple[float, ...]  # one per channel, on the [0, 1] scale
+    std: tuple[float, ...]
+
+
+class TensorSpec(_Record):
+    """A named tensor with the batch on axis 0."""
+
+    name: str
+    dtype: str  # NumPy's name: float32, int64, ...
+    shape: tuple[int, ...]  # without the batch axis
+
+
+class Input(_Record):
+    """What the first segment reads."""
+
+    tensor: TensorSpec  # shape is (channels, height, width) for images
+    preprocess: Preprocess | None = None  # None: the caller prepares the tensor
+
+
+class Segment(_Record):
+    """One exit's engine: everything that must be computed after exit k-1 to decide exit k.
+
+    Its graph also has the outputs ``score`` [B] float32, ``prediction`` [B] int64 and ``logits`` [B, K] float32.
+    """
+
+    file: str
+    inputs: tuple[TensorSpec, ...]  # the model input or tensors carried from earlier segments
+    carried: tuple[TensorSpec, ...]  # outputs that later segments read
+    module: str  # where in the network this exit sits, for people
+    flops: int  # of this segment alone, one sample
+    cumulative_flops: int  # of leaving here: every segment up to and including this one
+
+
+class Flops(_Record):
+    """How the analytic costs were counted. One multiply-add counts as one."""
+
+    convention: str
+    static: int  # the network without its early exits, one sample
+    uncounted: dict[str, int]  # operator -> how often it occurs without a rule to count it
+
+
+class ExitParity(_Record):
+    """One exit of the segment chain against the same exit in torch."""
+
+    max_abs_error: float  # over logits
+    predictions_equal: bool
+    decisions_equal: float  # share of rows whose `score > tau` agrees, over the taus of the report
+
+
+class Parity(_Record):
+    """What the export measured before it let the bundle out."""
+
+    tolerance: float  # largest absolute error allowed in float32 logits
+    batch_sizes: tuple[int, ...]
+    inputs: tuple[str, ...]  # "random", and "real" where images were at hand
+    taus: tuple[float, ...]
+    exits: tuple[ExitParity, ...]
+
+
+class FileHash(_Record):
+    """What a file of the bundle must be."""
+
+    sha256: str
+    bytes: int
+
+
+class Manifest(_Record):
+    """The whole of manifest.json."""
+
+    format_version: int = FORMAT_VERSION
+    name: str
+    input: Input
+    classes: tuple[str, ...]
+    score: str  # what the exits are judged by: max_softmax, entropy, margin, or own
+    taus: tuple[float, ...]  # one default threshold per exit; the last exit always answers
+    segments: tuple[Segment, ...]
+    flops: Flops
+    parity: Parity
+    provenance: dict[str, Any]  # regime, recipe, data set, seeds, metrics, library versions, checkpoint hash
+    files: dict[str, FileHash]  # path inside the bundle -> hash, for every file but the manifest

@@ -1,0 +1,1 @@
+"""Cut a network with exits into one verified ONNX graph per exit."""

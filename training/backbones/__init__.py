@@ -1,0 +1,1 @@
+"""Backbones: networks without exits, and where their blocks end."""

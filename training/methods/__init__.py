@@ -1,0 +1,1 @@
+"""Methods: head type, combination across exits, loss and score, one small file per system."""
