@@ -18,7 +18,7 @@ class _Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """What every part of the manifest has in common."""
 
 
-class Preprocess(_Record):
+class Preprocess(_Record, frozen=True, kw_only=True):
     """How an 8-bit image becomes the input tensor: resize, crop, scale to [0, 1], subtract mean, divide by std."""
 
     resize: int | None = None  # shorter side in pixels before the crop; None scales straight to the input size
@@ -27,7 +27,7 @@ class Preprocess(_Record):
     std: tuple[float, ...]
 
 
-class TensorSpec(_Record):
+class TensorSpec(_Record, frozen=True, kw_only=True):
     """A named tensor with the batch on axis 0."""
 
     name: str
@@ -35,14 +35,14 @@ class TensorSpec(_Record):
     shape: tuple[int, ...]  # without the batch axis
 
 
-class Input(_Record):
+class Input(_Record, frozen=True, kw_only=True):
     """What the first segment reads."""
 
     tensor: TensorSpec  # shape is (channels, height, width) for images
     preprocess: Preprocess | None = None  # None: the caller prepares the tensor
 
 
-class Segment(_Record):
+class Segment(_Record, frozen=True, kw_only=True):
     """One exit's engine: everything that must be computed after exit k-1 to decide exit k.
 
     Its graph also has the outputs ``score`` [B] float32, ``prediction`` [B] int64 and ``logits`` [B, K] float32.
@@ -56,7 +56,7 @@ class Segment(_Record):
     cumulative_flops: int  # of leaving here: every segment up to and including this one
 
 
-class Flops(_Record):
+class Flops(_Record, frozen=True, kw_only=True):
     """How the analytic costs were counted. One multiply-add counts as one."""
 
     convention: str
@@ -64,7 +64,7 @@ class Flops(_Record):
     uncounted: dict[str, int]  # operator -> how often it occurs without a rule to count it
 
 
-class ExitParity(_Record):
+class ExitParity(_Record, frozen=True, kw_only=True):
     """One exit of the segment chain against the same exit in torch."""
 
     max_abs_error: float  # over logits
@@ -72,7 +72,7 @@ class ExitParity(_Record):
     decisions_equal: float  # share of rows whose `score > tau` agrees, over the taus of the report
 
 
-class Parity(_Record):
+class Parity(_Record, frozen=True, kw_only=True):
     """What the export measured before it let the bundle out."""
 
     tolerance: float  # largest absolute error allowed in float32 logits
@@ -82,14 +82,14 @@ class Parity(_Record):
     exits: tuple[ExitParity, ...]
 
 
-class FileHash(_Record):
+class FileHash(_Record, frozen=True, kw_only=True):
     """What a file of the bundle must be."""
 
     sha256: str
     bytes: int
 
 
-class Manifest(_Record):
+class Manifest(_Record, frozen=True, kw_only=True):
     """The whole of manifest.json."""
 
     format_version: int = FORMAT_VERSION
