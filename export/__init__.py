@@ -1,1 +1,17 @@
 """Cut a network with exits into one verified ONNX graph per exit."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from eeinfer.export.api import export_bundle as export_bundle
+    from eeinfer.export.checkpoint import export_checkpoint as export_checkpoint
+else:
+    _HOME = {"export_bundle": "eeinfer.export.api", "export_checkpoint": "eeinfer.export.checkpoint"}
+
+    def __getattr__(name: str) -> object:
+        """Import torch only for those who export: the static baselines of bench need the graph code alone."""
+        import importlib
+
+        if name not in _HOME:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(_HOME[name]), name)

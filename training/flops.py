@@ -141,6 +141,10 @@ def _added_product(inputs: list[Any], outputs: list[Any]) -> int:
     return _elements(outputs[0]) * int(inputs[1].type().sizes()[-1])
 
 
+def _aten(names: str) -> list[str]:
+    return [f"aten::{name}" for name in names.split()]
+
+
 HANDLES: dict[str, Handle] = {
     "aten::_convolution": jit_handles.conv_flop_jit,
     "aten::linear": jit_handles.linear_flop_jit,
@@ -148,6 +152,7 @@ HANDLES: dict[str, Handle] = {
     "aten::matmul": jit_handles.matmul_flop_jit,
     "aten::mm": jit_handles.matmul_flop_jit,
     "aten::bmm": jit_handles.bmm_flop_jit,
+    "aten::baddbmm": _added_product,
     "aten::einsum": jit_handles.einsum_flop_jit,
     "aten::batch_norm": jit_handles.batchnorm_flop_jit,
     "aten::group_norm": jit_handles.norm_flop_counter(2),
@@ -157,30 +162,31 @@ HANDLES: dict[str, Handle] = {
     "aten::upsample_bilinear2d": jit_handles.elementwise_flop_counter(0, 4),
     "aten::upsample_bicubic2d": jit_handles.elementwise_flop_counter(0, 16),
     "aten::scaled_dot_product_attention": _attention,
-    "aten::softmax": _per_output(2),
-    "aten::log_softmax": _per_output(2),
-    "aten::baddbmm": _added_product,
+    **dict.fromkeys(_aten("softmax log_softmax"), _per_output(2)),
     **dict.fromkeys(
-        [f"aten::{name}" for name in "adaptive_avg_pool2d adaptive_max_pool2d avg_pool2d max_pool2d avg_pool1d".split()],
+        _aten(
+            "adaptive_avg_pool2d adaptive_max_pool2d avg_pool2d max_pool2d avg_pool1d "
+            "mean sum amax amin max min argmax norm linalg_vector_norm var std"
+        ),
         _per_input,
     ),
-    **dict.fromkeys([f"aten::{name}" for name in "mean sum amax amin max min argmax norm var std".split()], _per_input),
     **dict.fromkeys(
-        [
-            f"aten::{name}"
-            for name in "add sub rsub mul div addcmul exp log sqrt rsqrt pow gelu silu mish elu sigmoid tanh "
-            "hardsigmoid hardswish softplus neg abs clamp maximum minimum cumsum".split()
-        ],
+        _aten(
+            "add sub rsub mul div addcmul exp log sqrt rsqrt pow gelu silu mish elu sigmoid tanh "
+            "hardsigmoid hardswish softplus neg abs clamp maximum minimum cumsum"
+        ),
         _per_output(1),
     ),
 }
 
 FREE = frozenset(
-    f"aten::{name}"
-    for name in "relu relu6 leaky_relu hardtanh clamp_min dropout feature_dropout flatten unflatten reshape view view_as "
-    "reshape_as permute transpose t contiguous chunk split split_with_sizes unbind select slice index index_select "
-    "gather cat stack squeeze unsqueeze expand expand_as repeat narrow clone detach to type_as size Int ScalarImplicit "
-    "pad constant_pad_nd roll zeros ones zeros_like ones_like full arange pixel_shuffle channel_shuffle alias copy "
-    "floor_divide remainder eq ne lt le gt ge __and__ __or__ logical_not where masked_fill new_zeros new_ones "
-    "lift_fresh resolve_conj movedim swapaxes broadcast_tensors meshgrid im2col unfold".split()
+    _aten(
+        "relu relu6 leaky_relu hardtanh clamp_min dropout feature_dropout flatten unflatten reshape view view_as "
+        "reshape_as permute transpose t contiguous chunk split split_with_sizes unbind select slice index index_select "
+        "gather cat stack squeeze unsqueeze expand expand_as repeat narrow clone detach to type_as size Int "
+        "ScalarImplicit pad constant_pad_nd roll zeros ones zeros_like ones_like full arange pixel_shuffle "
+        "channel_shuffle alias copy floor_divide remainder eq ne lt le gt ge __and__ __or__ logical_not where "
+        "masked_fill new_zeros new_ones lift_fresh resolve_conj movedim swapaxes broadcast_tensors meshgrid im2col "
+        "unfold"
+    )
 )

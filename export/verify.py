@@ -1,0 +1,128 @@
+"""The parity report: torch against the chain of segments, exit by exit, before a bundle is let out."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+import torch
+from numpy.typing import NDArray
+
+from eeinfer.errors import ExportError
+from eeinfer.export.cut import EXIT_OUTPUTS
+from eeinfer.export.graph import INPUT, ScoredExits
+from eeinfer.manifest import ExitParity, Parity, Segment
+
+TAUS = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0)
+BATCH_SIZES = (1, 2, 7)
+
+Array = NDArray[Any]
+Exit = dict[str, Array]  # logits [B, K], score [B], prediction [B]
+
+
+class Chain:
+    """The segments run one after another to the last exit; nobody leaves. The plain reference for the engine."""
+
+    def __init__(self, folder: Path, segments: Sequence[Segment]) -> None:
+        self.segments = segments
+        options = ort.SessionOptions()
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self.sessions = [
+            ort.InferenceSession(folder / segment.file, options, providers=["CPUExecutionProvider"])
+            for segment in segments
+        ]
+
+    def __call__(self, batch: Array) -> list[Exit]:
+        """Return every exit's outputs for `batch` [B, ...]."""
+        live = {INPUT: batch}
+        exits = []
+        for segment, session in zip(self.segments, self.sessions, strict=True):
+            names = [*EXIT_OUTPUTS, *(tensor.name for tensor in segment.carried)]
+            results = session.run(names, {tensor.name: live[tensor.name] for tensor in segment.inputs})
+            live.update(zip(names, results, strict=True))
+            exits.append({name: live[name] for name in EXIT_OUTPUTS})
+        return exits
+
+
+@dataclass
+class _Exit:
+    """What was seen of one exit so far."""
+
+    error: float = 0.0
+    scale: float = 1.0
+    wrong: int = 0
+    same_decisions: int = 0
+    decisions: int = 0
+
+    def add(self, torch_exit: Exit, chain_exit: Exit) -> None:
+        error = np.abs(torch_exit["logits"] - chain_exit["logits"])
+        self.error = max(self.error, float(error.max()) if np.isfinite(error).all() else float("inf"))
+        self.scale = max(self.scale, float(np.abs(torch_exit["logits"]).max()))
+        self.wrong += int((torch_exit["prediction"] != chain_exit["prediction"]).sum())
+        for tau in TAUS:
+            same = (torch_exit["score"] > tau) == (chain_exit["score"] > tau)
+            self.same_decisions += int(same.sum())
+            self.decisions += same.size
+
+
+def verify(
+    scored: ScoredExits, chain: Chain, example: torch.Tensor, *, real: Array | None, tolerance: float, seed: int = 0
+) -> Parity:
+    """Compare every exit on random and real inputs at several batch sizes.
+
+    Args:
+        scored: the network in torch, with its scores.
+        chain: the exported segments.
+        example: gives the shape of a row.
+        real: prepared real inputs [N, ...], or None.
+        tolerance: largest absolute error of a logit; for logits beyond 1 in size, relative to the largest.
+
+    Raises:
+        ExportError: an exit is off by more.
+    """
+    seen: list[_Exit] = []
+    for batch in _batches(example, real, seed):
+        with torch.no_grad():
+            outputs = [tensor.cpu().numpy() for tensor in scored(torch.from_numpy(batch))]
+        expected = [dict(zip(EXIT_OUTPUTS, outputs[i : i + 3], strict=True)) for i in range(0, len(outputs), 3)]
+        seen = seen or [_Exit() for _ in expected]
+        for exit, torch_exit, chain_exit in zip(seen, expected, chain(batch), strict=True):
+            exit.add(torch_exit, chain_exit)
+    _require(seen, tolerance)
+    return Parity(
+        tolerance=tolerance,
+        batch_sizes=BATCH_SIZES,
+        inputs=("random",) if real is None else ("random", "real"),
+        taus=TAUS,
+        exits=tuple(
+            ExitParity(
+                max_abs_error=exit.error,
+                predictions_equal=exit.wrong == 0,
+                decisions_equal=exit.same_decisions / exit.decisions,
+            )
+            for exit in seen
+        ),
+    )
+
+
+def _batches(example: torch.Tensor, real: Array | None, seed: int) -> Iterator[Array]:
+    row = tuple(example.shape[1:])
+    rng = np.random.default_rng(seed)
+    for size in BATCH_SIZES:
+        yield rng.standard_normal((size, *row), dtype=np.float32)
+    for size in BATCH_SIZES if real is not None else ():
+        assert real is not None
+        chosen = rng.choice(len(real), size=min(size, len(real)), replace=False)
+        yield np.ascontiguousarray(real[chosen], dtype=np.float32)
+
+
+def _require(seen: Sequence[_Exit], tolerance: float) -> None:
+    for k, exit in enumerate(seen):
+        allowed = tolerance * exit.scale
+        if not exit.error <= allowed:
+            raise ExportError(
+                f"exit {k} of the exported segments is off by {exit.error:.2g}, more than the {allowed:.2g} allowed; "
+                "see that the model computes the same for every batch size and has no randomness in eval mode"
+            )

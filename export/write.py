@@ -1,0 +1,61 @@
+"""Writing a bundle: everything into a temporary folder beside the target, then one rename."""
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from eeinfer.errors import ExportError
+from eeinfer.manifest import MANIFEST_NAME
+
+SUFFIX = ".eeb"
+
+
+@contextlib.contextmanager
+def new_folder(target: Path, *, force: bool) -> Iterator[Path]:
+    """Yield a temporary folder that takes the place of `target` if the block succeeds, and vanishes if it does not.
+
+    Raises:
+        ExportError: `target` exists and `force` is off, or is something other than a bundle, or its disk is full.
+    """
+    _check_target(target, force=force)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    except OSError as error:
+        raise ExportError(f"cannot write beside {target}: {error.strerror}; choose another place with --out") from error
+    try:
+        yield folder
+        folder.chmod(0o755)  # mkdtemp's folders are closed to other users
+        _replace(target, folder)
+    except OSError as error:
+        raise ExportError(f"cannot write {target}: {error.strerror or error}; nothing was changed") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _check_target(target: Path, *, force: bool) -> None:
+    if not target.exists() and not target.is_symlink():
+        return
+    if target.is_symlink() or not (target / MANIFEST_NAME).is_file():
+        raise ExportError(f"{target} exists and is not a bundle; choose another name with --out")
+    if not force:
+        raise ExportError(f"{target} exists; replace it with --force or choose another name with --out")
+
+
+def _replace(target: Path, folder: Path) -> None:
+    """Put `folder` in the place of `target`; the old bundle stays until the new one stands."""
+    if not target.exists():
+        folder.rename(target)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
+    try:
+        target.rename(old / target.name)
+        try:
+            folder.rename(target)
+        except OSError:
+            (old / target.name).rename(target)
+            raise
+    finally:
+        shutil.rmtree(old, ignore_errors=True)
