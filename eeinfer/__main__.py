@@ -1,0 +1,6 @@
+"""``python -m eeinfer`` is the command ``eeinfer``."""
+
+from eeinfer.cli import main
+
+if __name__ == "__main__":
+    main()

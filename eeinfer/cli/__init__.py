@@ -1,0 +1,17 @@
+"""The command line: one file per command. Importing it registers them all and loads nothing heavy."""
+
+# isort: off
+# The order of registration is the order in `eeinfer --help`: the order in which a newcomer meets the commands.
+from eeinfer.cli import demo as demo
+from eeinfer.cli import train as train
+from eeinfer.cli import export as export
+from eeinfer.cli import bench as bench
+from eeinfer.cli import predict as predict
+from eeinfer.cli import inspection as inspection
+from eeinfer.cli import doctor as doctor
+from eeinfer.cli.app import app as app
+
+
+def main() -> None:
+    """Run the command line on ``sys.argv``."""
+    app(prog_name="eeinfer")

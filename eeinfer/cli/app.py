@@ -1,0 +1,52 @@
+"""The typer application, how a command joins it, and the options that several commands share."""
+
+import os
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from eeinfer.cli.failure import DEBUG_VARIABLE, Body, guarded
+
+# Plain help, because markup would swallow the brackets of 'eeinfer[train]' and boxes do not survive a pipe.
+app = typer.Typer(
+    name="eeinfer",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="\b\nExample:\n  eeinfer bench --thresholds 100",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
+
+
+def command(example: str) -> Callable[[Body], Body]:
+    """Register the decorated function under its own name; ``example`` ends its help and has to run."""
+    return lambda body: app.command(epilog=f"\b\nExample:\n  {example}")(guarded(body))
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(version("eeinfer"))
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+    debug: Debug = False,
+) -> None:
+    """Early-exit classifiers from training to deployment: train, cut into one engine per exit, run, measure."""
+    if debug:
+        os.environ[DEBUG_VARIABLE] = "1"
+
+
+def say(line: str) -> None:
+    """Print a line for people: on stderr, so that stdout holds nothing but data."""
+    typer.echo(line, err=True)

@@ -1,0 +1,92 @@
+"""``eeinfer inspect``; not named after its command, because the standard library has an ``inspect``."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from eeinfer.cli.app import Debug, Json, command
+from eeinfer.cli.bundles import BundleArgument, chosen_bundle
+
+if TYPE_CHECKING:
+    from eeinfer.bundle import Bundle
+    from eeinfer.manifest import Manifest, TensorSpec
+
+
+@command(example="eeinfer inspect")
+def inspect(bundle: BundleArgument = None, json_output: Json = False, debug: Debug = False) -> None:
+    """Show a bundle: its segments, the tensors carried between them, FLOPs, parity with torch, and origin.
+
+    Every file is checked against its hash first; an altered bundle is an error.
+    """
+    from eeinfer.bundle import Bundle
+
+    opened = Bundle.open(chosen_bundle(bundle))
+    if json_output:
+        typer.echo(json.dumps(_facts(opened), indent=2))
+        return
+    for line in (*_heading(opened), *_segments(opened.manifest), *_origin(opened.manifest)):
+        typer.echo(line)
+
+
+def _bytes_per_sample(tensor: "TensorSpec") -> int:
+    import numpy as np
+
+    return int(np.prod(tensor.shape, dtype=np.int64)) * np.dtype(tensor.dtype).itemsize
+
+
+def _facts(bundle: "Bundle") -> dict[str, Any]:  # JSON
+    """The manifest, and what follows from it."""
+    import msgspec
+
+    segments = bundle.manifest.segments
+    return {
+        "path": str(bundle.path),
+        "hashes": "ok",
+        "carried_bytes_per_sample": [sum(map(_bytes_per_sample, segment.carried)) for segment in segments],
+        "manifest": msgspec.to_builtins(bundle.manifest),
+    }
+
+
+def _heading(bundle: "Bundle") -> list[str]:
+    manifest = bundle.manifest
+    tensor = manifest.input.tensor
+    shown = ", ".join(manifest.classes[:10]) + (", ..." if len(manifest.classes) > 10 else "")
+    size_bytes = sum(entry.bytes for entry in manifest.files.values())
+    return [
+        f"{manifest.name}  {bundle.path}",
+        f"  format {manifest.format_version}, {len(manifest.files)} files, {size_bytes / 1e6:.2f} MB, hashes ok",
+        f"  input {tensor.name} {tensor.dtype} [batch, {', '.join(map(str, tensor.shape))}], score {manifest.score}",
+        f"  {len(manifest.classes)} classes: {shown}",
+    ]
+
+
+def _segments(manifest: "Manifest") -> list[str]:
+    """One line per exit, then one per carried tensor."""
+    columns = f"{'exit':>6}{'tau':>8}{'MFLOPs':>11}{'cumulative':>12}{'share':>8}{'max error':>11}  module"
+    lines = ["", f"{columns}, and what is carried on"]
+    for index, (segment, tau, parity) in enumerate(
+        zip(manifest.segments, manifest.taus, manifest.parity.exits, strict=True)
+    ):
+        share = segment.cumulative_flops / manifest.flops.static
+        lines.append(
+            f"{index:>6}{tau:>8.3f}{segment.flops / 1e6:>11.3f}{segment.cumulative_flops / 1e6:>12.3f}"
+            f"{share:>8.1%}{parity.max_abs_error:>11.1e}  {segment.module}"
+        )
+        for tensor in segment.carried:
+            shape = " x ".join(map(str, tensor.shape))
+            lines.append(f"{'':>58}{tensor.name}: {shape} {tensor.dtype}, {_bytes_per_sample(tensor)} bytes per sample")
+    lines.append(f"  share: of the {manifest.flops.static / 1e6:.3f} MFLOPs of the network without early exits")
+    lines.append(f"  FLOPs: {manifest.flops.convention}; uncounted: {manifest.flops.uncounted or 'nothing'}")
+    return lines
+
+
+def _origin(manifest: "Manifest") -> list[str]:
+    parity = manifest.parity
+    equal = all(entry.predictions_equal for entry in parity.exits)
+    return [
+        "",
+        f"parity with torch: {'/'.join(parity.inputs)} inputs, batches {', '.join(map(str, parity.batch_sizes))}, "
+        f"tolerance {parity.tolerance:g}, predictions {'equal' if equal else 'differ'}",
+        *(f"{key}: {json.dumps(value)}" for key, value in manifest.provenance.items()),
+    ]

@@ -1,0 +1,33 @@
+"""Options that need parsing: thresholds."""
+
+from typing import Annotated
+
+import typer
+
+from eeinfer.errors import InputError
+
+Tau = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TAU[,TAU...]",
+        help="Threshold in [0, 1], or one per exit separated by commas. Without it: those in the bundle.",
+        show_default=False,
+    ),
+]
+
+
+def taus(text: str | None) -> float | list[float] | None:
+    """Turn ``0.9`` or ``0.9,0.8,0.7`` into numbers; their range and count are the engine's to judge.
+
+    Raises:
+        InputError: something between the commas is not a number.
+    """
+    if text is None:
+        return None
+    try:
+        values = [float(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(
+            f"--tau {text!r} is not a number or numbers separated by commas, such as 0.9 or 0.9,0.8"
+        ) from None
+    return values[0] if len(values) == 1 else values

@@ -1,0 +1,106 @@
+"""What is installed is what is in the checkout: every module, the marker, the shipped files, and no machine's paths."""
+
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib  # pytest brings it there
+
+ROOT = Path(__file__).resolve().parent.parent
+LINKS = ("training", "export", "bench")
+
+
+def settings() -> dict[str, object]:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        return tomllib.load(file)["tool"]["setuptools"]
+
+
+def source_folders() -> dict[str, Path]:
+    """Top-level folder of each package tree, by the name it is imported under."""
+    return {name: ROOT / folder for name, folder in settings()["package-dir"].items()}
+
+
+def modules_on_disk() -> set[str]:
+    """Path inside a wheel of every module in the checkout; links are skipped, they lead to the mapped folders."""
+    found = set()
+    for name, folder in source_folders().items():
+        for file in folder.rglob("*.py"):
+            if not any(parent.is_symlink() for parent in file.parents):
+                found.add(f"{name.replace('.', '/')}/{file.relative_to(folder).as_posix()}")
+    return found
+
+
+def test_package_list_matches_the_disk() -> None:
+    packages = {path.rsplit("/", 1)[0].replace("/", ".") for path in modules_on_disk() if path.endswith("/__init__.py")}
+    assert sorted(settings()["packages"]) == sorted(packages)
+
+
+def test_every_folder_with_modules_is_a_package() -> None:
+    modules = modules_on_disk()
+    assert {f"{path.rsplit('/', 1)[0]}/__init__.py" for path in modules} <= modules
+
+
+@pytest.mark.parametrize("name", LINKS)
+def test_link_leads_to_the_mapped_folder(name: str) -> None:
+    link = ROOT / "eeinfer" / name
+    assert link.resolve() == source_folders()[f"eeinfer.{name}"]
+    assert not Path(link.readlink()).is_absolute()
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    """A wheel built from a copy of the sources, so that the checkout stays as it is."""
+    copy = tmp_path_factory.mktemp("sources")
+    skip = shutil.ignore_patterns("__pycache__", *LINKS)
+    for folder in source_folders().values():
+        shutil.copytree(folder, copy / folder.name, ignore=skip if folder.name == "eeinfer" else None)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, copy / name)
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
+    subprocess.run([*command, "--wheel-dir", str(copy / "dist"), str(copy)], check=True, timeout=120)
+    [path] = (copy / "dist").glob("*.whl")
+    return zipfile.ZipFile(path)
+
+
+def test_wheel_holds_every_module_and_the_marker(wheel: zipfile.ZipFile) -> None:
+    missing = (modules_on_disk() | {"eeinfer/py.typed"}) - set(wheel.namelist())
+    assert not missing
+
+
+def test_wheel_holds_nothing_else_at_the_top(wheel: zipfile.ZipFile) -> None:
+    tops = {name.split("/", 1)[0] for name in wheel.namelist()}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"eeinfer"}
+
+
+def test_wheel_holds_the_shipped_bundle_and_images(wheel: zipfile.ZipFile) -> None:
+    assets = ROOT / "eeinfer" / "assets"
+    shipped = {
+        f"eeinfer/{path.relative_to(ROOT / 'eeinfer').as_posix()}"
+        for path in assets.rglob("*")
+        if path.is_file() and path.suffix not in {".py", ".pyc"}
+    }
+    assert {"eeinfer/assets/fashion.eeb/manifest.json", "eeinfer/assets/fashion_test.npz"} <= shipped
+    assert shipped <= set(wheel.namelist())
+    size_bytes = sum(wheel.getinfo(name).file_size for name in shipped)
+    assert size_bytes <= 3 * 2**20
+
+
+def test_no_file_names_the_machine_that_built_it(wheel: zipfile.ZipFile) -> None:
+    absolute = re.compile(rf"{re.escape(str(ROOT))}|{re.escape(str(Path.home()))}/|/home/\w+/|/Users/\w+/".encode())
+    found = [name for name in wheel.namelist() if absolute.search(wheel.read(name))]
+    assert not found
+
+
+def test_the_command_starts_at_a_function_that_exists() -> None:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        module, function = tomllib.load(file)["project"]["scripts"]["eeinfer"].split(":")
+    imported = __import__(module, fromlist=[function])
+    assert callable(getattr(imported, function))
