@@ -17,10 +17,8 @@ from eeinfer.errors import ExportError
 from eeinfer.export.graphs import GraphIndex, assemble, reads
 
 EXIT_OUTPUTS = ("logits", "score", "prediction")
-HEAVY = frozenset(
-    ("Conv", "ConvTranspose", "ConvInteger", "QLinearConv", "Gemm", "MatMul", "MatMulInteger", "QLinearMatMul")
-    + ("Einsum", "Attention", "MultiHeadAttention", "LSTM", "GRU", "RNN", "Scan", "Loop", "If")
-)
+HEAVY = {"Conv", "ConvTranspose", "ConvInteger", "QLinearConv", "Gemm", "MatMul", "MatMulInteger", "QLinearMatMul"}
+HEAVY |= {"Einsum", "Attention", "MultiHeadAttention", "LSTM", "GRU", "RNN", "Scan", "Loop", "If"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,9 +146,13 @@ def _segment(
     carried = [name for name in names if name in made and index.producer[name] in draft.own]
     received = sorted(draft.received, key=lambda name: names.get(name, ""))
     renamed = {name: names.get(name, name) for name in (*received, *carried)}
+    renamed |= {name: want for name, want in zip(outputs, EXIT_OUTPUTS, strict=True) if name not in renamed}
     nodes = [_rename(node, renamed) for node in nodes]
-    results = [renamed.get(name, name) for name in outputs]
-    nodes += [_identity(have, want) for have, want in zip(results, EXIT_OUTPUTS, strict=True)]
+    nodes += [
+        helper.make_node("Identity", [renamed[name]], [want], name=f"exit_{want}")
+        for name, want in zip(outputs, EXIT_OUTPUTS, strict=True)
+        if renamed[name] != want  # also carried, or made in an earlier segment
+    ]
     part = assemble(
         model,
         nodes=nodes,
@@ -198,10 +200,6 @@ def _rename(node: onnx.NodeProto, names: dict[str, str]) -> onnx.NodeProto:
             del body.node[:]
             body.node.extend(renamed)
     return copy
-
-
-def _identity(have: str, want: str) -> onnx.NodeProto:
-    return helper.make_node("Identity", [have], [want], name=f"exit_{want}")
 
 
 def _typed(index: GraphIndex, name: str, wanted: str) -> onnx.ValueInfoProto:

