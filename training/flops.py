@@ -14,8 +14,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from fvcore.nn import jit_handles
 from torch import nn
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", FutureWarning)  # fvcore scripts a loss function as it is imported
+    from fvcore.nn import jit_handles
 
 CONVENTION = "fvcore rules plus element-wise, softmax, pooling and attention; 1 multiply-add = 1 FLOP"
 
@@ -119,8 +122,10 @@ def _node_cost(node: Any, uncounted: Counter[str]) -> int:
 
 
 def _elements(value: Any) -> int:
-    sizes = value.type().sizes() if value.isCompleteTensor() else ()
-    return int(torch.Size(sizes).numel()) if sizes is not None else 0
+    """Size of a floating-point tensor; arithmetic on sizes and indices is not counted."""
+    if not value.isCompleteTensor() or value.type().scalarType() in ("Int", "Long", "Bool"):
+        return 0
+    return int(torch.Size(value.type().sizes()).numel())
 
 
 def _per_output(factor: int) -> Handle:
