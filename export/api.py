@@ -12,14 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from eeinfer.bundle import encode_manifest, hash_file
+from eeinfer.bundle import hash_file, write_manifest
 from eeinfer.errors import ExportError
 from eeinfer.export.cut import EXIT_OUTPUTS, SegmentGraph, cut
 from eeinfer.export.graph import ScoredExits, export_graph, split_outputs
 from eeinfer.export.verify import Chain, verify
 from eeinfer.export.write import SUFFIX, new_folder
 from eeinfer.manifest import (
-    MANIFEST_NAME,
     Flops,
     Input,
     Manifest,
@@ -103,7 +102,7 @@ def export_bundle(
                 provenance={**(provenance or {}), "export": _versions()},
                 files={path.name: hash_file(path) for path in sorted(folder.iterdir())},
             )
-            (folder / MANIFEST_NAME).write_bytes(encode_manifest(manifest))
+            write_manifest(folder, manifest)
     finally:
         for module, mode in modes:
             module.training = mode
@@ -164,7 +163,7 @@ def _classes(classes: Sequence[str] | None, proto: onnx.ModelProto) -> tuple[str
         return tuple(str(c) for c in range(number))
     if len(classes) != number:
         raise ExportError(
-            f"{len(classes)} class names were given, the model tells {number} classes apart; give one each"
+            f"{len(classes)} class names were given for a model of {number} classes; name each once"
         )
     return tuple(classes)
 

@@ -80,7 +80,7 @@ def verify(
         tolerance: largest absolute error of a logit; for logits beyond 1 in size, relative to the largest.
 
     Raises:
-        ExportError: an exit is off by more.
+        ExportError: an exit is off by more, or a row's answer depends on the other rows of its batch.
     """
     seen: list[_Exit] = []
     for batch in _batches(example, real, seed):
@@ -88,9 +88,11 @@ def verify(
             outputs = [tensor.cpu().numpy() for tensor in scored(torch.from_numpy(batch))]
         expected = [dict(zip(EXIT_OUTPUTS, outputs[i : i + 3], strict=True)) for i in range(0, len(outputs), 3)]
         seen = seen or [_Exit() for _ in expected]
-        for exit, torch_exit, chain_exit in zip(seen, expected, chain(batch), strict=True):
+        answers = chain(batch)
+        for exit, torch_exit, chain_exit in zip(seen, expected, answers, strict=True):
             exit.add(torch_exit, chain_exit)
-    _require(seen, tolerance)
+        _require(seen, tolerance)
+        _require_own_rows(chain(batch[-1:]), answers, tolerance)
     return Parity(
         tolerance=tolerance,
         batch_sizes=BATCH_SIZES,
@@ -125,4 +127,15 @@ def _require(seen: Sequence[_Exit], tolerance: float) -> None:
             raise ExportError(
                 f"exit {k} of the exported segments is off by {exit.error:.2g}, more than the {allowed:.2g} allowed; "
                 "see that the model computes the same for every batch size and has no randomness in eval mode"
+            )
+
+
+def _require_own_rows(alone: Sequence[Exit], answers: Sequence[Exit], tolerance: float) -> None:
+    """Rows leave a batch one by one, so none may look at another."""
+    for k, (one, batch) in enumerate(zip(alone, answers, strict=True)):
+        error = float(np.abs(one["logits"][0] - batch["logits"][-1]).max())
+        if not error <= tolerance * max(1.0, float(np.abs(one["logits"]).max())):
+            raise ExportError(
+                f"exit {k} answers a row differently alone and in a batch (by {error:.2g}); "
+                "remove what mixes rows, such as statistics over the batch"
             )

@@ -1,0 +1,151 @@
+import itertools
+from pathlib import Path
+
+import exit_networks
+import numpy as np
+import onnxruntime as ort
+import pytest
+import torch
+from torch import Tensor, nn
+
+from eeinfer.bundle import Bundle
+from eeinfer.errors import ConfigError, ExportError
+from eeinfer.export import export_bundle
+from eeinfer.manifest import MODEL_NAME, Preprocess
+
+EXAMPLE = torch.zeros(1, 3, 12, 12)
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    out = export_bundle(
+        exit_networks.build("residual"),
+        EXAMPLE,
+        tmp_path_factory.mktemp("api") / "tiny",
+        classes=list("abcde"),
+        taus=[0.5, 0.6, 0.7],
+        preprocess=Preprocess(mean=(0.5,) * 3, std=(0.25,) * 3),
+        provenance={"regime": "++-"},
+        real_inputs=np.random.default_rng(1).random((20, 3, 12, 12), dtype=np.float32),
+    )
+    return Bundle.open(out)
+
+
+def test_the_manifest_tells_what_was_given_and_measured(bundle: Bundle) -> None:
+    manifest = bundle.manifest
+    assert bundle.path.name == "tiny.eeb"
+    assert manifest.classes == ("a", "b", "c", "d", "e")
+    assert manifest.taus == (0.5, 0.6, 0.7)
+    assert manifest.provenance["regime"] == "++-"
+    assert manifest.provenance["export"]["torch"] == torch.__version__.split("+")[0]
+    assert manifest.parity.inputs == ("random", "real")
+    assert all(exit.predictions_equal and exit.max_abs_error <= 1e-4 for exit in manifest.parity.exits)
+    assert set(manifest.files) == {MODEL_NAME, "weights.bin", *(f"segment_{k:02d}.onnx" for k in range(3))}
+
+
+def test_flops_add_up_and_the_static_network_has_no_early_heads(bundle: Bundle) -> None:
+    segments = bundle.manifest.segments
+    assert list(itertools.accumulate(segment.flops for segment in segments)) == [s.cumulative_flops for s in segments]
+    heads_skipped = 2 * (8 * 5 + 8 * 12 * 12)  # two linear heads and the means before them
+    assert bundle.manifest.flops.static == segments[-1].cumulative_flops - heads_skipped
+    assert bundle.manifest.flops.uncounted == {}
+
+
+def test_the_whole_graph_is_there_for_static_baselines(bundle: Bundle) -> None:
+    session = ort.InferenceSession(bundle.path / MODEL_NAME)
+    names = [value.name for value in session.get_outputs()]
+    assert names[:4] == [
+        "logits_00",
+        "score_00",
+        "prediction_00",
+        "logits_01",
+    ]
+
+
+def test_the_same_model_exports_to_the_same_files(bundle: Bundle, tmp_path: Path) -> None:
+    again = Bundle.open(export_bundle(exit_networks.build("residual"), EXAMPLE, tmp_path / "again.eeb"))
+    assert again.manifest.files == bundle.manifest.files
+
+
+def test_the_model_is_left_as_it_was(tmp_path: Path) -> None:
+    model = exit_networks.build("residual").train()
+    export_bundle(model, EXAMPLE, tmp_path / "m")
+    assert all(module.training for module in model.modules())
+
+
+class Mixing(exit_networks.Residual):
+    """Looks at the other rows of the batch."""
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        return super().forward(x - x.mean(0, keepdim=True))
+
+
+class Noisy(exit_networks.Residual):
+    """Never twice the same, even in eval mode."""
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        return [logits + 0.01 * torch.randn_like(logits) for logits in super().forward(x)]
+
+
+class Branching(exit_networks.Residual):
+    """Looks at values in Python, which no graph can hold."""
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        return super().forward(x if x.sum() > 0 else -x)
+
+
+class Wrapped(nn.Module):
+    """Returns what `change` makes of a good model's logits."""
+
+    def __init__(self, change: object) -> None:
+        super().__init__()
+        self.model, self.change = exit_networks.build("residual"), change
+
+    def forward(self, x: Tensor) -> object:
+        assert callable(self.change)
+        return self.change(self.model(x))
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (Mixing(), "answers a row differently alone and in a batch"),
+        (Noisy(), "off by .* no randomness in eval mode"),
+        (Branching(), "cannot export Branching with a free batch size"),
+        (Wrapped(lambda logits: logits[0]), "returns Tensor; return a list"),
+        (Wrapped(lambda logits: []), "return a list with one"),
+        (Wrapped(lambda logits: [logits[0][:, :3], logits[1]]), r"exit 0 returns logits of shape \(2, 3\)"),
+        (Wrapped(lambda logits: [logits[0][:, :, None], logits[1]]), r"exit 0 returns logits of shape"),
+        (Wrapped(lambda logits: {"logits": logits, "scores": logits[:1]}), "3 logits but 1 scores"),
+        (Wrapped(lambda logits: {"logits": logits, "scores": logits}), r"exit 0 returns a score of shape \(2, 5\)"),
+    ],
+)
+def test_a_model_that_cannot_be_exported_is_refused_and_leaves_nothing(
+    model: nn.Module, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ExportError, match=message):
+        export_bundle(model.eval(), EXAMPLE, tmp_path / "m")
+    assert not list(tmp_path.iterdir())
+
+
+def test_own_scores_must_come_from_the_model(tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="scores='own' needs a model that returns a mapping"):
+        export_bundle(exit_networks.build("residual"), EXAMPLE, tmp_path / "m", scores="own")
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"classes": ["a"]}, ExportError, "1 class names were given for a model of 5 classes"),
+        ({"taus": 1.5}, ExportError, "taus 1.5 do not fit"),
+        ({"taus": [0.5]}, ExportError, "3 of them"),
+        ({"modules": ["a"]}, ExportError, "modules names 1 exits, the model has 3"),
+        ({"scores": "confidence"}, ConfigError, "choose one of max_softmax"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(
+    options: dict[str, object], error: type[Exception], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(error, match=message):
+        export_bundle(exit_networks.build("residual"), EXAMPLE, tmp_path / "m", **options)  # type: ignore[arg-type]
+    assert not list(tmp_path.iterdir())
