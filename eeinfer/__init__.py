@@ -1,1 +1,30 @@
-"""eeinfer: early-exit classifiers from training to deployment."""
+"""eeinfer: early-exit classifiers from training to deployment.
+
+    engine = eeinfer.load("model.eeb", tau=0.8)
+    engine(images).predictions
+
+Importing this loads NumPy and msgspec; everything heavier is imported where it is used.
+"""
+
+from importlib import metadata
+
+from eeinfer.bundle import Bundle as Bundle
+from eeinfer.engine import Engine as Engine
+from eeinfer.engine import load as load
+from eeinfer.errors import BundleError as BundleError
+from eeinfer.errors import CheckpointError as CheckpointError
+from eeinfer.errors import ConfigError as ConfigError
+from eeinfer.errors import DataError as DataError
+from eeinfer.errors import DependencyError as DependencyError
+from eeinfer.errors import EeinferError as EeinferError
+from eeinfer.errors import ExportError as ExportError
+from eeinfer.errors import InputError as InputError
+from eeinfer.errors import NonFiniteWarning as NonFiniteWarning
+from eeinfer.result import AllExits as AllExits
+from eeinfer.result import Answer as Answer
+from eeinfer.result import Result as Result
+
+try:
+    __version__ = metadata.version("eeinfer")
+except metadata.PackageNotFoundError:  # a checkout that is not installed
+    __version__ = "0+unknown"

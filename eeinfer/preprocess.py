@@ -204,3 +204,17 @@ def _single_text(input: Input) -> str:
 
 def _text(shape: tuple[int, ...]) -> str:
     return f"[{', '.join(map(str, shape))}]"
+
+
+def finite_rows(images: Array) -> NDArray[np.bool_]:
+    """Return which rows [B] of a prepared tensor [B, *shape] hold neither NaN nor infinite values.
+
+    Asked of the pixels and not of the scores, because a ReLU may turn NaN into zero and answer with confidence.
+    """
+    if images.dtype.kind != "f":
+        return np.ones(len(images), np.bool_)
+    with np.errstate(over="ignore", invalid="ignore"):
+        finite: NDArray[np.bool_] = np.isfinite(images.reshape(len(images), -1).sum(axis=1))
+    for row in np.flatnonzero(~finite):  # large finite values may overflow a sum
+        finite[row] = np.isfinite(images[row]).all()
+    return finite

@@ -1,1 +1,28 @@
-"""What runs a segment: one module per runtime, imported when asked for."""
+"""Backends by name. Each is imported when it is asked for, so that none is needed that is not used."""
+
+from importlib import import_module
+
+from eeinfer.backends.base import Backend
+from eeinfer.bundle import Bundle
+from eeinfer.errors import ConfigError
+
+BACKENDS = {
+    "onnxruntime": "eeinfer.backends.ort:OrtBackend",
+}
+
+
+def open_backend(name: str, bundle: Bundle, *, device: str, threads: int | None) -> Backend:
+    """Open every segment of ``bundle`` with the backend ``name``.
+
+    Raises:
+        ConfigError: an unknown backend or device, or a thread count below 1.
+        DependencyError: the backend's package is not installed.
+        BundleError: a segment is not what the manifest says.
+    """
+    if name not in BACKENDS:
+        raise ConfigError(f"unknown backend {name!r}; known are: {', '.join(BACKENDS)}")
+    if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
+        raise ConfigError(f"threads is {threads!r}; give 1 or more, or None for one per physical core")
+    module, attribute = BACKENDS[name].split(":")
+    backend: Backend = getattr(import_module(module), attribute)(bundle, device=device, threads=threads)
+    return backend

@@ -1,0 +1,119 @@
+"""ONNX Runtime on the CPU: one session per segment, tensors passed on without a copy."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eeinfer.backends.base import Exit, Live
+from eeinfer.backends.cores import physical_cores
+from eeinfer.backends.sessions import check_graph, onnxruntime, open_session
+from eeinfer.bundle import Bundle
+from eeinfer.chain import EXIT_OUTPUTS, last_reads
+from eeinfer.errors import ConfigError
+from eeinfer.manifest import Manifest, TensorSpec
+
+_CACHE_LINE_BYTES = 64
+
+
+class OrtBackend:
+    """The segments of one bundle as ONNX Runtime sessions. Implements ``eeinfer.backends.base.Backend``."""
+
+    name = "onnxruntime"
+
+    def __init__(self, bundle: Bundle, *, device: str, threads: int | None) -> None:
+        if device != "cpu":
+            providers = ", ".join(onnxruntime().get_available_providers())
+            raise ConfigError(f"device {device!r} is not available here; give 'cpu' (ONNX Runtime has {providers})")
+        self.device = device
+        self._manifest = manifest = bundle.manifest
+        count = physical_cores() if threads is None else threads
+        opened = [open_session(bundle.file(segment.file), threads=count) for segment in manifest.segments]
+        own_pools = all(own_pool for _, own_pool in opened)
+        if threads is not None and not own_pools:
+            warnings.warn(f"threads={threads} has no effect: this process has one pool for all sessions", stacklevel=4)
+        self.threads = count if own_pools else None
+        self._sessions = [session for session, _ in opened]
+        for session, segment in zip(self._sessions, manifest.segments, strict=True):
+            check_graph(session, segment, classes=len(manifest.classes), where=bundle.file(segment.file))
+        self._reads = [[spec.name for spec in segment.inputs] for segment in manifest.segments]
+        self._carried = [[spec.name for spec in segment.carried] for segment in manifest.segments]
+        self._dead = last_reads(manifest)
+
+    def start(self, images: NDArray[Any]) -> Live:
+        """Take prepared images [B, *shape]; ONNX Runtime reads NumPy's memory in place."""
+        return {self._manifest.input.tensor.name: images}
+
+    def run(self, segment: int, live: Live) -> Exit:
+        """Compute a segment; its outputs are NumPy views of ONNX Runtime's memory and become the next one's inputs."""
+        feeds = {name: live[name] for name in self._reads[segment]}
+        carried = self._carried[segment]
+        logits, score, prediction, *made = self._sessions[segment].run([*EXIT_OUTPUTS, *carried], feeds)
+        live.update(zip(carried, made, strict=True))
+        for name in self._dead[segment]:
+            del live[name]
+        return Exit(logits, score, prediction)
+
+    def keep(self, live: Live, rows: NDArray[Any]) -> Live:
+        """Gather ``rows`` of every live tensor."""
+        return {name: np.take(tensor, rows, axis=0) for name, tensor in live.items()}
+
+    def lane(self) -> "OrtLane":
+        """Make the buffers for one image at a time."""
+        return OrtLane(self._sessions, self._manifest)
+
+
+class OrtLane:
+    """One image's way through the cascade with everything bound beforehand. Implements ``Lane``."""
+
+    def __init__(self, sessions: list[Any], manifest: Manifest) -> None:
+        self._image = _buffer(manifest.input.tensor)
+        buffers = {manifest.input.tensor.name: self._image}
+        exits, self._runs = [], []
+        for session, segment in zip(sessions, manifest.segments, strict=True):
+            exit = _exit_buffers(len(manifest.classes))
+            outputs = dict(zip(EXIT_OUTPUTS, exit, strict=True)) | {
+                spec.name: _buffer(spec) for spec in segment.carried
+            }
+            buffers |= {spec.name: outputs[spec.name] for spec in segment.carried}
+            inputs = {spec.name: buffers[spec.name] for spec in segment.inputs}
+            self._runs.append((session.run_with_iobinding, _bind(session, inputs, outputs)))
+            exits.append(exit)
+        self.exits = tuple(exits)
+        self._scores = [exit.score.item for exit in exits]
+
+    def load(self, image: NDArray[Any]) -> None:
+        """Copy one prepared image [1, *shape] into the first buffer."""
+        np.copyto(self._image, image)
+
+    def run(self, segment: int) -> float:
+        """Compute a segment from buffer to buffer and return its score."""
+        run, binding = self._runs[segment]
+        run(binding)
+        score: float = self._scores[segment]()
+        return score
+
+
+def _bind(session: Any, inputs: dict[str, NDArray[Any]], outputs: dict[str, NDArray[Any]]) -> Any:
+    """Bind ``session`` to read and write the memory of these arrays."""
+    wrap = onnxruntime().OrtValue.ortvalue_from_numpy
+    binding = session.io_binding()
+    for name, array in inputs.items():
+        binding.bind_ortvalue_input(name, wrap(array))
+    for name, array in outputs.items():
+        binding.bind_ortvalue_output(name, wrap(array))
+    return binding
+
+
+def _exit_buffers(classes: int) -> Exit:
+    return Exit(np.zeros((1, classes), np.float32), np.zeros(1, np.float32), np.zeros(1, np.int64))
+
+
+def _buffer(spec: TensorSpec) -> NDArray[Any]:
+    """Make zeros [1, *shape] that start on a cache line, which NumPy does not promise and vector code likes."""
+    dtype, shape = np.dtype(spec.dtype), (1, *spec.shape)
+    size = dtype.itemsize * int(np.prod(shape))
+    memory = np.zeros(size + _CACHE_LINE_BYTES, np.uint8)
+    start = -memory.ctypes.data % _CACHE_LINE_BYTES
+    return memory[start : start + size].view(dtype).reshape(shape)

@@ -1,0 +1,137 @@
+"""ONNX Runtime sessions that do not get in each other's way.
+
+With default settings a cascade loses: every session brings a thread pool that goes on spinning while the next
+session computes, and an arena of its own whose memory is cold each time. So here pools park when a run ends, and
+all sessions of the process draw from one arena.
+
+A pool for the whole process (``set_global_thread_pool_sizes``) is as fast, but from then on ONNX Runtime refuses
+every session in the process that keeps its default settings, other libraries' too. So it is adopted where the host
+process made one, and never made here.
+"""
+
+import threading
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from eeinfer.errors import BundleError, DependencyError
+from eeinfer.manifest import Segment, TensorSpec
+
+_REFUSED_OWN_POOL = "use_per_session_threads must be false"
+_ERROR_LEVEL = 3  # ONNX Runtime's warnings are about its own internals
+_TYPE_NAMES = {"float32": "float", "float64": "double"}  # where ONNX Runtime's name is not NumPy's
+_arena_lock = threading.Lock()
+_arena_made = False
+
+
+def onnxruntime() -> ModuleType:
+    """Import ONNX Runtime.
+
+    Raises:
+        DependencyError: it is not installed.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise DependencyError(
+            "backend 'onnxruntime' needs the onnxruntime package: pip install 'eeinfer[cpu]'"
+        ) from error
+    module: ModuleType = onnxruntime
+    return module
+
+
+def open_session(path: Path, *, threads: int) -> tuple[Any, bool]:
+    """Open the graph at ``path`` on the CPU.
+
+    Args:
+        path: an ONNX file; its external data lies beside it.
+        threads: threads per run; 1 means no pool.
+
+    Returns:
+        The ``InferenceSession``, and whether it keeps its own pool; otherwise the process has one for all.
+
+    Raises:
+        BundleError: ONNX Runtime cannot read or run the graph.
+    """
+    ort = onnxruntime()
+    _share_arena(ort)
+    try:
+        return _session(ort, path, _options(ort, threads)), True
+    except RuntimeError as error:
+        if _REFUSED_OWN_POOL not in str(error):
+            raise _unreadable(path, error) from error
+    except Exception as error:  # ONNX Runtime's own classes derive from Exception alone
+        raise _unreadable(path, error) from error
+    try:
+        return _session(ort, path, _options(ort, None)), False
+    except Exception as error:
+        raise _unreadable(path, error) from error
+
+
+def _session(ort: ModuleType, path: Path, options: Any) -> Any:
+    # Its fallback prints to stdout and tries the same provider again.
+    return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"], enable_fallback=0)
+
+
+def _options(ort: ModuleType, threads: int | None) -> Any:
+    options = ort.SessionOptions()
+    options.log_severity_level = _ERROR_LEVEL
+    options.add_session_config_entry("session.use_env_allocators", "1")
+    if threads is None:
+        options.use_per_session_threads = False
+    else:
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.add_session_config_entry("session.force_spinning_stop", "1")
+    return options
+
+
+def _share_arena(ort: ModuleType) -> None:
+    """Register, once per process, the arena that sessions with ``use_env_allocators`` draw from."""
+    global _arena_made
+    with _arena_lock:
+        if not _arena_made:
+            kind = ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR
+            ort.create_and_register_allocator(ort.OrtMemoryInfo("Cpu", kind, 0, ort.OrtMemType.DEFAULT), None)
+            _arena_made = True
+
+
+def _unreadable(path: Path, error: Exception) -> BundleError:
+    reason = str(error).strip().splitlines()[0]
+    return BundleError(f"ONNX Runtime cannot open {path}: {reason}; export the bundle again")
+
+
+def check_graph(session: Any, segment: Segment, *, classes: int, where: Path) -> None:
+    """Refuse a graph whose inputs and outputs are not the manifest's.
+
+    Raises:
+        BundleError: naming the first tensor that differs.
+    """
+    exit = (
+        TensorSpec(name="logits", dtype="float32", shape=(classes,)),
+        TensorSpec(name="score", dtype="float32", shape=()),
+        TensorSpec(name="prediction", dtype="int64", shape=()),
+    )
+    for side, nodes, specs in (
+        ("input", session.get_inputs(), segment.inputs),
+        ("output", session.get_outputs(), (*exit, *segment.carried)),
+    ):
+        found = {node.name: node for node in nodes}
+        if set(found) != {spec.name for spec in specs}:
+            listed = ", ".join(spec.name for spec in specs)
+            raise BundleError(f"{where} has the {side}s {', '.join(found)}, the manifest {listed}; export it again")
+        for spec in specs:
+            _check_tensor(found[spec.name], spec, where)
+
+
+def _check_tensor(node: Any, spec: TensorSpec, where: Path) -> None:
+    type_name = f"tensor({_TYPE_NAMES.get(spec.dtype, spec.dtype)})"
+    sizes = list(node.shape)
+    fits = len(sizes) == len(spec.shape) + 1 and not isinstance(sizes[0], int)  # a fixed batch cannot shrink
+    for size, wanted in zip(sizes[1:], spec.shape, strict=False):
+        fits = fits and (not isinstance(size, int) or size == wanted)
+    if node.type != type_name or not fits:
+        raise BundleError(
+            f"{where} has {spec.name!r} as {node.type} {sizes}, the manifest as {type_name} "
+            f"{['batch', *spec.shape]}; export it again"
+        )

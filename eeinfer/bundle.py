@@ -1,0 +1,183 @@
+"""The bundle: a folder with one ONNX graph per exit, shared weights, and a manifest that vouches for all of it.
+
+    model.eeb/
+      manifest.json      what the bundle is (see eeinfer.manifest), with the SHA-256 of every other file
+      model.onnx         one graph with every exit
+      segment_00.onnx    one graph per exit ...
+      weights.bin        ONNX external data, shared by all graphs
+
+Opening reads the manifest, checks that it holds together (eeinfer.chain) and that the files are the ones it
+was written with. Nothing outside the folder is ever read.
+"""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+
+import msgspec
+
+from eeinfer.chain import check_manifest
+from eeinfer.errors import BundleError
+from eeinfer.manifest import FORMAT_VERSION, MANIFEST_NAME, MODEL_NAME, FileHash, Manifest
+from eeinfer.onnx_files import external_files
+
+_CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bundle:
+    """A folder whose manifest and files have been checked. Make one with ``Bundle.open``."""
+
+    path: Path
+    manifest: Manifest
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], *, verify: bool = True) -> "Bundle":
+        """Read and check the bundle at ``path``.
+
+        Args:
+            path: the folder that ``eeinfer export`` wrote.
+            verify: also compare every file with its SHA-256. False skips the hashes and nothing else.
+
+        Raises:
+            BundleError: the folder is missing, foreign, damaged or altered, comes from a newer format, names paths
+                outside itself, or its segments do not chain.
+        """
+        folder = Path(path)
+        manifest = decode_manifest(_read_manifest(folder), where=folder / MANIFEST_NAME)
+        check_manifest(manifest, where=folder)
+        check_files(folder, manifest, verify=verify)
+        return cls(path=folder, manifest=manifest)
+
+    def file(self, name: str) -> Path:
+        """Return where the file ``name`` of this bundle lies."""
+        return self.path / name
+
+    @property
+    def model(self) -> Path:
+        """The one graph with every exit."""
+        return self.path / MODEL_NAME
+
+
+class _Version(msgspec.Struct):
+    format_version: int
+
+
+def _read_manifest(folder: Path) -> bytes:
+    if not folder.exists():
+        raise BundleError(f"no bundle at {folder}; make one with: eeinfer export checkpoint.pt --out {folder}")
+    if not folder.is_dir():
+        raise BundleError(f"{folder} is a file; a bundle is the folder that eeinfer export writes")
+    path = folder / MANIFEST_NAME
+    if not path.is_file():
+        raise BundleError(f"{folder} is not a bundle: it has no {MANIFEST_NAME}; give the folder that export wrote")
+    _check_inside(folder, MANIFEST_NAME)
+    return path.read_bytes()
+
+
+def decode_manifest(data: bytes, *, where: Path) -> Manifest:
+    """Parse manifest.json, refusing a newer format version before anything else about it.
+
+    Raises:
+        BundleError: not JSON, truncated, another format version, an unknown or missing field, a value of a wrong type.
+    """
+    try:
+        version = msgspec.json.decode(data, type=_Version).format_version
+        if version != FORMAT_VERSION:
+            raise BundleError(_version_text(version, where))
+        return msgspec.json.decode(data, type=Manifest)
+    except msgspec.ValidationError as error:
+        raise BundleError(f"{where} is not a manifest of format {FORMAT_VERSION}: {error}; export it again") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BundleError(f"{where} is truncated or not JSON: {error}; copy the bundle again") from error
+
+
+def _version_text(version: int, where: Path) -> str:
+    text = f"{where} has format version {version}, this eeinfer reads version {FORMAT_VERSION}"
+    if version > FORMAT_VERSION:
+        return f"{text}; get a newer one with: pip install --upgrade eeinfer"
+    return f"{text}; export the checkpoint again"
+
+
+def check_files(folder: Path, manifest: Manifest, *, verify: bool) -> None:
+    """Refuse a folder whose files are not exactly those the manifest vouches for.
+
+    Raises:
+        BundleError: a path that leaves the folder, a file that is missing, altered or not vouched for.
+    """
+    graphs = [MODEL_NAME, *(segment.file for segment in manifest.segments)]
+    for name in (*manifest.files, *graphs):
+        _check_inside(folder, name)
+        if name not in manifest.files:
+            raise BundleError(f"{folder}: the manifest has no hash for {name}; export it again")
+    for name, expected in manifest.files.items():
+        _check_file(folder, name, expected, verify=verify)
+    for name in graphs:
+        _check_external(folder, name, manifest)
+
+
+def _check_inside(folder: Path, name: str) -> None:
+    path = PurePosixPath(name)
+    plain = name and not path.is_absolute() and ".." not in path.parts and "\0" not in name
+    if not plain or "\\" in name or PureWindowsPath(name).drive:
+        raise BundleError(f"{folder}: the manifest names {name!r}; only plain paths inside the bundle are allowed")
+    if not (folder / name).resolve().is_relative_to(folder.resolve()):
+        raise BundleError(f"{folder}: {name} is a link that leaves the bundle; copy the file itself into the folder")
+
+
+def _check_file(folder: Path, name: str, expected: FileHash, *, verify: bool) -> None:
+    path = folder / name
+    if not path.is_file():
+        raise BundleError(f"{folder}: {name} is missing; copy the bundle again or export it again")
+    size = path.stat().st_size
+    if size != expected.bytes:
+        raise BundleError(f"{folder}: {name} has {size} bytes, the manifest says {expected.bytes}; copy it again")
+    if verify and hash_file(path) != expected:
+        raise BundleError(f"{folder}: {name} was altered, its SHA-256 is not the manifest's; copy it again")
+
+
+def _check_external(folder: Path, name: str, manifest: Manifest) -> None:
+    """Weights come from files that the manifest vouches for: a graph could name any other file."""
+    for external in external_files((folder / name).read_bytes(), where=folder / name):
+        if external not in manifest.files:
+            raise BundleError(f"{folder}: {name} reads weights from {external!r}, which the manifest does not list")
+
+
+def hash_file(path: Path) -> FileHash:
+    """Return the SHA-256 and the size of the file at ``path``."""
+    with path.open("rb") as file:
+        if hasattr(hashlib, "file_digest"):  # Python 3.11 and later
+            digest = hashlib.file_digest(file, "sha256")
+        else:
+            digest = hashlib.sha256()
+            while chunk := file.read(_CHUNK_BYTES):
+                digest.update(chunk)
+    return FileHash(sha256=digest.hexdigest(), bytes=path.stat().st_size)
+
+
+def encode_manifest(manifest: Manifest) -> bytes:
+    """Return the manifest as indented JSON that ``decode_manifest`` reads back."""
+    return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> Path:
+    """Write manifest.json into ``folder``, under a temporary name first, and return its path.
+
+    Raises:
+        BundleError: the manifest does not hold together.
+    """
+    check_manifest(manifest, where=folder)
+    path = folder / MANIFEST_NAME
+    temporary = path.with_suffix(".tmp")
+    temporary.write_bytes(encode_manifest(manifest))
+    temporary.replace(path)
+    return path
+
+
+def manifest_json(manifest: Manifest) -> dict[str, Any]:
+    """Return the manifest as plain dicts and lists, for reports."""
+    data = msgspec.to_builtins(manifest)
+    assert isinstance(data, dict)
+    return data

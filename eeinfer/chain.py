@@ -1,0 +1,136 @@
+"""Whether a manifest holds together: the segments chain, every exit has its threshold, the costs add up."""
+
+from pathlib import Path
+
+import numpy as np
+
+from eeinfer.errors import BundleError
+from eeinfer.manifest import Input, Manifest, Segment, TensorSpec
+from eeinfer.preprocess import INTERPOLATIONS
+
+EXIT_OUTPUTS = ("logits", "score", "prediction")
+_KINDS = "fiub"  # float, int, unsigned, bool: what an engine can carry
+
+
+def check_manifest(manifest: Manifest, *, where: Path) -> None:
+    """Refuse a manifest that no engine could run as written.
+
+    Args:
+        manifest: what was decoded or is about to be written.
+        where: the bundle's folder, for the message.
+
+    Raises:
+        BundleError: naming the first thing that does not fit.
+    """
+    for check in (_check_counts, _check_taus, _check_input, _check_chain, _check_flops):
+        if problem := check(manifest):
+            raise BundleError(f"{where}: {problem}; export it again")
+
+
+def last_reads(manifest: Manifest) -> list[tuple[str, ...]]:
+    """Return, per segment, the tensors that nobody reads after it has run."""
+    last: dict[str, int] = {}
+    for number, segment in enumerate(manifest.segments):
+        last |= {spec.name: number for spec in (*segment.carried, *segment.inputs)}
+    return [tuple(name for name, at in last.items() if at == number) for number in range(len(manifest.segments))]
+
+
+def _check_counts(manifest: Manifest) -> str | None:
+    exits = len(manifest.segments)
+    if not exits:
+        return "the manifest has no segments"
+    if not manifest.classes:
+        return "the manifest has no classes"
+    if len(manifest.taus) != exits:
+        return f"the manifest has {len(manifest.taus)} taus for {exits} exits"
+    if len(manifest.parity.exits) != exits:
+        return f"the parity report has {len(manifest.parity.exits)} rows for {exits} exits"
+    return None
+
+
+def _check_taus(manifest: Manifest) -> str | None:
+    bad = next((tau for tau in manifest.taus if not 0 <= tau <= 1), None)
+    return None if bad is None else f"the manifest has the tau {bad}, outside [0, 1]"
+
+
+def _check_input(manifest: Manifest) -> str | None:
+    return _spec_problem(manifest.input.tensor) or _preprocess_problem(manifest.input)
+
+
+def _preprocess_problem(input: Input) -> str | None:
+    rule, shape = input.preprocess, input.tensor.shape
+    if rule is None:
+        return None
+    if len(shape) != 3 or input.tensor.dtype != "float32":
+        return f"preprocessing makes float32 [C, H, W], the input is {_text(input.tensor)}"
+    if not len(rule.mean) == len(rule.std) == shape[0]:
+        return f"preprocessing has {len(rule.mean)} means and {len(rule.std)} stds for {shape[0]} channels"
+    if not np.isfinite([*rule.mean, *rule.std]).all() or min(rule.std) <= 0:
+        return "preprocessing has a mean or std that is not finite, or a std that is not positive"
+    if rule.interpolation not in INTERPOLATIONS:
+        return f"preprocessing has the interpolation {rule.interpolation!r}, known are {', '.join(INTERPOLATIONS)}"
+    if rule.resize is not None and rule.resize < max(shape[1:]):
+        return f"preprocessing scales the shorter side to {rule.resize}, less than the input's {max(shape[1:])}"
+    return None
+
+
+def _check_chain(manifest: Manifest) -> str | None:
+    known = {manifest.input.tensor.name: manifest.input.tensor}
+    for number, segment in enumerate(manifest.segments):
+        if problem := _inputs_problem(segment, known) or _carried_problem(segment, known):
+            return f"segment {number} ({segment.file}) {problem}"
+        known |= {spec.name: spec for spec in segment.carried}
+    return None
+
+
+def _inputs_problem(segment: Segment, known: dict[str, TensorSpec]) -> str | None:
+    names = [spec.name for spec in segment.inputs]
+    if not names:
+        return "reads nothing"
+    if len(set(names)) != len(names):
+        return "reads one tensor twice"
+    for spec in segment.inputs:
+        if spec.name not in known:
+            return f"reads {spec.name!r}, which no earlier segment makes"
+        if spec != known[spec.name]:
+            return f"reads {_text(spec)}, but it is made as {_text(known[spec.name])}"
+    return None
+
+
+def _carried_problem(segment: Segment, known: dict[str, TensorSpec]) -> str | None:
+    taken = {*known, *EXIT_OUTPUTS}
+    for spec in segment.carried:
+        if spec.name in taken:
+            return f"carries {spec.name!r}, a name that is taken"
+        if problem := _spec_problem(spec):
+            return f"carries {problem}"
+        taken.add(spec.name)
+    return None
+
+
+def _spec_problem(spec: TensorSpec) -> str | None:
+    if not (spec.name and _is_number(spec.dtype)):
+        return f"a tensor without a usable name or dtype, {_text(spec)}"
+    if any(size < 1 for size in spec.shape):
+        return f"an empty tensor, {_text(spec)}"
+    return None
+
+
+def _is_number(dtype: str) -> bool:
+    try:
+        return np.dtype(dtype).kind in _KINDS
+    except TypeError:
+        return False
+
+
+def _check_flops(manifest: Manifest) -> str | None:
+    total = 0
+    for number, segment in enumerate(manifest.segments):
+        total += segment.flops
+        if segment.flops < 0 or segment.cumulative_flops != total:
+            return f"segment {number} has {segment.cumulative_flops} cumulative FLOPs where its parts sum to {total}"
+    return None
+
+
+def _text(spec: TensorSpec) -> str:
+    return f"{spec.name!r} {spec.dtype} [batch{''.join(f', {size}' for size in spec.shape)}]"

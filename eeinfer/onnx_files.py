@@ -1,0 +1,76 @@
+"""Which other files an ONNX graph reads, found without the onnx package.
+
+An ONNX file is a protocol buffer: fields of a number, a wire type and a value. Only the branches that can hold
+a tensor are followed (numbers from onnx.proto, which never change); weights stored inside are skipped by length.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from eeinfer.errors import BundleError
+
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+
+_BRANCHES = {  # message -> field number -> message found there
+    "model": {7: "graph", 25: "function"},
+    "graph": {1: "node", 5: "tensor", 15: "sparse"},
+    "function": {7: "node"},
+    "node": {5: "attribute"},
+    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
+    "sparse": {1: "tensor", 2: "tensor"},
+    "tensor": {13: "entry"},
+}
+
+
+def external_files(data: bytes, *, where: Path) -> set[str]:
+    """Return the locations of all external data that the ONNX model in ``data`` names.
+
+    Raises:
+        BundleError: ``data`` is not an ONNX model.
+    """
+    try:
+        return set(_locations(memoryview(data), "model"))
+    except (ValueError, IndexError, RecursionError) as error:
+        raise BundleError(f"{where} is not an ONNX graph: {error}; copy the bundle again") from error
+
+
+def _locations(data: memoryview, message: str) -> Iterator[str]:
+    if message == "entry":
+        entry = dict(_fields(data))
+        if bytes(entry.get(1, b"")) == b"location":
+            yield bytes(entry.get(2, b"")).decode()
+        return
+    branches = _BRANCHES[message]
+    for number, value in _fields(data):
+        if number in branches:
+            yield from _locations(value, branches[number])
+
+
+def _fields(data: memoryview) -> Iterator[tuple[int, memoryview]]:
+    """Yield the number and the bytes of every length-delimited field."""
+    at = 0
+    while at < len(data):
+        key, at = _varint(data, at)
+        kind = key & 7
+        if kind == _VARINT:
+            _, at = _varint(data, at)
+            continue
+        size, at = (4, at) if kind == _FIXED32 else (8, at) if kind == _FIXED64 else _varint(data, at)
+        if kind not in (_BYTES, _FIXED32, _FIXED64) or at + size > len(data):
+            raise ValueError(f"broken at byte {at}")
+        if kind == _BYTES:
+            yield key >> 3, data[at : at + size]
+        at += size
+
+
+def _varint(data: memoryview, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+        shift += 7
+        if shift > 63:
+            raise ValueError(f"broken at byte {at}")

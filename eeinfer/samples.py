@@ -1,0 +1,38 @@
+"""The trained bundle and the labelled test images that the package ships, for a first try without training."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eeinfer.errors import BundleError
+
+_ASSETS = Path(__file__).parent / "assets"
+_BUNDLE = "fashion.eeb"
+_IMAGES = "fashion_test.npz"
+
+
+def bundle_path() -> Path:
+    """Return the folder of the shipped bundle.
+
+    Raises:
+        BundleError: this installation holds none.
+    """
+    return _asset(_BUNDLE)
+
+
+def images() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Return the shipped test images, uint8 [N, H, W], and their labels, int64 [N].
+
+    Raises:
+        BundleError: this installation holds none.
+    """
+    with np.load(_asset(_IMAGES), allow_pickle=False) as arrays:
+        return arrays["images"].astype(np.uint8, copy=False), arrays["labels"].astype(np.int64, copy=False)
+
+
+def _asset(name: str) -> Path:
+    path = _ASSETS / name
+    if not path.exists():
+        raise BundleError(f"this installation ships no {name}; give your own bundle, or make one with: eeinfer demo")
+    return path

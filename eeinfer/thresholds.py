@@ -1,0 +1,35 @@
+"""The thresholds: one number or one per exit, each in [0, 1]."""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eeinfer.errors import InputError
+
+Taus: TypeAlias = float | Sequence[float] | NDArray[np.floating]
+
+
+def as_taus(tau: Taus, exits: int) -> NDArray[np.float32]:
+    """Return one float32 threshold per exit, [exits].
+
+    Scores are float32, so thresholds are rounded to float32 before they are compared; every runtime does the same.
+
+    Args:
+        tau: one number for all exits, or one per exit; the last exit's is never looked at.
+        exits: how many exits the cascade has.
+
+    Raises:
+        InputError: not a number, outside [0, 1], or another count than one or ``exits``.
+    """
+    try:
+        taus = np.asarray(tau, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"tau is {tau!r}; give a number in [0, 1] or {exits} of them, one per exit") from error
+    if taus.ndim > 1 or (taus.ndim == 1 and len(taus) != exits):
+        raise InputError(f"tau has the shape {list(taus.shape)}; give one number, or {exits} numbers, one per exit")
+    bad = taus[~((taus >= 0) & (taus <= 1))]
+    if bad.size:
+        raise InputError(f"tau is {bad.flat[0]}; it must lie in [0, 1]: 0 leaves at the first exit, 1 never early")
+    return np.broadcast_to(taus, (exits,)).astype(np.float32)

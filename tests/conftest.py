@@ -1,0 +1,37 @@
+"""Bundles and engines made once for all tests. Change a bundle only in a copy: `bundle_copy`."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import small_bundles
+
+import eeinfer
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small_bundles.write_tiny(tmp_path_factory.mktemp("tiny") / "tiny.eeb")
+
+
+@pytest.fixture(scope="session")
+def scripted_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small_bundles.write_scripted(tmp_path_factory.mktemp("scripted") / "scripted.eeb")
+
+
+@pytest.fixture
+def bundle_copy(tiny_bundle: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(tiny_bundle, tmp_path / "copy.eeb")
+
+
+@pytest.fixture(scope="session")
+def tiny_engine(tiny_bundle: Path) -> Iterator[eeinfer.Engine]:
+    with eeinfer.load(tiny_bundle, threads=1) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def scripted_engine(scripted_bundle: Path) -> Iterator[eeinfer.Engine]:
+    with eeinfer.load(scripted_bundle, threads=1) as engine:
+        yield engine
