@@ -1,8 +1,60 @@
 """``eeinfer bench``."""
 
-from eeinfer.cli.app import Debug, command
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from eeinfer.bench.config import BenchConfig
+from eeinfer.cli.app import Debug, Json, command, say
+from eeinfer.cli.bundles import BundleArgument, chosen_bundle
+from eeinfer.cli.progress import print_table, step_bar
+
+_DEFAULTS = BenchConfig()
 
 
-@command(example="eeinfer bench")
-def bench(debug: Debug = False) -> None:
-    """To be written."""
+@command(example="eeinfer bench --thresholds 100")
+def bench(
+    bundle: BundleArgument = None,
+    thresholds: Annotated[
+        int, typer.Option(help="Points of the grid of tau, 0 and 1 included.")
+    ] = _DEFAULTS.thresholds,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE.npz",
+            help="Images: a data set, or arrays 'images' and 'labels'. Without it: what the bundle was trained on.",
+            show_default=False,
+        ),
+    ] = None,
+    batch: Annotated[int, typer.Option(help="Images per timed call.")] = _DEFAULTS.batch,
+    threads: Annotated[
+        int | None, typer.Option(help="Threads per session. Without it: one per core.", show_default=False)
+    ] = _DEFAULTS.threads,
+    max_images: Annotated[
+        int | None, typer.Option(help="Accuracy from a random part of the images.", show_default=False)
+    ] = _DEFAULTS.max_images,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the report. Without it: NAME-bench.", show_default=False)
+    ] = None,
+    json_output: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Measure accuracy, latency and FLOPs over a range of thresholds.
+
+    Every threshold is run for real, beside the same network without exits. Besides the table there is a report as
+    JSON, CSV and HTML.
+    """
+    from eeinfer.bench import bench_data, default_folder, measure, render, write_files
+
+    config = BenchConfig(thresholds=thresholds, batch=batch, threads=threads, max_images=max_images)
+    path = chosen_bundle(bundle)
+    images = bench_data(path, data)
+    with step_bar() as progress:
+        report = measure(path, images.images, images.labels, config, progress, data=images.name)
+    files = write_files(report, out or default_folder(report))
+    if json_output:
+        typer.echo(report.to_json().decode(), nl=False)
+    else:
+        print_table(render(report))
+    say(f"report: {files['html']}, {files['json'].name}, {files['csv'].name}")

@@ -26,11 +26,12 @@ def chosen_bundle(path: Path | None) -> Path:
     """Return ``path``, or the newest bundle below the current folder, or the shipped one, and say which."""
     if path is not None:
         return path
-    from eeinfer.samples import bundle_path
+    from eeinfer import samples
 
-    shipped = bundle_path()
-    found = [bundle for bundle in _bundles_below(Path.cwd()) if not bundle.samefile(shipped)]
+    home = Path(samples.__file__).resolve().parent  # in a checkout the shipped bundle lies below the current folder
+    found = [bundle for bundle in _bundles_below(Path.cwd()) if not bundle.resolve().is_relative_to(home)]
     if not found:
+        shipped = samples.bundle_path()
         say("no bundle below this folder: using the one shipped with eeinfer (Fashion-MNIST)")
         return shipped
     newest = max(found, key=lambda bundle: (bundle / MANIFEST_NAME).stat().st_mtime)

@@ -63,20 +63,23 @@ def _heading(bundle: "Bundle") -> list[str]:
 
 def _segments(manifest: "Manifest") -> list[str]:
     """One line per exit, then one per carried tensor."""
-    columns = f"{'exit':>6}{'tau':>8}{'MFLOPs':>11}{'cumulative':>12}{'share':>8}{'max error':>11}  module"
+    from eeinfer.bench.formats import FlopsUnit
+
+    unit = FlopsUnit(max(manifest.flops.static, manifest.segments[-1].cumulative_flops))
+    columns = f"{'exit':>6}{'tau':>8}{unit.name:>11}{'cumulative':>12}{'share':>8}{'max error':>11}  module"
     lines = ["", f"{columns}, and what is carried on"]
     for index, (segment, tau, parity) in enumerate(
         zip(manifest.segments, manifest.taus, manifest.parity.exits, strict=True)
     ):
         share = segment.cumulative_flops / manifest.flops.static
         lines.append(
-            f"{index:>6}{tau:>8.3f}{segment.flops / 1e6:>11.3f}{segment.cumulative_flops / 1e6:>12.3f}"
+            f"{index:>6}{tau:>8.3f}{unit.text(segment.flops):>11}{unit.text(segment.cumulative_flops):>12}"
             f"{share:>8.1%}{parity.max_abs_error:>11.1e}  {segment.module}"
         )
         for tensor in segment.carried:
             shape = " x ".join(map(str, tensor.shape))
             lines.append(f"{'':>58}{tensor.name}: {shape} {tensor.dtype}, {_bytes_per_sample(tensor)} bytes per sample")
-    lines.append(f"  share: of the {manifest.flops.static / 1e6:.3f} MFLOPs of the network without early exits")
+    lines.append(f"  share: of the {unit.text(manifest.flops.static)} {unit.name} of the network without early exits")
     lines.append(f"  FLOPs: {manifest.flops.convention}; uncounted: {manifest.flops.uncounted or 'nothing'}")
     return lines
 

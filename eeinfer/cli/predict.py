@@ -82,11 +82,14 @@ def _read(path: Path) -> "Image":
 
 
 def _table(rows: list[dict[str, Any]]) -> Iterator[str]:
+    from eeinfer.bench.formats import FlopsUnit
+
     width = max(len(row["image"]) for row in rows)
     names = max(5, *(len(row["class"] or "-") for row in rows))
-    yield f"{'image':<{width}}  {'class':<{names}}  {'score':>6}  {'exit':>4}  {'ms':>8}  {'MFLOPs':>9}"
+    unit = FlopsUnit(max(row["flops"] for row in rows))
+    yield f"{'image':<{width}}  {'class':<{names}}  {'score':>6}  {'exit':>4}  {'ms':>8}  {unit.name:>7}"
     for row in rows:
         yield (
             f"{row['image']:<{width}}  {row['class'] or '-':<{names}}  {row['score']:>6.3f}  {row['exit']:>4}"
-            f"  {row['latency_ms']:>8.3f}  {row['flops'] / 1e6:>9.3f}"
+            f"  {row['latency_ms']:>8.3f}  {unit.text(row['flops']):>7}"
         )

@@ -1,0 +1,139 @@
+"""README runs: every fenced console and python block, in order, in one empty folder.
+
+A comment directly above a block changes that, and has to say why:
+
+    <!-- test: append --epochs 1 (the whole training takes minutes) -->    run every `eeinfer` line with more options
+    <!-- test: parse (installs into the environment) -->                   only check that command and options exist
+"""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib  # pytest brings it there
+
+ROOT = Path(__file__).resolve().parent.parent
+BLOCK = re.compile(
+    r"(?:<!-- test: (?P<mark>[^\n]*?) -->\n)?^```(?P<language>\w+)\n(?P<body>.*?)^```$", re.DOTALL | re.MULTILINE
+)
+MARK = re.compile(r"(?P<verb>append|parse)(?P<options> [^(]*)?\((?P<reason>.+)\)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """A fenced block: console, python, or something that is only looked at (json, text)."""
+
+    line: int
+    language: str
+    body: str
+    verb: str | None
+    options: str
+
+    @property
+    def commands(self) -> list[str]:
+        """Lines after ``$``, continued lines joined; the rest of a console block is output."""
+        joined = self.body.replace("\\\n", " ")
+        return [line[2:] for line in joined.splitlines() if line.startswith("$ ")]
+
+
+def read_blocks() -> list[Block]:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = []
+    for match in BLOCK.finditer(text):
+        mark = MARK.fullmatch(match["mark"]) if match["mark"] else None
+        assert mark or not match["mark"], f"unknown mark in README: {match['mark']}"
+        blocks.append(
+            Block(
+                line=text.count("\n", 0, match.start()) + 1,
+                language=match["language"],
+                body=match["body"],
+                verb=mark["verb"] if mark else None,
+                options=(mark["options"] or "").strip() if mark else "",
+            )
+        )
+    return blocks
+
+
+BLOCKS = [block for block in read_blocks() if block.language in {"console", "python"}]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for the whole page, because later blocks use what earlier ones wrote."""
+    return tmp_path_factory.mktemp("readme")
+
+
+def run(command: list[str], folder: Path) -> str:
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def check_make(words: list[str]) -> None:
+    """Every target of a `make` line is one of the Makefile's."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in words:
+        assert re.search(rf"^{re.escape(target)}:", makefile, re.MULTILINE), f"no target {target}"
+
+
+def check_pip(words: list[str]) -> None:
+    """Every extra of a `pip install` line is one of the project's."""
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        known = tomllib.load(file)["project"]["optional-dependencies"]
+    for extra in re.findall(r"eeinfer\[([\w,]+)\]", " ".join(words)):
+        assert set(extra.split(",")) <= set(known)
+
+
+def check_eeinfer(words: list[str], folder: Path) -> None:
+    """The command exists and knows each option."""
+    text = run(["eeinfer", words[0], "--help"], folder)
+    for word in words[1:]:
+        assert not word.startswith("--") or re.search(rf"(?m)^\s+(-\w, )?{re.escape(word)}\b", text), word
+
+
+def check_only(command: str, folder: Path) -> None:
+    words = shlex.split(command)
+    if words[0] == "make":
+        check_make(words[1:])
+    elif words[:2] == ["pip", "install"]:
+        check_pip(words[2:])
+    elif words[0] == "eeinfer":
+        check_eeinfer(words[1:], folder)
+    else:
+        assert words[0] in {"git", "cd"}, f"this test does not know how to check {command!r}"
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: f"line-{block.line}")
+def test_block_runs(block: Block, folder: Path) -> None:
+    if block.language == "python":
+        run([sys.executable, "-W", "error", "-c", block.body], folder)
+        return
+    assert block.commands, "a console block without a line that starts with $"
+    for command in block.commands:
+        if block.verb == "parse":
+            check_only(command, folder)
+        else:
+            extra = f" {block.options}" if command.startswith("eeinfer ") else ""
+            run(["bash", "-c", command + extra], folder)
+
+
+def test_page_shows_both_kinds() -> None:
+    assert {block.language for block in BLOCKS} == {"console", "python"}
+
+
+def test_links_lead_somewhere() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#]+)\)", text):
+        assert target.startswith("https://") or (ROOT / target).exists(), target
