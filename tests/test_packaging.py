@@ -28,14 +28,18 @@ def source_folders() -> dict[str, Path]:
     return {name: ROOT / folder for name, folder in settings()["package-dir"].items()}
 
 
-def modules_on_disk() -> set[str]:
-    """Path inside a wheel of every module in the checkout; links are skipped, they lead to the mapped folders."""
+def files_on_disk() -> set[str]:
+    """Path inside a wheel of every file in the checkout; links are skipped, they lead to the mapped folders."""
     found = set()
     for name, folder in source_folders().items():
-        for file in folder.rglob("*.py"):
-            if not any(parent.is_symlink() for parent in file.parents):
+        for file in folder.rglob("*"):
+            if file.is_file() and not any(parent.is_symlink() for parent in file.parents):
                 found.add(f"{name.replace('.', '/')}/{file.relative_to(folder).as_posix()}")
-    return found
+    return {path for path in found if not path.endswith((".pyc", "/ruff.toml"))}
+
+
+def modules_on_disk() -> set[str]:
+    return {path for path in files_on_disk() if path.endswith(".py")}
 
 
 def test_package_list_matches_the_disk() -> None:
@@ -70,8 +74,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     return zipfile.ZipFile(path)
 
 
-def test_wheel_holds_every_module_and_the_marker(wheel: zipfile.ZipFile) -> None:
-    missing = (modules_on_disk() | {"eeinfer/py.typed"}) - set(wheel.namelist())
+def test_wheel_holds_every_file_of_the_packages(wheel: zipfile.ZipFile) -> None:
+    assert "eeinfer/py.typed" in files_on_disk()
+    missing = files_on_disk() - set(wheel.namelist())
     assert not missing
 
 
@@ -80,16 +85,10 @@ def test_wheel_holds_nothing_else_at_the_top(wheel: zipfile.ZipFile) -> None:
     assert {top for top in tops if not top.endswith(".dist-info")} == {"eeinfer"}
 
 
-def test_wheel_holds_the_shipped_bundle_and_images(wheel: zipfile.ZipFile) -> None:
-    assets = ROOT / "eeinfer" / "assets"
-    shipped = {
-        f"eeinfer/{path.relative_to(ROOT / 'eeinfer').as_posix()}"
-        for path in assets.rglob("*")
-        if path.is_file() and path.suffix not in {".py", ".pyc"}
-    }
-    assert {"eeinfer/assets/fashion.eeb/manifest.json", "eeinfer/assets/fashion_test.npz"} <= shipped
-    assert shipped <= set(wheel.namelist())
-    size_bytes = sum(wheel.getinfo(name).file_size for name in shipped)
+def test_shipped_bundle_and_images_are_there_and_small(wheel: zipfile.ZipFile) -> None:
+    assets = {name for name in wheel.namelist() if name.startswith("eeinfer/assets/") and not name.endswith(".py")}
+    assert {"eeinfer/assets/fashion.eeb/manifest.json", "eeinfer/assets/fashion_test.npz"} <= assets
+    size_bytes = sum(wheel.getinfo(name).file_size for name in assets)
     assert size_bytes <= 3 * 2**20
 
 

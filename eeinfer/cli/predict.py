@@ -46,12 +46,16 @@ def predict(
 
 
 def _rows(engine: "Engine", paths: list[Path]) -> Iterator[dict[str, Any]]:  # JSON
+    warm = False
     for path in paths:
         try:
             image = _read(path)
         except InputError as error:
             say(f"error: {error}")
             continue
+        if not warm:
+            engine(image)  # a first call pays for imports and memory; the times shown should be those of the cascade
+            warm = True
         result = engine(image)
         label = int(result.predictions[0])
         yield {
