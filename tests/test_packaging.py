@@ -35,7 +35,7 @@ def files_on_disk() -> set[str]:
         for file in folder.rglob("*"):
             if file.is_file() and not any(parent.is_symlink() for parent in file.parents):
                 found.add(f"{name.replace('.', '/')}/{file.relative_to(folder).as_posix()}")
-    return {path for path in found if not path.endswith((".pyc", "/ruff.toml"))}
+    return {path for path in found if not path.endswith((".pyc", "/ruff.toml")) and "/." not in path}
 
 
 def modules_on_disk() -> set[str]:
