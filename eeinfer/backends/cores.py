@@ -16,7 +16,8 @@ def physical_cores() -> int:
     threads beyond either only take turns.
     """
     allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
-    return max(1, min(_distinct_cores(allowed), _quota_cores() or len(allowed)))
+    cores = _distinct_cores(allowed)
+    return min(cores, _quota_cores() or cores)
 
 
 def _distinct_cores(cpus: Iterable[int]) -> int:

@@ -18,7 +18,7 @@ from eeinfer.errors import BundleError, DependencyError
 from eeinfer.manifest import Segment, TensorSpec
 
 _REFUSED_OWN_POOL = "use_per_session_threads must be false"
-_ERROR_LEVEL = 3  # ONNX Runtime's warnings are about its own internals
+_FATAL = 4  # whatever is not fatal arrives as an exception too
 _TYPE_NAMES = {"float32": "float", "float64": "double"}  # where ONNX Runtime's name is not NumPy's
 _arena_lock = threading.Lock()
 _arena_made = False
@@ -75,7 +75,7 @@ def _session(ort: ModuleType, path: Path, options: Any) -> Any:
 
 def _options(ort: ModuleType, threads: int | None) -> Any:
     options = ort.SessionOptions()
-    options.log_severity_level = _ERROR_LEVEL
+    options.log_severity_level = _FATAL
     options.add_session_config_entry("session.use_env_allocators", "1")
     if threads is None:
         options.use_per_session_threads = False

@@ -1,0 +1,176 @@
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from eeinfer.errors import InputError
+from eeinfer.manifest import Input, Preprocess, TensorSpec
+from eeinfer.preprocess import finite_rows, prepare
+
+MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)
+
+
+def colour(height: int = 8, width: int = 10, **rule: int | str) -> Input:
+    tensor = TensorSpec(name="input", dtype="float32", shape=(3, height, width))
+    return Input(tensor=tensor, preprocess=msgspec.structs.replace(Preprocess(mean=MEAN, std=STD), **rule))
+
+
+def grey(size: int = 8) -> Input:
+    tensor = TensorSpec(name="input", dtype="float32", shape=(1, size, size))
+    return Input(tensor=tensor, preprocess=Preprocess(mean=(0.5,), std=(0.25,)))
+
+
+def pixels(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+
+
+def normalised(image: np.ndarray) -> np.ndarray:
+    """[B, H, W, 3] 8-bit to [B, 3, H, W], in float64 and in so many words."""
+    return ((image / 255 - np.array(MEAN)) / np.array(STD)).transpose(0, 3, 1, 2)
+
+
+def test_pixels_are_scaled_and_normalised_channel_by_channel() -> None:
+    batch = pixels(4, 8, 10, 3)
+    out = prepare(batch, colour())
+    assert out.dtype == np.float32
+    assert out.flags.c_contiguous
+    np.testing.assert_allclose(out, normalised(batch), atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(30, 21), (21, 30), (16, 16), (8, 10), (5, 3)])
+@pytest.mark.parametrize("interpolation", ["nearest", "bilinear", "bicubic"])
+def test_other_sizes_are_scaled_by_the_shorter_side_and_cropped_at_the_centre(
+    size: tuple[int, int], interpolation: str
+) -> None:
+    image = Image.fromarray(pixels(*size, 3))
+    short = min(size)
+    scaled = image.resize((12 * size[1] // short, 12 * size[0] // short), Image.Resampling[interpolation.upper()])
+    left, top = round((scaled.width - 10) / 2), round((scaled.height - 8) / 2)
+    expected = np.asarray(scaled.crop((left, top, left + 10, top + 8)))
+    out = prepare(image, colour(resize=12, interpolation=interpolation))
+    np.testing.assert_allclose(out, normalised(expected[np.newaxis]), atol=1e-5)
+
+
+def test_without_a_resize_rule_any_size_is_scaled_straight_to_the_input() -> None:
+    image = Image.fromarray(pixels(33, 17, 3))
+    expected = np.asarray(image.resize((10, 8), Image.Resampling.BILINEAR))
+    np.testing.assert_allclose(prepare(image, colour()), normalised(expected[np.newaxis]), atol=1e-5)
+
+
+def test_an_image_gives_the_same_in_every_form() -> None:
+    array, rule = pixels(20, 30, 3), colour(resize=11)
+    expected = prepare(Image.fromarray(array), rule)
+    for form in (array, array[np.newaxis], [array], (Image.fromarray(array),), list(array[np.newaxis])):
+        np.testing.assert_array_equal(prepare(form, rule), expected)
+    np.testing.assert_array_equal(prepare([array, Image.fromarray(array)][:1], rule), expected)
+
+
+def test_grey_images_give_the_same_in_every_form() -> None:
+    array = pixels(8, 8)
+    expected = prepare(array, grey())
+    assert expected.shape == (1, 1, 8, 8)
+    for form in (array[np.newaxis], array[..., np.newaxis], array[np.newaxis, ..., np.newaxis], Image.fromarray(array)):
+        np.testing.assert_array_equal(prepare(form, grey()), expected)
+    assert prepare(pixels(5, 8, 8), grey()).shape == (5, 1, 8, 8)
+    assert prepare([pixels(8, 8), pixels(20, 9)], grey()).shape == (2, 1, 8, 8)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "LA", "CMYK"])
+def test_pillow_images_are_converted_to_the_channels_of_the_network(mode: str) -> None:
+    image = Image.fromarray(pixels(9, 9, 3)).convert("L" if mode == "LA" else mode).convert(mode)
+    assert prepare(image, colour()).shape == (1, 3, 8, 10)
+    np.testing.assert_array_equal(prepare(image, grey()), prepare(np.asarray(image.convert("L")), grey()))
+
+
+def test_a_list_of_pillow_images_of_many_sizes_is_one_batch() -> None:
+    images = [Image.fromarray(pixels(size, size + 2, 3)) for size in (9, 14, 40)]
+    out = prepare(images, colour(resize=12))
+    for row, image in zip(out, images, strict=True):
+        np.testing.assert_array_equal(row, prepare(image, colour(resize=12))[0])
+
+
+@given(rows=st.integers(1, 4), single=st.booleans())
+def test_a_prepared_tensor_is_passed_on_untouched(rows: int, single: bool) -> None:
+    tensor = np.random.default_rng(rows).normal(size=(rows, 3, 8, 10)).astype(np.float32)
+    out = prepare(tensor[0] if single else tensor, colour())
+    np.testing.assert_array_equal(out, tensor[:1] if single else tensor)
+    np.testing.assert_array_equal(prepare(list(tensor), colour()), tensor)
+    strided = np.asfortranarray(tensor)
+    assert prepare(strided, colour()).flags.c_contiguous
+    np.testing.assert_array_equal(prepare(strided, colour()), tensor)
+
+
+def test_inputs_that_are_no_images_need_no_rule() -> None:
+    tokens = Input(tensor=TensorSpec(name="input", dtype="int64", shape=(7,)))
+    assert prepare(np.zeros((2, 7), np.int64), tokens).shape == (2, 7)
+    assert prepare(np.zeros(7, np.int64), tokens).shape == (1, 7)
+    with pytest.raises(InputError, match="nothing about 8-bit images"):
+        prepare(pixels(7), Input(tensor=TensorSpec(name="input", dtype="float32", shape=(7,))))
+
+
+@pytest.mark.parametrize(
+    ("images", "text"),
+    [
+        ([], "the list is empty"),
+        (np.zeros((0, 3, 8, 10), np.float32), "batch is empty"),
+        (np.zeros((0, 8, 10, 3), np.uint8), "array is empty"),
+        (Image.new("RGB", (0, 5)), "0 x 5 pixels"),
+        (np.zeros((1, 3, 8, 10)), "dtype float64.*astype"),
+        (np.zeros((1, 8, 10, 3), np.int64), "dtype int64.*uint8"),
+        (np.zeros((1, 3, 8, 10), np.float16), "dtype float16"),
+        (np.zeros((1, 3, 8, 10), ">f4"), "dtype >f4"),
+        (np.zeros((1, 3, 8, 10), bool), "dtype bool"),
+        (np.zeros((3, 8, 11), np.float32), r"\[1, 3, 8, 11\].*\[batch, 3, 8, 10\].*resized"),
+        (np.zeros((1, 8, 10, 3), np.float32), r"\[1, 8, 10, 3\]"),
+        (np.zeros((8, 10), np.float32), r"\[8, 10\]"),
+        (np.zeros((1, 1, 3, 8, 10), np.float32), r"\[1, 1, 3, 8, 10\]"),
+        (np.zeros((8, 10), np.uint8), r"\[8, 10\].*3 channel.*Pillow image"),
+        (np.zeros((2, 8, 10), np.uint8), "3 channel"),
+        (np.zeros((2, 8, 10, 1), np.uint8), "3 channel"),
+        (np.zeros((2, 3, 8, 10), np.uint8), "last axis"),
+        (np.zeros((2, 2, 8, 10, 3), np.uint8), r"\[2, 2, 8, 10, 3\]"),
+        (np.uint8(3), r"\[\]"),
+        ("cat.png", "are a str.*PIL.Image.open"),
+        (None, "are a NoneType"),
+        (["cat.png"], "holds a str"),
+        ([[1, 2]], "holds a list"),
+        ([np.zeros((8, 10), np.uint8)], r"shape \[8, 10\].*uint8 \[H, W, 3\]"),
+        ([np.zeros((2, 8, 10, 3), np.uint8)], "each must be one image"),
+        ([np.zeros((2, 3, 8, 10), np.float32)], "each must be one image"),
+        ([Image.new("RGB", (8, 8)), np.zeros((8, 8, 3), np.uint8)], "mixes Pillow images with a ndarray"),
+        ([np.zeros((8, 8, 3), np.uint8), np.zeros((3, 8, 10), np.float32)], "mixes .* dtype float32 and uint8"),
+        ([np.zeros((3, 8, 10), np.float32), np.zeros((8, 10, 3), np.uint8)], "mixes .* dtype"),
+        (Image.new("I;16", (8, 8)), "more than 8 bits"),
+        (Image.new("F", (8, 8)), "more than 8 bits"),
+    ],
+)
+def test_what_the_network_does_not_take_is_refused(images: object, text: str) -> None:
+    with pytest.raises(InputError, match=text):
+        prepare(images, colour())  # type: ignore[arg-type]  # wrong types are the point
+
+
+def test_a_colour_image_is_not_taken_for_a_batch_of_narrow_grey_ones() -> None:
+    for channels in (3, 4):
+        with pytest.raises(InputError, match="1 channel"):
+            prepare(pixels(8, 8, channels), grey())
+    assert prepare(pixels(5, 4, 4), grey(4)).shape == (5, 1, 4, 4)
+
+
+def test_a_rule_needs_channels_that_pillow_knows() -> None:
+    tensor = TensorSpec(name="input", dtype="float32", shape=(2, 8, 8))
+    two = Input(tensor=tensor, preprocess=Preprocess(mean=(0, 0), std=(1, 1)))
+    with pytest.raises(InputError, match="2 channels"):
+        prepare(Image.new("RGB", (8, 8)), two)
+    assert prepare(pixels(9, 9, 2), two).shape == (1, 2, 8, 8)
+
+
+def test_rows_with_nan_or_infinite_values_are_found() -> None:
+    rows = np.zeros((6, 2, 3), np.float32)
+    rows[1, 1, 2], rows[2, 0, 0], rows[3, 0, 1] = np.nan, np.inf, -np.inf
+    rows[4] = np.finfo(np.float32).max  # the sum overflows, the row is finite
+    assert finite_rows(rows).tolist() == [True, False, False, False, True, True]
+    rows[5, 0] = np.inf, -np.inf, 0
+    assert not finite_rows(rows)[5]
+    assert finite_rows(np.zeros((2, 3), np.int64)).tolist() == [True, True]
