@@ -1,0 +1,39 @@
+"""How a bundle is measured."""
+
+from dataclasses import dataclass
+
+from eeinfer.errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchConfig:
+    """Settings of one measurement; the defaults take half a minute for a network of one or two milliseconds."""
+
+    thresholds: int = 100  # points of the grid of tau, 0 and 1 included
+    batch: int = 1  # images per call of every timed variant
+    max_images: int | None = None  # accuracy from a random part of the test set of this size; None takes all of it
+    latency_samples: int = 60  # images that every timed variant sees; fewer where max_seconds would not suffice
+    rounds: int = 5  # how often each variant sees each of these images; once where max_seconds would not suffice
+    min_seconds: float = 10.0  # further rounds follow until the timing of thresholds has taken this long
+    max_seconds: float = 20.0  # what the timing of thresholds may take before the sample shrinks
+    warmup: int = 5  # untimed calls of each variant before anything is timed
+    pairs: int = 60  # back-to-back pairs behind each overhead ratio; a sixth of them where they would take too long
+    tolerance: float = 0.01  # accuracy that the headline threshold may lose against the static network
+    threads: int | None = None  # of every session; None leaves it to the runtime
+    device: str = "cpu"
+    seed: int = 0  # which images are timed, and in which order
+
+    def __post_init__(self) -> None:
+        self._at_least("thresholds", 2)
+        for name in ("batch", "latency_samples", "rounds", "pairs"):
+            self._at_least(name, 1)
+        for name in ("warmup", "min_seconds", "max_seconds", "tolerance", "seed"):
+            self._at_least(name, 0)
+        for name in ("threads", "max_images"):
+            if getattr(self, name) is not None:
+                self._at_least(name, 1)
+
+    def _at_least(self, name: str, bound: int) -> None:
+        value = getattr(self, name)
+        if not value >= bound:
+            raise ConfigError(f"{name} is {value}; bench takes {name} of {bound} or more")

@@ -1,0 +1,125 @@
+"""The images to measure on: a file, a data set by name, the one the network was trained on, or the shipped ones."""
+
+import os
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eeinfer import samples
+from eeinfer.bundle import Bundle
+from eeinfer.errors import BundleError, DataError, DependencyError
+from eeinfer.extras import missing_extra
+from eeinfer.manifest import MANIFEST_NAME
+
+Array = NDArray[Any]
+
+_ASK = "give --data with a data set's name or an .npz file holding 'images' and 'labels'"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchData:
+    """N labelled images and what they are called."""
+
+    name: str
+    images: Any  # an array with the images on axis 0, or a sequence of single ones
+    labels: Array  # [N] class indices
+
+
+def bench_data(bundle: str | os.PathLike[str], data: str | None = None) -> BenchData:
+    """Find the images to measure ``bundle`` on.
+
+    Args:
+        bundle: the .eeb folder.
+        data: a path ending in .npz, with the arrays ``images`` and ``labels``; or a data set's name, of which the
+            test part is taken. None takes the shipped images for the shipped bundle, and otherwise the data set
+            that the bundle says it was trained on.
+
+    Raises:
+        DataError: nothing is known about the bundle's data, or the file is missing or damaged.
+        BundleError: the bundle is missing or damaged.
+        DependencyError: a data set by name needs packages that are not installed.
+    """
+    if data is not None and data.endswith(".npz"):
+        return _from_file(Path(data))
+    if data is not None:
+        return _from_name(data)
+    opened = Bundle.open(bundle, verify=False)
+    if _is_shipped(opened):
+        images, labels = samples.images()
+        return BenchData(name=f"{len(labels)} test images shipped with eeinfer", images=images, labels=labels)
+    return _from_name(_trained_on(opened))
+
+
+def take(images: Any, rows: Array) -> Any:
+    """Pick some of the images, in the form in which they came."""
+    return images[rows] if isinstance(images, np.ndarray) else [images[int(row)] for row in rows]
+
+
+def check_data(images: Any, labels: Any, classes: int) -> Array:
+    """Return the labels as int64 [N].
+
+    Raises:
+        DataError: no images, another number of labels, or labels that are no class indices.
+    """
+    found = np.asarray(labels)
+    if found.ndim != 1 or not np.issubdtype(found.dtype, np.integer):
+        raise DataError(f"labels are {found.dtype} of shape {list(found.shape)}; give one whole number per image")
+    if len(found) == 0 or len(images) != len(found):
+        raise DataError(f"there are {len(images)} images and {len(found)} labels; give as many of both, at least one")
+    if found.min() < 0 or found.max() >= classes:
+        raise DataError(
+            f"labels run from {found.min()} to {found.max()}, the bundle knows the classes 0 to {classes - 1}; "
+            "give the data set that it was trained for"
+        )
+    return found.astype(np.int64)
+
+
+def _from_file(path: Path) -> BenchData:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return BenchData(name=path.stem, images=arrays["images"], labels=arrays["labels"])
+    except FileNotFoundError:
+        raise DataError(f"no file {path}; {_ASK}") from None
+    except KeyError as error:
+        raise DataError(f"{path} holds no array 'images' or no 'labels'; save both with numpy.savez") from error
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} is not a readable .npz file: {error}; save it again with numpy.savez") from error
+
+
+def _from_name(name: str) -> BenchData:
+    try:
+        from eeinfer.training.data import load_dataset
+    except ImportError as error:
+        raise _needs_training(name, error) from error
+    try:
+        test = load_dataset(name).test
+    except ImportError as error:
+        raise _needs_training(name, error) from error
+    return BenchData(name=f"{name}, test part", images=test.images, labels=np.asarray(test.labels))
+
+
+def _needs_training(name: str, error: ImportError) -> DependencyError:
+    if isinstance(error, DependencyError):
+        return error
+    known = missing_extra(error)
+    return known or DependencyError(f"the data set {name!r} is read by the training part: pip install 'eeinfer[train]'")
+
+
+def _is_shipped(bundle: Bundle) -> bool:
+    try:
+        shipped = samples.bundle_path() / MANIFEST_NAME
+        return shipped.read_bytes() == bundle.file(MANIFEST_NAME).read_bytes()
+    except (BundleError, OSError):
+        return False
+
+
+def _trained_on(bundle: Bundle) -> str:
+    facts = bundle.manifest.provenance.get("dataset")
+    name = facts.get("name") if isinstance(facts, dict) else facts
+    if not isinstance(name, str):
+        raise DataError(f"{bundle.path} does not say which data set it was trained on; {_ASK}")
+    return name

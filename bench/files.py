@@ -1,0 +1,65 @@
+"""The report as files: report.json, report.csv and report.html in one folder."""
+
+import csv
+import io
+import os
+from pathlib import Path
+
+from eeinfer.bench.page import html_page
+from eeinfer.bench.report import Report
+from eeinfer.errors import InputError
+
+JSON_NAME, CSV_NAME, HTML_NAME = "report.json", "report.csv", "report.html"
+
+
+def default_folder(report: Report) -> Path:
+    """Where the files go unless told otherwise: beside the caller, named after the bundle."""
+    return Path(f"{report.bundle.name}-bench")
+
+
+def write_files(report: Report, folder: str | os.PathLike[str]) -> dict[str, Path]:
+    """Write all three files into ``folder``, each under a temporary name first, replacing an earlier report.
+
+    Returns:
+        The paths under the keys ``json``, ``csv`` and ``html``.
+
+    Raises:
+        InputError: the folder cannot be made or written to.
+    """
+    target = Path(folder)
+    contents = {
+        JSON_NAME: report.to_json(),
+        CSV_NAME: csv_table(report).encode(),
+        HTML_NAME: html_page(report).encode(),
+    }
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        for name, content in contents.items():
+            _write(target / name, content)
+    except OSError as error:
+        raise InputError(f"the report cannot be written to {target}: {error.strerror}; choose another") from error
+    return {name.rpartition(".")[2]: target / name for name in contents}
+
+
+def csv_table(report: Report) -> str:
+    """One row per threshold; times in ms per call, shares and accuracy in [0, 1], FLOPs as multiply-adds."""
+    exits = [f"share_exit_{k}" for k in range(len(report.bundle.modules))]
+    timing = ("mean_ms", "median_ms", "min_ms", "p90_ms", "p99_ms", "calls")
+    columns = ("tau", "accuracy", "mean_flops", *exits, *timing, "timed_flops", "agreement", "speedup", "saved_ratio")
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    for row in report.thresholds:
+        times = [getattr(row.timing, name) for name in timing]
+        last = (row.timed_flops, row.agreement, row.speedup, row.saved_ratio)
+        writer.writerow((row.tau, row.accuracy, row.mean_flops, *row.shares, *times, *last))
+    return out.getvalue()
+
+
+def _write(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

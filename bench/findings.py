@@ -1,0 +1,105 @@
+"""From arrays and milliseconds to the rows of a report."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eeinfer.bench.config import BenchConfig
+from eeinfer.bench.latency import NEVER, Latency, tau_name
+from eeinfer.bench.networks import ALL_EXITS, STATIC, cut_name
+from eeinfer.bench.outputs import Outputs
+from eeinfer.bench.report import BreakEven, Network, Settings, Threshold
+from eeinfer.bench.sweep import Sweep
+from eeinfer.bench.timing import Timing, summarise
+from eeinfer.bench.verdict import break_even, headline_index, saved_ratio
+from eeinfer.manifest import Manifest
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """Everything a measurement produced, before it is put in order."""
+
+    manifest: Manifest
+    config: BenchConfig
+    outputs: Outputs
+    swept: Sweep
+    picks: Array  # [n] positions of the timed images among the rows of ``outputs``
+    latency: Latency
+
+    @cached_property
+    def costs(self) -> list[int]:
+        """FLOPs of leaving at each exit."""
+        return [segment.cumulative_flops for segment in self.manifest.segments]
+
+    def settings(self, seconds: float) -> Settings:
+        """What was asked for, and how many rounds came of it."""
+        config = self.config
+        return Settings(
+            batch=config.batch,
+            rounds=len(self.latency.times_ms[STATIC]),
+            warmup=config.warmup,
+            seed=config.seed,
+            tolerance=config.tolerance,
+            seconds=seconds,
+        )
+
+    @cached_property
+    def static(self) -> Network:
+        """The network without early exits."""
+        return self._network(STATIC, len(self.costs) - 1, self.manifest.flops.static)
+
+    @cached_property
+    def all_exits(self) -> Network:
+        """Every exit computed in one session."""
+        return self._network(ALL_EXITS, len(self.costs) - 1, self.costs[-1])
+
+    @cached_property
+    def cuts(self) -> tuple[Network, ...]:
+        """The network cut at each early exit."""
+        return tuple(self._network(cut_name(k), k, self.costs[k]) for k in range(len(self.costs) - 1))
+
+    @cached_property
+    def headline(self) -> int:
+        """Index of the threshold the report stands for."""
+        return headline_index(self.swept.accuracy, self.static.accuracy, self.config.tolerance)
+
+    def thresholds(self) -> tuple[Threshold, ...]:
+        """One row per tau."""
+        return tuple(self._threshold(t) for t in range(len(self.swept.taus)))
+
+    def break_even(self) -> tuple[BreakEven, ...]:
+        """Every exit weighed at the headline tau; nothing where an exit could not be timed on its own."""
+        rows = [row for row in self.latency.overheads if row.name != NEVER]
+        if len(rows) < len(self.costs):
+            return ()
+        cascade, session = [row.cascade_ms for row in rows], [row.session_ms for row in rows]
+        return tuple(break_even(self.outputs.scores, float(self.swept.taus[self.headline]), cascade, session))
+
+    def _timing(self, variant: str) -> Timing:
+        return summarise(self.latency.times_ms[variant])
+
+    def _network(self, name: str, exit: int, flops: int) -> Network:
+        right = self.outputs.predictions[:, exit] == self.outputs.labels
+        return Network(name=name, exit=exit, accuracy=float(right.mean()), flops=flops, timing=self._timing(name))
+
+    def _threshold(self, t: int) -> Threshold:
+        swept, static = self.swept, self.static
+        timing = self._timing(tau_name(t))
+        expected = swept.exits[t, self.picks]
+        timed_flops = float(np.asarray(self.costs)[expected].mean())
+        return Threshold(
+            tau=float(swept.taus[t]),
+            accuracy=float(swept.accuracy[t]),
+            mean_flops=float(swept.mean_flops[t]),
+            shares=tuple(swept.shares[t].tolist()),
+            timing=timing,
+            timed_flops=timed_flops,
+            agreement=float((self.latency.left[tau_name(t)] == expected).mean()),
+            speedup=static.timing.mean_ms / timing.mean_ms,
+            saved_ratio=saved_ratio(timing.mean_ms, static.timing.mean_ms, timed_flops, static.flops),
+        )

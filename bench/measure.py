@@ -1,0 +1,133 @@
+"""The measurement: one pass over the test set for every exit's answers, then the clock, then what both say."""
+
+import hashlib
+import os
+from datetime import datetime, timezone
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eeinfer.bench.budget import RULES
+from eeinfer.bench.cascade import Cascade
+from eeinfer.bench.config import BenchConfig
+from eeinfer.bench.data import check_data, take
+from eeinfer.bench.environment import environment
+from eeinfer.bench.findings import Findings
+from eeinfer.bench.latency import Latency, time_everything
+from eeinfer.bench.networks import fixed_networks
+from eeinfer.bench.outputs import Outputs, Progress, all_outputs
+from eeinfer.bench.report import BundleFacts, DataFacts, FlopsFacts, Report
+from eeinfer.bench.sample import systematic_sample
+from eeinfer.bench.sizing import fit, path_ms
+from eeinfer.bench.sweep import Sweep, sweep, threshold_grid
+from eeinfer.bundle import Bundle
+from eeinfer.engine import Engine, load
+from eeinfer.manifest import MANIFEST_NAME, Manifest
+from eeinfer.preprocess import prepare
+
+Array = NDArray[Any]
+
+
+def _quiet(_doing: str, _done: int, _planned: int) -> None:
+    """Report no progress."""
+
+
+def measure(
+    bundle: str | os.PathLike[str],
+    images: Any,
+    labels: Array,
+    config: BenchConfig | None = None,
+    progress: Progress = _quiet,
+    *,
+    data: str = "images",
+) -> Report:
+    """Measure accuracy, FLOPs and latency of a bundle over a grid of thresholds.
+
+    Args:
+        bundle: the .eeb folder.
+        images: N images that the engine takes: an array with the images on axis 0, or a sequence of single ones.
+        labels: [N] class indices.
+        config: how; None takes the defaults.
+        progress: told what is being done, how many steps of it are done and how many are planned.
+        data: what the report calls the images.
+
+    Raises:
+        BundleError: the bundle is missing or damaged.
+        DataError: images and labels do not belong together or to the bundle.
+        InputError: fewer images than one batch.
+        DependencyError: onnx or onnxruntime is missing.
+    """
+    config, began = config or BenchConfig(), perf_counter()
+    with load(bundle, device=config.device, threads=config.threads) as engine:
+        manifest = engine.manifest
+        labels = check_data(images, labels, len(manifest.classes))
+        rows = _rows(len(labels), config)
+        outputs = all_outputs(engine, images, labels, rows, progress)
+        swept = sweep(outputs.scores, outputs.predictions, outputs.labels, _costs(manifest), _taus(config))
+        picks, latency = _timed(engine, images, rows, outputs, swept, config, progress)
+        threads = engine.threads
+    found = Findings(manifest=manifest, config=config, outputs=outputs, swept=swept, picks=picks, latency=latency)
+    return Report(
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        bundle=_bundle_facts(engine.bundle),
+        data=DataFacts(name=data, images=len(rows), timed=len(picks)),
+        environment=environment(config.device, threads),
+        settings=found.settings(perf_counter() - began),
+        flops=FlopsFacts(convention=manifest.flops.convention, uncounted=manifest.flops.uncounted),
+        static=found.static,
+        all_exits=found.all_exits,
+        cuts=found.cuts,
+        thresholds=found.thresholds(),
+        headline=found.headline,
+        overheads=latency.overheads,
+        break_even=found.break_even(),
+        budgets={
+            name: tuple(rule(swept.taus, swept.accuracy, swept.mean_flops, manifest.flops.static))
+            for name, rule in RULES.items()
+        },
+    )
+
+
+def _taus(config: BenchConfig) -> Array:
+    return threshold_grid(config.thresholds)
+
+
+def _costs(manifest: Manifest) -> list[int]:
+    return [segment.cumulative_flops for segment in manifest.segments]
+
+
+def _rows(count: int, config: BenchConfig) -> Array:
+    """The images behind the accuracies: all, or a random part of them in their own order."""
+    if config.max_images is None or config.max_images >= count:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(config.seed).choice(count, config.max_images, replace=False))
+
+
+def _timed(
+    engine: Engine, images: Any, rows: Array, outputs: Outputs, swept: Sweep, config: BenchConfig, progress: Progress
+) -> tuple[Array, Latency]:
+    """Draw the sample and time everything on it; return its positions among ``rows`` and the times."""
+    progress("choosing the timed images", 0, 1)
+    shape = engine.manifest.input
+    first = rows[np.arange(config.batch) % len(rows)]
+    count, rounds = fit(config, swept.shares, path_ms(engine, prepare(take(images, first), shape)), len(rows))
+    difficulty = np.asarray(_costs(engine.manifest))[swept.exits].mean(axis=0)
+    picks = systematic_sample(difficulty, count * config.batch, config.seed)
+    batches = [prepare(take(images, rows[part]), shape) for part in np.split(picks, count)]
+    networks = fixed_networks(engine.bundle, batches, config.threads)
+    cascade = Cascade(engine, batches)
+    return picks, time_everything(cascade, networks, outputs.scores[picks], swept.taus, config, rounds, progress)
+
+
+def _bundle_facts(bundle: Bundle) -> BundleFacts:
+    manifest = bundle.manifest
+    return BundleFacts(
+        name=manifest.name,
+        sha256=hashlib.sha256(bundle.file(MANIFEST_NAME).read_bytes()).hexdigest(),
+        score=manifest.score,
+        modules=tuple(segment.module for segment in manifest.segments),
+        input=manifest.input.tensor.shape,
+        classes=len(manifest.classes),
+    )

@@ -1,0 +1,155 @@
+"""What a measurement found, as one record with a version: every table, plot and file is drawn from it.
+
+Accuracies and shares are in [0, 1], FLOPs are multiply-adds for one sample, times are milliseconds per call (a call
+holds ``settings.batch`` images).
+"""
+
+from typing import Any
+
+import msgspec
+
+from eeinfer.bench.budget import BudgetCell
+from eeinfer.bench.environment import Environment
+from eeinfer.bench.timing import Timing
+from eeinfer.errors import InputError
+
+SCHEMA_VERSION = 1
+
+
+class _Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every part of a report has in common."""
+
+
+class BundleFacts(_Record, frozen=True, kw_only=True):
+    """Which network was measured."""
+
+    name: str
+    sha256: str  # of its manifest, which holds the hash of every other file
+    score: str  # what its exits are judged by
+    modules: tuple[str, ...]  # where each exit sits
+    input: tuple[int, ...]  # shape without the batch
+    classes: int
+
+
+class DataFacts(_Record, frozen=True, kw_only=True):
+    """On which images."""
+
+    name: str
+    images: int  # behind every accuracy and share
+    timed: int  # random part of them behind every time
+
+
+class Settings(_Record, frozen=True, kw_only=True):
+    """What was asked for, where it shapes the numbers."""
+
+    batch: int
+    rounds: int  # that were run
+    warmup: int
+    seed: int
+    tolerance: float
+    seconds: float  # the whole measurement took
+
+
+class FlopsFacts(_Record, frozen=True, kw_only=True):
+    """How FLOPs were counted."""
+
+    convention: str
+    uncounted: dict[str, int]
+
+
+class Network(_Record, frozen=True, kw_only=True):
+    """A network that always does the same work, run as one session."""
+
+    name: str
+    exit: int  # whose answer it gives
+    accuracy: float
+    flops: int
+    timing: Timing
+
+
+class Threshold(_Record, frozen=True, kw_only=True):
+    """The cascade at one tau."""
+
+    tau: float
+    accuracy: float
+    mean_flops: float
+    shares: tuple[float, ...]  # of rows leaving at each exit
+    timing: Timing
+    timed_flops: float  # mean over the timed images alone
+    agreement: float  # share of timed images that left where the sweep says
+    speedup: float  # the static network's mean time over this one's
+    saved_ratio: float | None  # share of latency saved / share of FLOPs saved; None where next to none are saved
+
+
+class Overhead(_Record, frozen=True, kw_only=True):
+    """The cascade against one session that does the same work, in back-to-back pairs."""
+
+    name: str
+    exit: int
+    cascade_ms: float  # median
+    session_ms: float  # median
+    ratio: float  # median over pairs
+    pairs: int
+
+
+class BreakEven(_Record, frozen=True, kw_only=True):
+    """Whether an exit earns its keep at the headline tau: it must fire more often than its cost / what it saves."""
+
+    exit: int
+    reached: float  # share of all rows
+    fired: float  # share of those that reached it
+    cost_ms: float  # head, decision and the border to the next segment
+    saved_ms: float | None  # what a row that leaves here would still have taken, this exit gone; None if none leaves
+    needed: float | None  # share that must leave for the exit to pay on mean latency
+    pays: bool
+
+
+class Report(_Record, frozen=True, kw_only=True):
+    """One bundle on one machine."""
+
+    schema_version: int = SCHEMA_VERSION
+    created: str  # UTC, ISO 8601
+    bundle: BundleFacts
+    data: DataFacts
+    environment: Environment
+    settings: Settings
+    flops: FlopsFacts
+    static: Network  # without early exits
+    all_exits: Network  # every exit computed, nobody leaves
+    cuts: tuple[Network, ...]  # ending at each early exit, the heads before it left out where nothing needs them
+    thresholds: tuple[Threshold, ...]  # ascending in tau
+    headline: int  # index of the cheapest threshold within `tolerance` of the static network's accuracy
+    overheads: tuple[Overhead, ...]  # leaving at each exit, then never leaving
+    break_even: tuple[BreakEven, ...]  # every exit but the last
+    budgets: dict[str, tuple[BudgetCell, ...]]  # selection rule -> 25 / 50 / 75 / 100 % / Max
+
+    def to_json(self) -> bytes:
+        """Encode as indented JSON."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
+
+    @staticmethod
+    def from_json(data: bytes) -> "Report":
+        """Decode what `to_json` wrote.
+
+        Raises:
+            InputError: not a report, or one of a newer schema.
+        """
+        _check_version(data)
+        try:
+            return msgspec.json.decode(data, type=Report)
+        except msgspec.ValidationError as error:
+            raise InputError(f"the bench report does not follow schema {SCHEMA_VERSION}: {error}") from error
+
+
+def _check_version(data: bytes) -> None:
+    try:
+        found: Any = msgspec.json.decode(data)
+    except msgspec.DecodeError as error:
+        raise InputError(f"the bench report is not JSON: {error}; run eeinfer bench again") from error
+    version = found.get("schema_version") if isinstance(found, dict) else None
+    if not isinstance(version, int):
+        raise InputError("the file is not a bench report: it has no schema_version; run eeinfer bench again")
+    if version > SCHEMA_VERSION:
+        raise InputError(
+            f"the bench report has schema {version} and this eeinfer reads up to {SCHEMA_VERSION}; upgrade eeinfer"
+        )

@@ -1,0 +1,108 @@
+"""What the report says in words; the same in the terminal and on the page."""
+
+from eeinfer.bench.formats import flops_unit, headline, milliseconds, percent, selection, tau_text, times
+from eeinfer.bench.report import Report
+
+METHOD = (
+    "Every threshold is run for real on the same images. All variants, the fixed networks among them, take turns in "
+    "random order through the whole measurement, so that a change of clock or load meets all of them. A mean is over "
+    "images, each with the median of its rounds; median, minimum and percentiles are over all single calls. Times "
+    "begin with the prepared tensor in memory and end with the answer."
+)
+SAMPLE = (
+    "The timed images are a systematic random sample: the test images in the order of their cost over all thresholds, "
+    "every n-th taken from a random start, so that the sample leaves at the exits as the whole test set does."
+)
+SAVED = (
+    "Latency saved over FLOPs saved is the share of the static network's milliseconds that the cascade saves, divided "
+    "by the share of its FLOPs that it saves on the same images: 1 is ideal, below 0 the cascade is slower."
+)
+CLIFF = (
+    "Between the last two thresholds and 1 there often is a cliff: a well-trained network gives most images a score "
+    "above 0.99, and an even grid has few points there."
+)
+CUTS = (
+    "FLOPs of a network cut at an exit are those of leaving there, so they include the heads before it; its time does "
+    "not: the cut network computes only what its own answer needs."
+)
+BUDGETS = (
+    "Budgets are shares of the static network's FLOPs. Largest affordable tau: the last threshold whose mean FLOPs "
+    "stay within the budget; Max is the last exit. Best affordable accuracy: the most accurate threshold strictly "
+    "below the budget; Max is the best of all. A dash: even the first exit costs more."
+)
+OVERHEAD = (
+    "Back-to-back pairs on the same images; the ratio is the median over pairs. Leaving at exit k is compared with the "
+    "network cut at exit k, never leaving with all exits computed in one session."
+)
+BREAK_EVEN = (
+    "An exit pays on mean latency if, of the images that reach it, more leave than its cost (head, decision, border to "
+    "the next segment) divided by the time that leaving there saves."
+)
+
+
+def title(report: Report) -> str:
+    """What was measured, on what."""
+    return f"{report.bundle.name} on {report.data.name}, {report.environment.device}"
+
+
+def circumstances(report: Report) -> str:
+    """The one line that must stand beside the numbers."""
+    place, settings = report.environment, report.settings
+    versions = ", ".join(f"{name} {version}" for name, version in place.versions.items())
+    return (
+        f"{place.cpu}, {_threads(report)}, batch {settings.batch}; {versions}; accuracy on {report.data.images} "
+        f"images, time on {report.data.timed} of them x {settings.rounds} rounds; {report.flops.convention}"
+    )
+
+
+def _threads(report: Report) -> str:
+    threads = report.environment.threads
+    return f"{threads or report.environment.cores} threads" if threads != 1 else "1 thread"
+
+
+def selection_note(report: Report) -> str:
+    """How many thresholds there are beside those shown."""
+    shown, run = len(selection(report)), len(report.thresholds)
+    text = f"{shown} of {run} thresholds shown, all of them run"
+    batch = report.settings.batch
+    return f"{text}; ms per image" + (f", in batches of {batch}" if batch > 1 else "")
+
+
+def verdict(report: Report) -> str:
+    """The honest headline."""
+    row, static, unit = headline(report), report.static, flops_unit(report)
+    ratio = "undefined, too few FLOPs saved" if row.saved_ratio is None else f"{row.saved_ratio:.2f}"
+    points = percent(report.settings.tolerance)
+    return (
+        f"tau {tau_text(row.tau)}, the cheapest within {points} points of the static network: "
+        f"{percent(row.accuracy)} % (static {percent(static.accuracy)} %), "
+        f"{milliseconds(report, row.timing.mean_ms)} ms (static {milliseconds(report, static.timing.mean_ms)} ms, "
+        f"{times(row.speedup)}), {unit.text(row.mean_flops)} of {unit.text(static.flops)} {unit.name}; "
+        f"latency saved over FLOPs saved: {ratio}"
+    )
+
+
+def budget(fraction: float | None) -> str:
+    """A column of the budget table."""
+    return "Max" if fraction is None else f"{100 * fraction:.0f} %"
+
+
+def facts(report: Report) -> list[tuple[str, str]]:
+    """Everything the numbers depend on, by name."""
+    place, settings, bundle = report.environment, report.settings, report.bundle
+    uncounted = ", ".join(f"{name} ({count})" for name, count in report.flops.uncounted.items()) or "none"
+    agreement = min(row.agreement for row in report.thresholds)
+    return [
+        ("bundle", f"{bundle.name}, manifest SHA-256 {bundle.sha256}"),
+        ("network", f"{len(bundle.modules)} exits at {', '.join(bundle.modules)}; {bundle.classes} classes"),
+        ("input", " x ".join(map(str, bundle.input))),
+        ("score", bundle.score),
+        ("FLOPs", f"{report.flops.convention}; operators without a rule to count them: {uncounted}"),
+        ("data", f"{report.data.name}: {report.data.images} images for accuracy, {report.data.timed} of them for time"),
+        ("timing", f"{settings.rounds} rounds, {settings.warmup} untimed calls of each variant, seed {settings.seed}"),
+        ("agreement", f"{percent(agreement)} % of the timed images left where the sweep says, at every threshold"),
+        ("device", f"{place.device}: {place.cpu}, {place.cores} cores, {_threads(report)}"),
+        ("system", f"{place.system}, Python {place.python}"),
+        ("versions", ", ".join(f"{name} {version}" for name, version in place.versions.items())),
+        ("made", f"{report.created}, in {settings.seconds:.0f} s"),
+    ]
