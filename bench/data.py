@@ -80,7 +80,7 @@ def check_data(images: Any, labels: Any, classes: int) -> Array:
 
 def _from_file(path: Path) -> BenchData:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:  # np.load leaks damaged files
             return BenchData(name=path.stem, images=arrays["images"], labels=arrays["labels"])
     except FileNotFoundError:
         raise DataError(f"no file {path}; {_ASK}") from None

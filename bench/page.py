@@ -35,7 +35,7 @@ def html_page(report: Report) -> str:
             _thresholds(report),
             _budgets(report),
             _overheads(report),
-            _break_even(report),
+            _break_even(report) if report.break_even else "",
             _circumstances(report),
             "</main>\n</body>\n</html>\n",
         )

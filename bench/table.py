@@ -35,8 +35,7 @@ def render(report: Report) -> Group:
         "",
         _overheads(report),
         "",
-        _break_even(report),
-        "",
+        *([_break_even(report), ""] if report.break_even else []),
         Text(sentences.verdict(report), style="bold"),
     )
 

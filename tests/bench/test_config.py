@@ -1,0 +1,25 @@
+import pytest
+
+from eeinfer.bench import BenchConfig
+from eeinfer.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("thresholds", 1),
+        ("batch", 0),
+        ("rounds", 0),
+        ("pairs", 0),
+        ("threads", 0),
+        ("max_images", 0),
+        ("max_seconds", -1),
+    ],
+)
+def test_a_setting_out_of_range_is_named_with_its_bound(field: str, value: int) -> None:
+    with pytest.raises(ConfigError, match=rf"{field} is {value}; bench takes {field} of \d or more"):
+        BenchConfig(**{field: value})
+
+
+def test_a_hundred_thresholds_are_the_default() -> None:
+    assert BenchConfig().thresholds == 100

@@ -1,0 +1,37 @@
+import json
+
+import pytest
+
+from eeinfer.bench import Report
+from eeinfer.errors import InputError
+
+
+def test_a_report_survives_json(report: Report) -> None:
+    assert Report.from_json(report.to_json()) == report
+
+
+def test_json_carries_a_schema_version(report: Report) -> None:
+    assert json.loads(report.to_json())["schema_version"] == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "not JSON"),
+        (b'{"schema_version": 1', "not JSON"),
+        (b"[]", "no schema_version"),
+        (b'{"name": "x"}', "no schema_version"),
+        (b'{"schema_version": 2}', "schema 2 and this eeinfer reads up to 1"),
+        (b'{"schema_version": 1}', "does not follow schema 1"),
+    ],
+)
+def test_what_is_no_report_is_refused_with_the_reason(data: bytes, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Report.from_json(data)
+
+
+def test_an_unknown_field_is_refused(report: Report) -> None:
+    found = json.loads(report.to_json())
+    found["surprise"] = 1
+    with pytest.raises(InputError, match="surprise"):
+        Report.from_json(json.dumps(found).encode())

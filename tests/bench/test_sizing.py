@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+
+import eeinfer
+from eeinfer.bench import BenchConfig
+from eeinfer.bench.sizing import fit, path_ms
+from eeinfer.errors import InputError
+
+SHARES = np.array([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]])
+CONFIG = BenchConfig(latency_samples=60, rounds=5, max_seconds=20)
+
+
+def test_a_fast_network_gets_the_sample_it_was_asked_for() -> None:
+    assert fit(CONFIG, SHARES, np.array([0.1, 0.2]), 1000) == (60, 5)
+
+
+def test_a_slower_network_is_timed_on_fewer_images() -> None:
+    batches, rounds = fit(CONFIG, SHARES, np.array([20.0, 60.0]), 1000)
+    assert 8 <= batches < 60
+    assert rounds == 5
+
+
+def test_a_slow_network_is_timed_in_one_round_on_no_fewer_than_eight_images() -> None:
+    assert fit(CONFIG, SHARES, np.array([3e3, 9e3]), 1000) == (8, 1)
+
+
+def test_there_are_no_more_batches_than_images_for_them() -> None:
+    assert fit(BenchConfig(batch=4), SHARES, np.array([0.1, 0.2]), 10) == (2, 5)
+
+
+def test_a_batch_larger_than_the_sample_is_timed_once() -> None:
+    assert fit(BenchConfig(batch=100), SHARES, np.array([0.1, 0.2]), 1000)[0] == 1
+
+
+def test_a_batch_larger_than_the_data_set_is_refused() -> None:
+    with pytest.raises(InputError, match="batch is 64 and there are 10 images"):
+        fit(BenchConfig(batch=64), SHARES, np.array([0.1, 0.2]), 10)
+
+
+def test_each_exit_is_probed(tiny_engine: eeinfer.Engine) -> None:
+    probed = path_ms(tiny_engine, np.zeros((1, 1, 8, 8), np.float32))
+    assert probed.shape == (3,)
+    assert (probed > 0).all()
