@@ -4,7 +4,6 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from eeinfer.backends.base import Exit
 from eeinfer.result import Result
@@ -18,25 +17,27 @@ class Answers:
         self._exits = np.full(rows, -1, np.int64)
         self._scores = np.full(rows, np.nan, np.float32)
         self._logits = np.full((rows, classes), np.nan, np.float32)
+        self._flops = np.zeros(rows, np.int64)
 
-    def write(self, k: int, rows: NDArray[Any], exit: Exit, leaving: NDArray[Any]) -> None:
-        """Let ``leaving``, positions among the rows still in, answer with exit ``k``; ``rows`` are their places."""
-        places = rows[leaving]
-        self._exits[places] = k
-        self._scores[places] = exit.score[leaving]
-        self._predictions[places] = exit.prediction[leaving]
-        self._logits[places] = exit.logits[leaving]
+    def write(self, k: int, flops: int, exit: Exit, rows: Any, leaving: Any) -> None:
+        """Let the rows ``leaving`` of those still in answer with exit ``k``; ``rows`` are their places in the call."""
+        self._exits[rows] = k
+        self._flops[rows] = flops
+        self._scores[rows] = exit.score[leaving]
+        self._predictions[rows] = exit.prediction[leaving]
+        self._logits[rows] = exit.logits[leaving]
 
-    def result(self, costs: NDArray[np.int64], began: float) -> Result:
-        """Close the call that began at ``began`` (perf_counter seconds); ``costs`` are FLOPs up to each exit."""
+    def result(self, began: float) -> Result:
+        """Close the call that began at ``began``, in seconds of ``time.perf_counter``."""
         valid = np.isfinite(self._scores)
-        self._predictions[~valid] = -1
+        if not valid.all():
+            self._predictions[~valid] = -1
         return Result(
             predictions=self._predictions,
             exits=self._exits,
             scores=self._scores,
             logits=self._logits,
-            flops=np.where(self._exits < 0, 0, costs[self._exits]),
+            flops=self._flops,
             valid=valid,
             latency_ms=(perf_counter() - began) * 1e3,
         )

@@ -29,7 +29,6 @@ from eeinfer.thresholds import Taus, as_taus
 
 _ALL_EXITS_ROWS = 64  # rows at a time where every exit's answer is kept: bounds the memory of the activations
 _NAMED_ROWS = 10
-_FIRST = np.zeros(1, np.intp)
 
 
 def load(
@@ -74,7 +73,7 @@ class Engine:
         self._backend: Backend | None = backend
         self._taus = taus
         self._last = len(taus) - 1
-        self._costs = np.array([segment.cumulative_flops for segment in bundle.manifest.segments], np.int64)
+        self._costs = [segment.cumulative_flops for segment in bundle.manifest.segments]
         self._idle_lanes: list[Lane] = []
         self._warm_up()
 
@@ -94,11 +93,11 @@ class Engine:
             InputError: images, tau or deadline are not what the bundle takes.
         """
         began = perf_counter()
-        deadline = began + _seconds(deadline_ms)
+        deadline = math.inf if deadline_ms is None else began + _seconds(deadline_ms)
         taus = self._taus if tau is None else as_taus(tau, len(self._taus))
         ready = prepare(images, self.manifest.input)
         answers = self._one(ready, taus, deadline) if len(ready) == 1 else self._many(ready, taus, deadline)
-        result = answers.result(self._costs, began)
+        result = answers.result(began)
         _warn_non_finite(result.valid)
         return result
 
@@ -113,7 +112,7 @@ class Engine:
             leaves = exit.score > taus[k]
             if k == self._last or perf_counter() >= deadline:
                 leaves[:] = True
-            answers.write(k, rows, exit, np.flatnonzero(leaves))
+            answers.write(k, self._costs[k], exit, rows[leaves], leaves)
             if leaves.all():
                 break
             if leaves.any():
@@ -129,7 +128,7 @@ class Engine:
                 lane.load(image)
                 for k, tau in enumerate(taus.tolist()):
                     if lane.run(k) > tau or k == self._last or perf_counter() >= deadline:
-                        answers.write(k, _FIRST, lane.exits[k], _FIRST)
+                        answers.write(k, self._costs[k], lane.exits[k], 0, 0)
                         break
         return answers
 
@@ -146,6 +145,7 @@ class Engine:
         if not finite_rows(ready)[0]:
             raise InputError("the image holds NaN or infinite pixels; no exit can answer for it")
         self._running()
+        ready = ready.copy()  # the caller may write into the image between two answers
         return self._answers(ready, perf_counter() - began)
 
     def _answers(self, image: NDArray[Any], spent: float) -> Iterator[Answer]:
@@ -162,7 +162,7 @@ class Engine:
                     score=score,
                     logits=exit.logits[0].copy(),
                     latency_ms=spent * 1e3,
-                    flops=int(self._costs[k]),
+                    flops=self._costs[k],
                 )
 
     def all_exits(self, images: Images) -> AllExits:
@@ -257,9 +257,7 @@ class Engine:
             raise BundleError(f"{file} does not run: {_first_line(error)}; export the bundle again") from error
 
 
-def _seconds(deadline_ms: float | None) -> float:
-    if deadline_ms is None:
-        return math.inf
+def _seconds(deadline_ms: float) -> float:
     if not isinstance(deadline_ms, (int, float)) or not deadline_ms >= 0:
         raise InputError(f"deadline_ms is {deadline_ms!r}; give milliseconds, 0 or more, or None")
     return deadline_ms / 1e3

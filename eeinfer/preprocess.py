@@ -55,6 +55,9 @@ def _from_list(images: Sequence[Any], input: Input) -> Array:
         raise InputError("no images: the list is empty; give at least one")
     if any(_is_pillow(image) for image in images):
         return _from_pixels([_pillow_pixels(image, input) for image in images], input)
+    dtypes = {np.asarray(image).dtype for image in images if hasattr(image, "__array__")}
+    if len(dtypes) > 1:
+        raise InputError(f"the list mixes arrays of dtype {' and '.join(sorted(map(str, dtypes)))}; give one kind")
     singles = [_single(image, input) for image in images]
     if singles[0].dtype == np.uint8 and input.tensor.dtype != "uint8":
         return _from_pixels([_with_channels(single, input)[0] for single in singles], input)
@@ -86,18 +89,21 @@ def _from_array(array: Array, input: Input) -> Array:
 def _checked(tensor: Array, input: Input) -> Array:
     """Refuse a prepared tensor [B, *shape] that is not exactly what segment 0 reads."""
     spec = input.tensor
-    wanted = f"{spec.dtype} [batch, {', '.join(map(str, spec.shape))}]"
-    if tensor.dtype != np.dtype(spec.dtype):
-        hint = f"convert with .astype('{spec.dtype}')" + (", or give 8-bit pixels as uint8" if input.preprocess else "")
-        raise InputError(f"images have the dtype {tensor.dtype}; the network reads {wanted}: {hint}")
-    if tensor.ndim != len(spec.shape) + 1:
-        raise InputError(f"images have the shape {_text(tensor.shape)}; the network reads {wanted}")
-    if tensor.shape[1:] != spec.shape:
-        hint = "; give 8-bit pixels as uint8 to have them resized" if input.preprocess else ""
-        raise InputError(f"images have the shape {_text(tensor.shape)}; the network reads {wanted}{hint}")
-    if tensor.shape[0] == 0:
-        raise InputError(f"no images: the batch is empty, {_text(tensor.shape)}; give at least one row")
+    if tensor.dtype != spec.dtype or tensor.shape[1:] != spec.shape or not len(tensor):
+        raise InputError(_mismatch(tensor, input))
     return np.ascontiguousarray(tensor)
+
+
+def _mismatch(tensor: Array, input: Input) -> str:
+    spec, pixels = input.tensor, input.preprocess is not None
+    wanted = f"{spec.dtype} [batch, {', '.join(map(str, spec.shape))}]"
+    if tensor.dtype != spec.dtype:
+        hint = f"convert with .astype('{spec.dtype}')" + (", or give 8-bit pixels as uint8" if pixels else "")
+        return f"images have the dtype {tensor.dtype}; the network reads {wanted}: {hint}"
+    if tensor.shape[1:] != spec.shape:
+        hint = "; give 8-bit pixels as uint8 to have them resized" if pixels else ""
+        return f"images have the shape {_text(tensor.shape)}; the network reads {wanted}{hint}"
+    return f"no images: the batch is empty, {_text(tensor.shape)}; give at least one row"
 
 
 def _with_channels(pixels: Array, input: Input) -> Array:
@@ -211,10 +217,5 @@ def finite_rows(images: Array) -> NDArray[np.bool_]:
 
     Asked of the pixels and not of the scores, because a ReLU may turn NaN into zero and answer with confidence.
     """
-    if images.dtype.kind != "f":
-        return np.ones(len(images), np.bool_)
-    with np.errstate(over="ignore", invalid="ignore"):
-        finite: NDArray[np.bool_] = np.isfinite(images.reshape(len(images), -1).sum(axis=1))
-    for row in np.flatnonzero(~finite):  # large finite values may overflow a sum
-        finite[row] = np.isfinite(images[row]).all()
+    finite: NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(images.reshape(len(images), -1)), axis=1)
     return finite

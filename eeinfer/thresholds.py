@@ -23,6 +23,8 @@ def as_taus(tau: Taus, exits: int) -> NDArray[np.float32]:
     Raises:
         InputError: not a number, outside [0, 1], or another count than one or ``exits``.
     """
+    if isinstance(tau, float) and 0 <= tau <= 1:
+        return np.full(exits, tau, np.float32)
     try:
         taus = np.asarray(tau, dtype=np.float64)
     except (TypeError, ValueError) as error:

@@ -21,7 +21,7 @@ class Lane(Protocol):
     exits: tuple[Exit, ...]  # the buffers, B = 1; exit k is valid after ``run(k)`` and until the next ``load``
 
     def load(self, image: NDArray[Any]) -> None:
-        """Copy one prepared image [1, *shape] into the first buffer."""
+        """Take one prepared image [1, *shape]; the lane reads it in place until the next one."""
 
     def run(self, segment: int) -> float:
         """Compute a segment, all earlier ones having run, and return its score."""

@@ -1,6 +1,7 @@
 """ONNX Runtime on the CPU: one session per segment, tensors passed on without a copy."""
 
 import warnings
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -68,29 +69,28 @@ class OrtLane:
     """One image's way through the cascade with everything bound beforehand. Implements ``Lane``."""
 
     def __init__(self, sessions: list[Any], manifest: Manifest) -> None:
-        self._image = _buffer(manifest.input.tensor)
-        buffers = {manifest.input.tensor.name: self._image}
-        exits, self._runs = [], []
-        for session, segment in zip(sessions, manifest.segments, strict=True):
-            exit = _exit_buffers(len(manifest.classes))
-            outputs = dict(zip(EXIT_OUTPUTS, exit, strict=True)) | {
-                spec.name: _buffer(spec) for spec in segment.carried
-            }
-            buffers |= {spec.name: outputs[spec.name] for spec in segment.carried}
+        self._image = manifest.input.tensor.name
+        self.exits = tuple(_exit_buffers(len(manifest.classes)) for _ in sessions)
+        self._scores = [exit.score.item for exit in self.exits]
+        self._runs = [session.run_with_iobinding for session in sessions]
+        self._bindings = []
+        buffers = {self._image: _buffer(manifest.input.tensor)}
+        for session, segment, exit in zip(sessions, manifest.segments, self.exits, strict=True):
+            made = {spec.name: _buffer(spec) for spec in segment.carried}
+            buffers |= made
             inputs = {spec.name: buffers[spec.name] for spec in segment.inputs}
-            self._runs.append((session.run_with_iobinding, _bind(session, inputs, outputs)))
-            exits.append(exit)
-        self.exits = tuple(exits)
-        self._scores = [exit.score.item for exit in exits]
+            self._bindings.append(_bind(session, inputs, dict(zip(EXIT_OUTPUTS, exit, strict=True)) | made))
+        reads_image = [any(spec.name == self._image for spec in segment.inputs) for segment in manifest.segments]
+        self._readers = list(compress(self._bindings, reads_image))
 
     def load(self, image: NDArray[Any]) -> None:
-        """Copy one prepared image [1, *shape] into the first buffer."""
-        np.copyto(self._image, image)
+        """Let every segment that reads the image find it where it is."""
+        for binding in self._readers:
+            binding.bind_cpu_input(self._image, image)
 
     def run(self, segment: int) -> float:
         """Compute a segment from buffer to buffer and return its score."""
-        run, binding = self._runs[segment]
-        run(binding)
+        self._runs[segment](self._bindings[segment])
         score: float = self._scores[segment]()
         return score
 
