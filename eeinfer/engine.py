@@ -204,6 +204,16 @@ class Engine:
         return tuple(float(str(tau)) for tau in self._taus)  # the shortest text of a float32: 0.8, not 0.800000012
 
     @property
+    def backend(self) -> str:
+        """Which backend runs the segments, a name of ``eeinfer.backends.BACKENDS``."""
+        return self._running().name
+
+    @property
+    def device(self) -> str:
+        """Where the segments run."""
+        return self._running().device
+
+    @property
     def threads(self) -> int | None:
         """Threads per segment; None where the process has one pool for all sessions."""
         return self._running().threads

@@ -91,7 +91,8 @@ def _checked(tensor: Array, input: Input) -> Array:
     spec = input.tensor
     if tensor.dtype != spec.dtype or tensor.shape[1:] != spec.shape or not len(tensor):
         raise InputError(_mismatch(tensor, input))
-    return np.ascontiguousarray(tensor)
+    in_place = tensor.flags.c_contiguous and tensor.flags.aligned  # as backends read it
+    return tensor if in_place else tensor.copy(order="C")
 
 
 def _mismatch(tensor: Array, input: Input) -> str:

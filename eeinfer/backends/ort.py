@@ -74,7 +74,7 @@ class OrtLane:
         self._scores = [exit.score.item for exit in self.exits]
         self._runs = [session.run_with_iobinding for session in sessions]
         self._bindings = []
-        buffers = {self._image: _buffer(manifest.input.tensor)}
+        self._buffers = buffers = {self._image: _buffer(manifest.input.tensor)}  # bindings do not own their memory
         for session, segment, exit in zip(sessions, manifest.segments, self.exits, strict=True):
             made = {spec.name: _buffer(spec) for spec in segment.carried}
             buffers |= made

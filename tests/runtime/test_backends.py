@@ -44,6 +44,7 @@ def test_a_missing_onnxruntime_names_the_extra(tiny_bundle: Path, monkeypatch: p
 def test_threads_default_to_the_physical_cores(tiny_bundle: Path) -> None:
     with eeinfer.load(tiny_bundle) as engine:
         assert engine.threads == cores.physical_cores()
+        assert (engine.backend, engine.device) == ("onnxruntime", "cpu")
     with eeinfer.load(tiny_bundle, threads=3) as engine:
         assert engine.threads == 3
 
