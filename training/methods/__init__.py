@@ -1,1 +1,35 @@
-"""Methods: head type, combination across exits, loss and score, one small file per system."""
+"""Early-exit methods, one file each: the heads, their combination across exits, the loss and the score."""
+
+from collections.abc import Sequence
+
+from eeinfer.errors import ConfigError
+from eeinfer.training.config import MethodConfig
+from eeinfer.training.features import FeatureSpec
+from eeinfer.training.methods.base import Method as Method
+from eeinfer.training.methods.base import Outputs as Outputs
+from eeinfer.training.methods.base import exit_logits as exit_logits
+from eeinfer.training.methods.base import resolve_weights as resolve_weights
+from eeinfer.training.methods.sdn import SDN
+from eeinfer.training.names import unknown
+
+METHODS: dict[str, type[Method]] = {"sdn": SDN}
+
+
+def method_class(config: MethodConfig) -> type[Method]:
+    """Return the class that `config` names.
+
+    Raises:
+        ConfigError: an unknown method or an option that it does not take.
+    """
+    if config.name not in METHODS:
+        raise ConfigError(unknown("method", config.name, METHODS))
+    found = METHODS[config.name]
+    for name in config.options:
+        if name not in found.options:
+            raise ConfigError(unknown(f"option of method {config.name}", name, sorted(found.options)))
+    return found
+
+
+def build_method(config: MethodConfig, specs: Sequence[FeatureSpec], num_classes: int) -> Method:
+    """Build the heads that `config` describes for exits that read `specs`."""
+    return method_class(config)(specs, num_classes, config)

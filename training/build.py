@@ -1,0 +1,77 @@
+"""From a config to a model: data facts, backbone, exits and heads, all from the config's seed."""
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from eeinfer.errors import ConfigError
+from eeinfer.manifest import Input
+from eeinfer.training.backbones import Task, build_backbone, pretrained_input
+from eeinfer.training.config import TrainConfig
+from eeinfer.training.data.dataset import Dataset
+from eeinfer.training.features import feature_specs
+from eeinfer.training.methods import build_method, method_class
+from eeinfer.training.model import EarlyExitModel
+from eeinfer.training.placement import place_exits
+from eeinfer.training.seeds import derived_seed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Built:
+    """A model and where its exits ended up."""
+
+    model: EarlyExitModel
+    modules: tuple[str, ...]  # tapped modules, without the network's own classifier
+    score: str  # what its exits are judged by
+
+
+def model_input(config: TrainConfig, dataset: Dataset) -> Input:
+    """Return what the network reads: size and normalisation of its pretrained weights, else the data set's own."""
+    known = pretrained_input(config.backbone)
+    side = config.data.image_size
+    size = (side, side) if isinstance(side, int) else side
+    return dataset.input(size or (known[0] if known else None), known[1] if known else None)
+
+
+def build_model(config: TrainConfig, input: Input, num_classes: int, modules: tuple[str, ...] | None = None) -> Built:
+    """Build the model that `config` describes, with freshly initialised heads.
+
+    Args:
+        config: the run.
+        input: what the network reads.
+        num_classes: K.
+        modules: where the exits sit, if that is settled already, as it is in a checkpoint.
+
+    Raises:
+        ConfigError: the config does not fit the network; DataError: pretrained weights cannot be fetched.
+    """
+    kind = method_class(config.method)
+    channels, height, width = input.tensor.shape
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derived_seed(config.seed, "backbone"))
+        backbone = build_backbone(
+            config.backbone, Task(in_channels=channels, size=(height, width), num_classes=num_classes)
+        )
+        example = torch.zeros(2, channels, height, width)
+        places = place_exits(backbone, config.exits if modules is None else modules, example)
+        specs = feature_specs(backbone, places, example)
+        # A stream of their own: heads start the same whatever trained before them.
+        torch.manual_seed(derived_seed(config.seed, "heads"))
+        heads = build_method(config.method, specs, num_classes)
+    return Built(model=EarlyExitModel(backbone.network, places, heads), modules=places, score=kind.score)
+
+
+def without_downloads(config: TrainConfig) -> TrainConfig:
+    """Return `config` without pretrained weights, for a model whose weights are about to be loaded."""
+    return replace(config, backbone=replace(config.backbone, pretrained=False))
+
+
+def check_names(config: TrainConfig) -> None:
+    """Refuse an unknown method or option before anything slow starts.
+
+    Raises:
+        ConfigError: the method is unknown or does not take an option.
+    """
+    method_class(config.method)
+    if config.precision == "16-mixed" and config.device == "cpu":
+        raise ConfigError("precision 16-mixed needs a GPU; on the CPU use bf16-mixed or 32-true")

@@ -1,0 +1,89 @@
+"""What a data set is: images, labels, class names, and how an image becomes an input."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eeinfer.errors import DataError
+from eeinfer.manifest import Input, Preprocess, TensorSpec
+
+Pixels: TypeAlias = NDArray[np.uint8]  # [N,H,W] grey or [N,H,W,C]
+
+
+class ImageFiles(Sequence[Pixels]):
+    """Image files, decoded one by one when asked for, each [H,W,3] uint8."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self.paths = tuple(paths)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return ImageFiles(self.paths[index])
+        if isinstance(index, (int, np.integer)):
+            return self._decoded(self.paths[index])
+        return [self._decoded(self.paths[i]) for i in index]
+
+    def _decoded(self, path: Path) -> Pixels:
+        from PIL import Image
+
+        try:
+            with Image.open(path) as image:
+                return np.asarray(image.convert("RGB"))
+        except (OSError, ValueError, SyntaxError) as error:  # Pillow reports damage with each of the three
+            raise DataError(f"{path} is no readable image ({error}): replace or remove it") from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """Labelled images. Indexing `images` with an integer array gives those images, as an array or a list."""
+
+    images: Pixels | ImageFiles
+    labels: NDArray[np.int64]  # [N]
+
+    def __post_init__(self) -> None:
+        assert len(self.images) == len(self.labels)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, indices: NDArray[np.int64]) -> "Split":
+        """Return the images at `indices`, undecoded where they are files."""
+        files = self.images
+        chosen = ImageFiles([files.paths[i] for i in indices]) if isinstance(files, ImageFiles) else files[indices]
+        return Split(images=chosen, labels=self.labels[indices])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """A labelled data set with its own split into training and test images."""
+
+    name: str
+    train: Split
+    test: Split
+    classes: tuple[str, ...]
+    channels: int
+    size: tuple[int, int]  # height, width that networks read by default
+    mean: tuple[float, ...]  # per channel, on the [0, 1] scale
+    std: tuple[float, ...]
+    augment: str  # key of AUGMENTATIONS that training uses by default
+    resize_ratio: float | None = None  # shorter side over crop side at evaluation; None scales straight to the size
+
+    def input(self, size: tuple[int, int] | None = None, normalise: Preprocess | None = None) -> Input:
+        """Return how images become the network's input, at `size` and with the mean and std of `normalise`."""
+        height, width = size or self.size
+        source = normalise if normalise is not None and len(normalise.mean) == self.channels else self
+        return Input(
+            tensor=TensorSpec(name="input", dtype="float32", shape=(self.channels, height, width)),
+            preprocess=Preprocess(
+                resize=None if self.resize_ratio is None else round(min(height, width) * self.resize_ratio),
+                mean=source.mean,
+                std=source.std,
+            ),
+        )

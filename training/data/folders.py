@@ -1,0 +1,109 @@
+"""Where data sets are looked for, and sets of image files in one folder per class."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from eeinfer.errors import DataError
+from eeinfer.training.data.dataset import Dataset, ImageFiles, Split
+
+VARIABLE = "EEINFER_DATA"
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff")
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+IMAGENETTE_CLASSES = {
+    "n01440764": "tench",
+    "n02102040": "English springer",
+    "n02979186": "cassette player",
+    "n03000684": "chain saw",
+    "n03028079": "church",
+    "n03394916": "French horn",
+    "n03417042": "garbage truck",
+    "n03425413": "gas pump",
+    "n03445777": "golf ball",
+    "n03888257": "parachute",
+}
+
+
+def search_roots(root: str | Path | None) -> list[Path]:
+    """Return the folders in which a data set may lie: `root` alone if given, else $EEINFER_DATA, ./data, the system's.
+
+    Raises:
+        DataError: `root` is given and is no folder.
+    """
+    if root is not None:
+        if not Path(root).is_dir():
+            raise DataError(f"the data folder {root} does not exist; give the folder that holds the data set's files")
+        return [Path(root)]
+    named = os.environ.get(VARIABLE)
+    return [*([Path(named)] if named else []), Path("data"), Path("/usr/share/datasets")]
+
+
+def find_folder(roots: Sequence[Path], names: Sequence[str], advice: str) -> Path:
+    """Return the first existing folder among `names` below `roots`; a root that bears such a name counts itself.
+
+    Raises:
+        DataError: none exists; the message ends with `advice`.
+    """
+    for root in roots:
+        candidates = [root / name for name in names] + ([root] if root.name in names else [])
+        for folder in candidates:
+            if folder.is_dir():
+                return folder
+    looked = ", ".join(str(root / names[0]) for root in roots)
+    raise DataError(f"no {names[0]} in {looked}: {advice}; or set {VARIABLE} to the folder that holds it")
+
+
+def load_imagefolder(root: str | Path | None) -> Dataset:
+    """Read ``root/train/CLASS/*.jpg`` and ``root/test`` (or ``val``) in the same layout."""
+    if root is None:
+        raise DataError("imagefolder needs a root: a folder with train/CLASS/image.jpg and test/CLASS/image.jpg")
+    return _from_folders("imagefolder", search_roots(root)[0], {})
+
+
+def load_imagenette(root: str | Path | None) -> Dataset:
+    """Read Imagenette as fast.ai packs it, at any of its sizes."""
+    advice = (
+        "download imagenette2-320.tgz from https://github.com/fastai/imagenette and unpack it there, "
+        "giving imagenette2-320/train/n01440764/... and imagenette2-320/val/..."
+    )
+    names = ("imagenette2-320", "imagenette2-160", "imagenette2", "imagenette")
+    return _from_folders("imagenette", find_folder(search_roots(root), names, advice), IMAGENETTE_CLASSES)
+
+
+def _from_folders(name: str, folder: Path, titles: dict[str, str]) -> Dataset:
+    tests = [folder / part for part in ("test", "val", "validation") if (folder / part).is_dir()]
+    if not (folder / "train").is_dir() or not tests:
+        raise DataError(f"{folder} is no {name}: it needs train/CLASS/image.jpg and test/CLASS/image.jpg (or val)")
+    classes = sorted(path.name for path in (folder / "train").iterdir() if path.is_dir())
+    if len(classes) < 2:
+        raise DataError(f"{folder / 'train'} holds {len(classes)} class folders; a classifier needs two or more")
+    return Dataset(
+        name=name,
+        train=_split(folder / "train", classes),
+        test=_split(tests[0], classes),
+        classes=tuple(titles.get(label, label) for label in classes),
+        channels=3,
+        size=(224, 224),
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+        augment="resized-crop",
+        resize_ratio=256 / 224,
+    )
+
+
+def _split(folder: Path, classes: Sequence[str]) -> Split:
+    strange = sorted(path.name for path in folder.iterdir() if path.is_dir() and path.name not in classes)
+    if strange:
+        raise DataError(f"{folder} holds the class {strange[0]!r}, which the training images do not have")
+    found = [
+        (path, label)
+        for label, name in enumerate(classes)
+        for path in sorted((folder / name).rglob("*"))
+        if path.suffix.lower() in SUFFIXES
+    ]
+    if not found:
+        raise DataError(f"{folder} holds no images ({', '.join(SUFFIXES)}) in folders named after the classes")
+    return Split(images=ImageFiles([path for path, _ in found]), labels=np.array([label for _, label in found]))

@@ -1,0 +1,94 @@
+"""One epoch of training and one evaluation; the regime decides what moves."""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim import SGD, AdamW, Optimizer
+
+from eeinfer.training.config import PhaseConfig
+from eeinfer.training.data.batches import Batch
+from eeinfer.training.methods import Method, exit_logits
+
+Loss = Callable[[Any, Tensor], Tensor]  # what the module gave, labels [B] -> scalar
+
+
+def build_optimizer(settings: PhaseConfig, parameters: Sequence[nn.Parameter]) -> Optimizer:
+    """Build the optimiser of a phase over the parameters that the phase trains."""
+    if settings.optimizer == "adamw":
+        return AdamW(parameters, lr=settings.lr, weight_decay=settings.weight_decay)
+    return SGD(parameters, lr=settings.lr, momentum=settings.momentum, weight_decay=settings.weight_decay)
+
+
+def learning_rate(settings: PhaseConfig, step: int, total: int) -> float:
+    """Return the learning rate of `step` (from 0) of `total`: linear warm-up, then constant or cosine to zero."""
+    warmup = round(settings.warmup * total)
+    if step < warmup:
+        return settings.lr * (step + 1) / warmup
+    if settings.scheduler == "none":
+        return settings.lr
+    return settings.lr * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(total - warmup, 1)))
+
+
+def phase_loss(phase: int, settings: PhaseConfig, method: Method, weights: Sequence[float]) -> Loss:
+    """Return the loss of a phase: the network's own classifier in phase 1, the method's over all exits later."""
+    smoothing = settings.label_smoothing
+    if phase == 1:
+        return lambda logits, targets: F.cross_entropy(logits, targets, label_smoothing=smoothing)
+    return lambda outputs, targets: method.loss(outputs, targets, weights, smoothing)
+
+
+def train_epoch(
+    fabric: Fabric,
+    module: nn.Module,
+    optimizer: Optimizer,
+    batches: Iterable[Batch],
+    loss: Loss,
+    settings: PhaseConfig,
+    rate: Callable[[int], float],
+    batch_done: Callable[[int], None],
+) -> float:
+    """Train on every batch once and return the mean loss. `rate` maps the batch number to the learning rate."""
+    module.train()
+    total, count = torch.zeros((), device=fabric.device), 0
+    for number, (x, targets) in enumerate(batches):
+        for group in optimizer.param_groups:
+            group["lr"] = rate(number)
+        x, targets = fabric.to_device((x, targets))
+        optimizer.zero_grad(set_to_none=True)
+        value = loss(module(x), targets)
+        fabric.backward(value)
+        if settings.clip is not None:
+            fabric.clip_gradients(module, optimizer, max_norm=settings.clip)
+        optimizer.step()
+        total += value.detach().float()
+        count += 1
+        batch_done(count)
+    mean = fabric.all_reduce(total / max(count, 1), reduce_op="mean")
+    assert isinstance(mean, Tensor)
+    return float(mean)
+
+
+@torch.no_grad()
+def accuracies(fabric: Fabric, module: nn.Module, batches: Iterable[Batch]) -> tuple[float, ...]:
+    """Return the share of right answers per exit, in eval mode; () if there are no images."""
+    module.eval()
+    right: Tensor | None = None
+    count = 0
+    for x, targets in batches:
+        x, targets = fabric.to_device((x, targets))
+        outputs = module(x)
+        logits = (outputs,) if isinstance(outputs, Tensor) else exit_logits(outputs)
+        hits = torch.stack([(exit.argmax(1) == targets).sum() for exit in logits])
+        right = hits if right is None else right + hits
+        count += len(targets)
+    if right is None:
+        return ()
+    # float64 holds every count exactly, so that the sum does not depend on the number of processes.
+    sums = fabric.all_reduce(torch.cat([right, right.new_tensor([count])]).double(), reduce_op="sum")
+    assert isinstance(sums, Tensor)
+    return tuple((sums[:-1] / sums[-1]).tolist())

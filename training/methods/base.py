@@ -1,0 +1,64 @@
+"""What a method is: heads, how their answers combine across exits, a loss and a score."""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from eeinfer.training.config import MethodConfig
+from eeinfer.training.features import FeatureSpec
+
+# Logits [B,K] per exit, or {"logits": [...], "scores": [...]} where the method judges its exits itself; a method may
+# add keys of its own in training mode, which its loss reads.
+Outputs: TypeAlias = tuple[Tensor, ...] | Mapping[str, Sequence[Tensor]]
+
+
+def exit_logits(outputs: Outputs) -> tuple[Tensor, ...]:
+    """Return the logits [B,K] of every exit, whatever form the method's outputs have."""
+    return tuple(outputs["logits"] if isinstance(outputs, Mapping) else outputs)
+
+
+def resolve_weights(weights: str | tuple[float, ...], num_exits: int) -> tuple[float, ...]:
+    """Return one loss factor per exit for "mean", "linear" (i+1, normalised), or factors given as they are."""
+    if weights == "mean":
+        return (1 / num_exits,) * num_exits
+    if weights == "linear":
+        return tuple((i + 1) / (num_exits * (num_exits + 1) / 2) for i in range(num_exits))
+    assert not isinstance(weights, str), "settled by the method"
+    assert len(weights) == num_exits
+    return weights
+
+
+class Method(nn.Module):
+    """Base of every early-exit method. A subclass builds its heads and says how they answer.
+
+    Args:
+        specs: what each exit reads, in order.
+        num_classes: K.
+        config: head shape and the method's own options.
+    """
+
+    score: ClassVar[str] = "max_softmax"  # what an exported exit is judged by; "own" where forward gives scores
+    loss_weights: ClassVar[str] = "mean"  # what "method" means in TrainConfig.loss_weights
+    options: ClassVar[frozenset[str]] = frozenset()  # names allowed in MethodConfig.options
+
+    def __init__(self, specs: Sequence[FeatureSpec], num_classes: int, config: MethodConfig) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+        self.config = config
+
+    def forward(self, features: Sequence[Tensor], final: Tensor) -> Outputs:
+        """Answer at every exit.
+
+        Args:
+            features: what the tapped blocks gave, in order.
+            final: logits [B,K] of the network's own classifier, which is the last exit.
+        """
+        raise NotImplementedError
+
+    def loss(self, outputs: Outputs, targets: Tensor, weights: Sequence[float], label_smoothing: float) -> Tensor:
+        """Return the weighted sum of the exits' cross-entropies; `targets` [B] int64."""
+        losses = [F.cross_entropy(logits, targets, label_smoothing=label_smoothing) for logits in exit_logits(outputs)]
+        return torch.stack([weight * loss for weight, loss in zip(weights, losses, strict=True)]).sum()

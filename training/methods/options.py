@@ -1,0 +1,59 @@
+"""Reading a method's own options, each checked where the method is built."""
+
+from collections.abc import Collection
+
+from eeinfer.errors import ConfigError
+from eeinfer.training.config import MethodConfig
+from eeinfer.training.names import unknown
+
+
+def number(config: MethodConfig, name: str, default: float, low: float, high: float) -> float:
+    """Return the number that option `name` holds, or `default`.
+
+    Raises:
+        ConfigError: no number from `low` to `high`.
+    """
+    value = config.options.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+        raise ConfigError(f"{_path(config, name)} is {value!r}; give a number from {low:g} to {high:g}")
+    return float(value)
+
+
+def whole(config: MethodConfig, name: str, default: int, low: int) -> int:
+    """Return the whole number that option `name` holds, or `default`.
+
+    Raises:
+        ConfigError: no whole number from `low`.
+    """
+    value = config.options.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int) or value < low:
+        raise ConfigError(f"{_path(config, name)} is {value!r}; give a whole number from {low}")
+    return value
+
+
+def flag(config: MethodConfig, name: str) -> bool:
+    """Return whether option `name` is set; it is off by default.
+
+    Raises:
+        ConfigError: neither true nor false.
+    """
+    value = config.options.get(name, False)
+    if not isinstance(value, bool):
+        raise ConfigError(f"{_path(config, name)} is {value!r}; give true or false")
+    return value
+
+
+def choice(config: MethodConfig, name: str, default: str, allowed: Collection[str]) -> str:
+    """Return the name that option `name` holds, or `default`.
+
+    Raises:
+        ConfigError: it is none of `allowed`.
+    """
+    value = config.options.get(name, default)
+    if value not in allowed:
+        raise ConfigError(unknown(_path(config, name), value, allowed))
+    return str(value)
+
+
+def _path(config: MethodConfig, name: str) -> str:
+    return f"option {name} of method {config.name}"

@@ -1,0 +1,46 @@
+"""Regimes: which phases train, and which part of the model moves in each.
+
+A regime is three characters, one per phase, `+` where it runs: phase 1 trains the backbone alone, phase 2
+backbone and heads together, phase 3 the heads on a frozen backbone ("Joint or Disjoint", section on regimes).
+"""
+
+from typing import TYPE_CHECKING
+
+from eeinfer.errors import ConfigError
+from eeinfer.training.names import unknown
+
+if TYPE_CHECKING:
+    from torch.nn import Parameter
+
+    from eeinfer.training.model import EarlyExitModel
+
+REGIMES = {"disjoint": "+-+", "joint": "-+-", "mixed": "++-"}
+TRAINED = {1: frozenset({"backbone"}), 2: frozenset({"backbone", "heads"}), 3: frozenset({"heads"})}
+
+
+def phase_string(regime: str) -> str:
+    """Return the phase string of a regime given by name or as such a string.
+
+    Raises:
+        ConfigError: neither a name of REGIMES nor three characters + or - with at least one +.
+    """
+    phases = REGIMES.get(regime, regime)
+    if not isinstance(phases, str) or len(phases) != 3 or set(phases) - set("+-") or "+" not in phases:
+        hint = "or three characters, one per phase, + where it runs, such as ++- or +++ (at least one +)"
+        raise ConfigError(unknown("regime", regime, (f"{name} {text}" for name, text in REGIMES.items()), hint))
+    return phases
+
+
+def phases(regime: str) -> tuple[int, ...]:
+    """Return the numbers of the phases that run, in order."""
+    return tuple(number for number, mark in enumerate(phase_string(regime), start=1) if mark == "+")
+
+
+def enter_phase(model: "EarlyExitModel", phase: int) -> "list[Parameter]":
+    """Freeze what `phase` does not train, put the model in training mode and return the parameters that move.
+
+    Frozen parts stay in eval mode whenever `train()` is called later, so BatchNorm statistics do not move either.
+    """
+    model.freeze({"backbone", "heads"} - TRAINED[phase])
+    model.train()
+    return [parameter for parameter in model.parameters() if parameter.requires_grad]
