@@ -14,9 +14,9 @@ class BenchConfig:
     max_images: int | None = None  # accuracy from a random part of the test set of this size; None takes all of it
     latency_samples: int = 60  # images that every timed variant sees; fewer where max_seconds would not suffice
     rounds: int = 5  # how often each variant sees each of these images; once where max_seconds would not suffice
-    min_seconds: float = 10.0  # further rounds follow until the timing of thresholds has taken this long
+    min_seconds: float = 10.0  # further rounds until timing the thresholds has taken this long
     max_seconds: float = 20.0  # what the timing of thresholds may take before the sample shrinks
-    warmup: int = 5  # untimed calls of each variant before anything is timed
+    warmup: int = 3  # untimed calls of each variant before anything is timed
     pairs: int = 60  # back-to-back pairs behind each overhead ratio; a sixth of them where they would take too long
     tolerance: float = 0.01  # accuracy that the headline threshold may lose against the static network
     threads: int | None = None  # of every session; None leaves it to the runtime

@@ -42,6 +42,7 @@ class Findings:
         return Settings(
             batch=config.batch,
             rounds=len(self.latency.times_ms[STATIC]),
+            runs=len(np.unique(self.latency.runs)),
             warmup=config.warmup,
             seed=config.seed,
             tolerance=config.tolerance,
@@ -89,7 +90,8 @@ class Findings:
 
     def _threshold(self, t: int) -> Threshold:
         swept, static = self.swept, self.static
-        timing = self._timing(tau_name(t))
+        run = tau_name(int(self.latency.runs[t]))
+        timing = self._timing(run)
         expected = swept.exits[t, self.picks]
         timed_flops = float(np.asarray(self.costs)[expected].mean())
         return Threshold(
@@ -99,7 +101,7 @@ class Findings:
             shares=tuple(swept.shares[t].tolist()),
             timing=timing,
             timed_flops=timed_flops,
-            agreement=float((self.latency.left[tau_name(t)] == expected).mean()),
+            agreement=float((self.latency.left[run] == expected).mean()),
             speedup=static.timing.mean_ms / timing.mean_ms,
             saved_ratio=saved_ratio(timing.mean_ms, static.timing.mean_ms, timed_flops, static.flops),
         )

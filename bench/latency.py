@@ -12,6 +12,7 @@ from eeinfer.bench.config import BenchConfig
 from eeinfer.bench.networks import ALL_EXITS, STATIC, cut_name
 from eeinfer.bench.outputs import Progress
 from eeinfer.bench.report import Overhead
+from eeinfer.bench.sizing import Size
 from eeinfer.bench.timing import Call, Pair, Plan, time_pairs, time_turns
 
 Array = NDArray[Any]
@@ -31,6 +32,7 @@ class Latency:
     overheads: tuple[Overhead, ...]
     times_ms: dict[str, Array]  # variant -> [rounds, batches]
     left: dict[str, Array]  # cascade variant -> [batches * batch] exits
+    runs: Array  # [T] the threshold whose run stands for this one: mostly its own
 
 
 def time_everything(
@@ -38,8 +40,9 @@ def time_everything(
     networks: dict[str, Call],
     scores: Array,
     taus: Array,
+    runs: Array,
     config: BenchConfig,
-    rounds: int,
+    size: Size,
     progress: Progress,
 ) -> Latency:
     """Warm up, time the pairs, then the thresholds in turns with the fixed networks.
@@ -49,18 +52,21 @@ def time_everything(
         networks: fixed networks on the same batches, by name.
         scores: [batches * batch, E] of the sampled rows in order.
         taus: [T] thresholds.
+        runs: [T] for each threshold the one whose run stands for it.
         config: how.
-        rounds: each variant sees the sample at least this often.
+        size: how much.
         progress: told how far it is.
     """
     pairs = _pairs(cascade, networks, scores, config.batch)
     _warm_up([*networks.values(), *(pair.subject for _, pair in pairs)], config.warmup, progress)
     overheads = _time_overheads(pairs, config, progress)
-    variants = {tau_name(t): cascade.at(tau_name(t), float(tau)) for t, tau in enumerate(taus)} | networks
-    plan = Plan(batches=len(scores) // config.batch, rounds=rounds, min_seconds=config.min_seconds, seed=config.seed)
+    variants = {tau_name(t): cascade.at(tau_name(t), float(taus[t])) for t in np.unique(runs)} | networks
+    plan = Plan(
+        batches=size.batches, rounds=size.rounds, min_seconds=config.min_seconds, seed=config.seed, turn=size.turn
+    )
     times_ms = time_turns(variants, plan, lambda done, planned: progress("every threshold, timed", done, planned))
-    left = {tau_name(t): np.concatenate(cascade.left[tau_name(t)]) for t in range(len(taus))}
-    return Latency(overheads=overheads, times_ms=times_ms, left=left)
+    left = {tau_name(t): np.concatenate(cascade.left[tau_name(t)]) for t in np.unique(runs)}
+    return Latency(overheads=overheads, times_ms=times_ms, left=left, runs=runs)
 
 
 def _pairs(cascade: Cascade, networks: dict[str, Call], scores: Array, batch: int) -> list[tuple[int, Pair]]:

@@ -20,7 +20,7 @@ from eeinfer.bench.networks import fixed_networks
 from eeinfer.bench.outputs import Outputs, Progress, all_outputs
 from eeinfer.bench.report import BundleFacts, DataFacts, FlopsFacts, Report
 from eeinfer.bench.sample import systematic_sample
-from eeinfer.bench.sizing import fit, path_ms
+from eeinfer.bench.sizing import fit, path_ms, shared_runs
 from eeinfer.bench.sweep import Sweep, sweep, threshold_grid
 from eeinfer.bundle import Bundle
 from eeinfer.engine import Engine, load
@@ -112,13 +112,14 @@ def _timed(
     progress("choosing the timed images", 0, 1)
     shape = engine.manifest.input
     first = rows[np.arange(config.batch) % len(rows)]
-    count, rounds = fit(config, swept.shares, path_ms(engine, prepare(take(images, first), shape)), len(rows))
+    size = fit(config, swept.shares, path_ms(engine, prepare(take(images, first), shape)), len(rows))
     difficulty = np.asarray(_costs(engine.manifest))[swept.exits].mean(axis=0)
-    picks = systematic_sample(difficulty, count * config.batch, config.seed)
-    batches = [prepare(take(images, rows[part]), shape) for part in np.split(picks, count)]
+    picks = systematic_sample(difficulty, size.batches * config.batch, config.seed)
+    runs = shared_runs(swept.exits[:, picks]) if size.shared else np.arange(len(swept.taus))
+    batches = [prepare(take(images, rows[part]), shape) for part in np.split(picks, size.batches)]
     networks = fixed_networks(engine.bundle, batches, config.threads)
     cascade = Cascade(engine, batches)
-    return picks, time_everything(cascade, networks, outputs.scores[picks], swept.taus, config, rounds, progress)
+    return picks, time_everything(cascade, networks, outputs.scores[picks], swept.taus, runs, config, size, progress)
 
 
 def _bundle_facts(bundle: Bundle) -> BundleFacts:

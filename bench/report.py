@@ -44,6 +44,7 @@ class Settings(_Record, frozen=True, kw_only=True):
 
     batch: int
     rounds: int  # that were run
+    runs: int  # thresholds that were run; the others send every timed image the same way as one of these
     warmup: int
     seed: int
     tolerance: float

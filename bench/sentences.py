@@ -4,10 +4,10 @@ from eeinfer.bench.formats import flops_unit, headline, milliseconds, percent, s
 from eeinfer.bench.report import Report
 
 METHOD = (
-    "Every threshold is run for real on the same images. All variants, the fixed networks among them, take turns in "
-    "random order through the whole measurement, so that a change of clock or load meets all of them. A mean is over "
-    "images, each with the median of its rounds; median, minimum and percentiles are over all single calls. Times "
-    "begin with the prepared tensor in memory and end with the answer."
+    "The cascade is run for real at each threshold, always on the same images. All variants, the fixed networks among "
+    "them, take turns in random order through the whole measurement, so that a change of clock or load meets all of "
+    "them. A mean is over images, each with the median of its rounds; median, minimum and percentiles are over all "
+    "single calls. Times begin with the prepared tensor in memory and end with the answer."
 )
 SAMPLE = (
     "The timed images are a systematic random sample: the test images in the order of their cost over all thresholds, "
@@ -63,9 +63,16 @@ def _threads(report: Report) -> str:
 def selection_note(report: Report) -> str:
     """How many thresholds there are beside those shown."""
     shown, run = len(selection(report)), len(report.thresholds)
-    text = f"{shown} of {run} thresholds shown, all of them run"
+    text = f"{shown} of {run} thresholds shown, {_runs(report)}"
     batch = report.settings.batch
     return f"{text}; ms per image" + (f", in batches of {batch}" if batch > 1 else "")
+
+
+def _runs(report: Report) -> str:
+    run, every = report.settings.runs, len(report.thresholds)
+    if run == every:
+        return "all of them run"
+    return f"{run} of {every} run, the others send every timed image the same way as one of these"
 
 
 def verdict(report: Report) -> str:
@@ -99,6 +106,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
         ("score", bundle.score),
         ("FLOPs", f"{report.flops.convention}; operators without a rule to count them: {uncounted}"),
         ("data", f"{report.data.name}: {report.data.images} images for accuracy, {report.data.timed} of them for time"),
+        ("thresholds", f"{len(report.thresholds)}, {_runs(report)}"),
         ("timing", f"{settings.rounds} rounds, {settings.warmup} untimed calls of each variant, seed {settings.seed}"),
         ("agreement", f"{percent(agreement)} % of the timed images left where the sweep says, at every threshold"),
         ("device", f"{place.device}: {place.cpu}, {place.cores} cores, {_threads(report)}"),

@@ -20,7 +20,8 @@ Array = NDArray[Any]
 Call = Callable[[int], object]  # runs the variant on one batch of the sample, given its position
 OnTurn = Callable[[int, int], None]  # turns done, turns planned
 
-BLOCK = 10  # calls per turn
+BLOCK = 10  # calls per turn of a fast network
+_TELL_SECONDS = 0.2
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -57,35 +58,54 @@ class Plan:
     rounds: int  # at least
     min_seconds: float
     seed: int
+    turn: int = BLOCK  # calls of a variant in a row, after an untimed one; turns of one call have none
 
 
 def time_turns(variants: Mapping[str, Call], plan: Plan, on_turn: OnTurn) -> dict[str, Array]:
-    """Time every variant on every batch, in turns of at most `BLOCK` calls.
+    """Time every variant on every batch, in turns.
 
     Returns:
         For each variant [rounds, batches] milliseconds; all have the same number of rounds.
     """
     draw = np.random.default_rng(plan.seed)
     names = list(variants)
-    blocks = [range(start, min(start + BLOCK, plan.batches)) for start in range(0, plan.batches, BLOCK)]
+    blocks = [range(start, min(start + plan.turn, plan.batches)) for start in range(0, plan.batches, plan.turn)]
+    step = _Steps(on_turn, of=plan.rounds * len(blocks) * len(variants))
     rounds: list[dict[str, Array]] = []
     begin = perf_counter()
     with _no_collection():
         while len(rounds) < plan.rounds or perf_counter() - begin < plan.min_seconds:
             times = {name: np.empty(plan.batches) for name in variants}
-            planned = max(plan.rounds, len(rounds) + 1) * len(blocks)
-            for done, block in enumerate(blocks, start=len(rounds) * len(blocks)):
-                on_turn(done, planned)
+            for block in blocks:
                 for position in draw.permutation(len(variants)):
                     name = names[position]
-                    times[name][block.start : block.stop] = _turn(variants[name], block)
+                    step()
+                    times[name][block.start : block.stop] = _turn(variants[name], block, untimed=plan.turn > 1)
             rounds.append(times)
-    on_turn(len(rounds) * len(blocks), len(rounds) * len(blocks))
+    step.finish()
     return {name: np.stack([times[name] for times in rounds]) for name in variants}
 
 
-def _turn(call: Call, batches: Sequence[int]) -> list[float]:
-    call(batches[0])
+class _Steps:
+    """Counts turns and tells of them now and then: showing progress costs time of its own."""
+
+    def __init__(self, on_turn: OnTurn, *, of: int) -> None:
+        self._on_turn, self._planned = on_turn, of
+        self._done, self._told = 0, -np.inf
+
+    def __call__(self) -> None:
+        if perf_counter() - self._told > _TELL_SECONDS:
+            self._on_turn(self._done, max(self._planned, self._done + 1))
+            self._told = perf_counter()
+        self._done += 1
+
+    def finish(self) -> None:
+        self._on_turn(self._done, self._done)
+
+
+def _turn(call: Call, batches: Sequence[int], *, untimed: bool) -> list[float]:
+    if untimed:
+        call(batches[0])
     return [_milliseconds(call, batch) for batch in batches]
 
 

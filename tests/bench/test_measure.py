@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from eeinfer.bench import BenchConfig, Report, measure
+from eeinfer.bench.sentences import selection_note
 from eeinfer.bundle import Bundle
 from eeinfer.errors import BundleError, DataError, InputError
 
@@ -84,6 +85,14 @@ def test_progress_counts_up_to_what_was_planned(tiny_bundle: Path, digits: Any) 
     for steps in seen.values():
         assert [done for done, _ in steps] == sorted(done for done, _ in steps)
     assert all(steps[-1][0] == steps[-1][1] for what, steps in seen.items() if "choosing" not in what)
+
+
+def test_a_slow_networks_thresholds_share_runs_and_the_report_says_so(tiny_bundle: Path, digits: Any) -> None:
+    config = BenchConfig(thresholds=50, rounds=1, min_seconds=0, max_seconds=0, warmup=0, pairs=1, threads=1)
+    found = measure(tiny_bundle, *digits, config)
+    assert found.settings.runs < 50
+    assert {row.agreement for row in found.thresholds} == {1.0}
+    assert f"{found.settings.runs} of 50 run" in selection_note(found)
 
 
 def test_an_exit_that_scores_nothing_is_left_out_of_the_overheads(scripted_bundle: Path) -> None:

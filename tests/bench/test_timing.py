@@ -1,5 +1,4 @@
 import gc
-import itertools
 from collections import Counter
 
 import numpy as np
@@ -37,10 +36,30 @@ def test_variants_take_turns_within_a_round_in_a_changing_order() -> None:
 
 
 def test_rounds_go_on_until_the_least_time_has_passed(monkeypatch: pytest.MonkeyPatch) -> None:
-    seconds = itertools.count()
-    monkeypatch.setattr(timing, "perf_counter", lambda: next(seconds))  # asked once before and once per round
-    times = time_turns({"a": lambda _: None}, Plan(batches=1, rounds=1, min_seconds=5, seed=0), ignore)
-    assert times["a"].shape[0] == 5
+    clock = [0.0]
+    monkeypatch.setattr(timing, "perf_counter", lambda: clock[0])
+
+    def second(_: int) -> None:
+        clock[0] += 1
+
+    times = time_turns({"a": second}, Plan(batches=1, rounds=1, min_seconds=4.5, seed=0, turn=1), ignore)
+    assert times["a"].shape == (5, 1)
+
+
+def test_slow_variants_take_turns_call_by_call_without_untimed_ones() -> None:
+    log: list[tuple[str, int]] = []
+    variants = {name: recorder(log, name) for name in "ab"}
+    time_turns(variants, Plan(batches=3, rounds=1, min_seconds=0, seed=0, turn=1), ignore)
+    assert [batch for _, batch in log] == [0, 0, 1, 1, 2, 2]
+    assert Counter(log) == Counter({(name, i): 1 for name in "ab" for i in range(3)})
+
+
+def test_progress_never_exceeds_what_is_planned_and_ends_there() -> None:
+    seen: list[tuple[int, int]] = []
+    plan = Plan(batches=3, rounds=2, min_seconds=0, seed=0)
+    time_turns({"a": lambda _: None}, plan, lambda *at: seen.append(at))
+    assert all(done <= planned for done, planned in seen)
+    assert seen[-1] == (2, 2)
 
 
 def test_garbage_is_not_collected_while_timing_and_is_afterwards() -> None:
