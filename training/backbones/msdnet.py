@@ -8,23 +8,13 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from torch import Tensor, cat, nn
+from torch import Tensor, nn
 
 from eeinfer.errors import ConfigError
 from eeinfer.training.backbones.base import Task
-from eeinfer.training.backbones.multiscale import (
-    CIFAR_HEAD_WIDTH,
-    MapShape,
-    MultiScaleNetwork,
-    Stem,
-    at_least,
-    conv_block,
-    dense_conv,
-    halved,
-    initialise,
-    numbers,
-    same_length,
-)
+from eeinfer.training.backbones.msdnet_blocks import DenseScale, MultiScaleLayer, Transition
+from eeinfer.training.backbones.multiscale import MapShape, MultiScaleNetwork, Stem, head_channels, initialise
+from eeinfer.training.backbones.options import at_least, numbers, same_length
 from eeinfer.training.config import Option
 from eeinfer.training.names import unknown
 
@@ -86,48 +76,6 @@ class Layout:
         if self.prune == "min":
             return layer in (self.depth // 3, 2 * self.depth // 3)
         return self.scales(layer) < self.scales(layer - 1)
-
-
-class DenseScale(nn.Module):
-    """One scale of a dense layer: the map, beside what convolutions make of it and of the next finer map."""
-
-    def __init__(
-        self, channels: int, width: int, factor: int | None, finer_channels: int | None, finer_factor: int | None
-    ) -> None:
-        super().__init__()
-        from_finer = 0 if finer_channels is None else width // 2
-        self.down = None if finer_channels is None else dense_conv(finer_channels, from_finer, finer_factor, stride=2)
-        self.same = dense_conv(channels, width - from_finer, factor)
-
-    def forward(self, x: Tensor, finer: Tensor | None) -> Tensor:
-        """Map [B,C,H,W], and [B,C',2H,2W] where there is a finer map, to [B,C+width,H,W]."""
-        made = [self.same(x)] if self.down is None else [self.down(finer), self.same(x)]
-        return cat([x, *made], 1)
-
-
-class MultiScaleLayer(nn.Module):
-    """One dense layer at every scale that goes on; finer maps than those end here."""
-
-    def __init__(self, scales: list[DenseScale]) -> None:
-        super().__init__()
-        self.scales = nn.ModuleList(scales)
-
-    def forward(self, maps: list[Tensor]) -> list[Tensor]:
-        """Map a list of maps to one that is as long as there are scales."""
-        ending = len(maps) - len(self.scales)
-        return [scale(maps[i], maps[i - 1] if i else None) for i, scale in enumerate(self.scales, start=ending)]
-
-
-class Transition(nn.Module):
-    """A 1x1 convolution at every scale, which thins the channels that dense layers piled up."""
-
-    def __init__(self, channels: list[int], widths: list[int]) -> None:
-        super().__init__()
-        self.convs = nn.ModuleList(conv_block(*pair, 1) for pair in zip(channels, widths, strict=True))
-
-    def forward(self, maps: list[Tensor]) -> list[Tensor]:
-        """Map every map [B,C,H,W] to fewer channels."""
-        return [conv(x) for conv, x in zip(self.convs, maps, strict=True)]
 
 
 class MSDNet(MultiScaleNetwork):
@@ -242,20 +190,12 @@ def msdnet(
     later = [step if step_mode == "even" else step * i + 1 for i in range(1, n_blocks)]
     layout = Layout(blocks=(base, *later), num_scales=len(growths), prune=prune, reduction=reduction)
     builder = _Builder(layout, n_channels, growth, growths, bottlenecks if bottleneck else None)
-    size = _coarsest_size(task.size, stem, len(growths))
+    first = Stem(task, [n_channels * factor for factor in growths], [2] * (len(growths) - 1), stem)
     blocks, exits = [], []
     for num_layers in layout.blocks:
         blocks.append(builder.block(num_layers))
-        exits.append((builder.base * growths[-1], *size))
-    head_channels = (CIFAR_HEAD_WIDTH if stem == "small" else 0) if head_width < 0 else head_width
-    first = Stem(task.in_channels, [n_channels * factor for factor in growths], [2] * (len(growths) - 1), stem)
-    return MSDNet(first, blocks, exits, task.num_classes, head_channels)
-
-
-def _coarsest_size(size: tuple[int, int], stem: str, num_scales: int) -> tuple[int, int]:
-    for _ in range(num_scales - 1 + (2 if stem == "standard" else 0)):
-        size = halved(size)
-    return size
+        exits.append((builder.base * growths[-1], *first.shapes[-1][1:]))
+    return MSDNet(first, blocks, exits, task.num_classes, head_channels(head_width, stem))
 
 
 def _check(step_mode: str, prune: str, reduction: float) -> None:

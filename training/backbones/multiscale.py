@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from eeinfer.errors import ConfigError
+from eeinfer.training.backbones.base import Task
 from eeinfer.training.names import unknown
 
 STEMS = ("small", "standard")  # 3x3 of stride 1 for small images; 7x7 of stride 2 and a max-pool for ImageNet
-CIFAR_HEAD_WIDTH = 128
 
 MapShape = tuple[int, int, int]  # C, H, W
 
@@ -21,6 +21,11 @@ MapShape = tuple[int, int, int]  # C, H, W
 def halved(size: tuple[int, int]) -> tuple[int, int]:
     """Return (H, W) of a map behind a 3x3 convolution of stride 2 and padding 1."""
     return -(-size[0] // 2), -(-size[1] // 2)
+
+
+def head_channels(head_width: int, stem: str) -> int:
+    """Return the channels inside a head; -1 stands for the papers': 128 behind the small stem, else the map's (0)."""
+    return head_width if head_width >= 0 else 128 if stem == "small" else 0
 
 
 def conv_block(channels: int, width: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
@@ -43,14 +48,21 @@ def dense_conv(channels: int, width: int, factor: int | None, stride: int = 1) -
 class Stem(nn.Module):
     """The image at every resolution, from the finest to the coarsest, each convolved from the one before."""
 
-    def __init__(self, in_channels: int, widths: Sequence[int], strides: Sequence[int], kind: str) -> None:
+    def __init__(self, task: Task, widths: Sequence[int], strides: Sequence[int], kind: str) -> None:
         super().__init__()
         if kind not in STEMS:
             raise ConfigError(unknown("stem", kind, STEMS))
-        first = conv_block(in_channels, widths[0]) if kind == "small" else conv_block(in_channels, widths[0], 7, 2)
-        self.convs = nn.ModuleList([first if kind == "small" else first.append(nn.MaxPool2d(3, 2, 1))])
+        size = task.size
+        if kind == "small":
+            self.convs = nn.ModuleList([conv_block(task.in_channels, widths[0])])
+        else:
+            first = conv_block(task.in_channels, widths[0], 7, 2).append(nn.MaxPool2d(3, 2, 1))
+            self.convs, size = nn.ModuleList([first]), halved(halved(size))
+        self.shapes: list[MapShape] = [(widths[0], *size)]
         for channels, width, stride in zip(widths[:-1], widths[1:], strides, strict=True):
             self.convs.append(conv_block(channels, width, 3, stride))
+            size = halved(size) if stride == 2 else size
+            self.shapes.append((width, *size))
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Map images [B,C,H,W] to one map per entry of `widths`."""
@@ -159,37 +171,3 @@ def initialise(module: nn.Module) -> None:
             nn.init.kaiming_normal_(part.weight, mode="fan_out", nonlinearity="relu")
         elif isinstance(part, nn.Linear):
             torch.nn.init.zeros_(part.bias)
-
-
-def numbers(option: str, text: str) -> tuple[int, ...]:
-    """Read an option such as "1-2-4": one whole number from 1 per scale.
-
-    Raises:
-        ConfigError: anything else.
-    """
-    parts = str(text).split("-")
-    if not all(part.isascii() and part.isdigit() and int(part) > 0 for part in parts):
-        raise ConfigError(f"{option} is {text!r}; give whole numbers from 1 joined by -, one per scale, such as 1-2-4")
-    return tuple(int(part) for part in parts)
-
-
-def same_length(**options: Sequence[int]) -> None:
-    """Refuse options that do not have one number per scale each.
-
-    Raises:
-        ConfigError: their lengths differ.
-    """
-    if len({len(values) for values in options.values()}) > 1:
-        listed = ", ".join(f"{name} {'-'.join(map(str, values))}" for name, values in options.items())
-        raise ConfigError(f"{listed} differ in the number of scales; give each one number per scale")
-
-
-def at_least(low: int, **options: int) -> None:
-    """Refuse counts below `low`.
-
-    Raises:
-        ConfigError: naming the option.
-    """
-    for name, value in options.items():
-        if value < low:
-            raise ConfigError(f"{name} is {value!r}; allowed are whole numbers from {low}")
