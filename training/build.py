@@ -58,7 +58,8 @@ def build_model(config: TrainConfig, input: Input, num_classes: int, modules: tu
         # A stream of their own: heads start the same whatever trained before them.
         torch.manual_seed(derived_seed(config.seed, "heads"))
         heads = build_method(config.method, specs, num_classes)
-    return Built(model=EarlyExitModel(backbone.network, places, heads), modules=places, score=kind.score)
+    model = EarlyExitModel(backbone.network, places, heads, config.gradient_rescaling)
+    return Built(model=model, modules=places, score=kind.score)
 
 
 def without_downloads(config: TrainConfig) -> TrainConfig:

@@ -14,7 +14,7 @@ ExitPosition: TypeAlias = int | float | str
 
 OPTIMIZERS = ("sgd", "adamw")
 SCHEDULERS = ("none", "cosine")
-LOSS_WEIGHTS = ("method", "mean", "linear")
+LOSS_WEIGHTS = ("method", "mean", "sum", "linear")
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -32,9 +32,9 @@ class DataConfig:
     num_workers: int = 0  # processes that prepare batches; worth it for folders of image files
 
     def __post_init__(self) -> None:
-        size = self.image_size if isinstance(self.image_size, tuple) else (self.image_size or 1,)
+        size = self.image_size if isinstance(self.image_size, tuple) else (self.image_size,)
         for side in size:
-            _whole("image_size", side, 1)
+            _whole("image_size", 1 if side is None else side, 1)
         if len(size) > 2:
             raise ConfigError(f"image_size is {self.image_size!r}; give one side or (height, width)")
         _number("val_share", self.val_share, 0, 0.9)
@@ -109,7 +109,8 @@ class TrainConfig:
     backbone: BackboneConfig = field(default_factory=BackboneConfig)
     exits: tuple[ExitPosition, ...] = (0.2, 0.4, 0.6)  # slot numbers, module names, or shares of the FLOPs in (0, 1)
     method: MethodConfig = field(default_factory=MethodConfig)
-    loss_weights: str | tuple[float, ...] = "method"  # mean, linear (i+1, normalised), or one factor per exit
+    loss_weights: str | tuple[float, ...] = "method"  # mean, sum, linear (i+1, normalised), or one factor per exit
+    gradient_rescaling: bool = False  # each block learns from the mean of the losses above; goes with "sum"
     regime: str = "mixed"  # disjoint, joint, mixed or a phase string such as +++
     phase1: PhaseConfig = field(default_factory=PhaseConfig)  # backbone alone
     phase2: PhaseConfig = field(default_factory=PhaseConfig)  # backbone and heads together

@@ -13,6 +13,7 @@ from torch.optim import SGD, AdamW, Optimizer
 from eeinfer.training.config import PhaseConfig
 from eeinfer.training.data.batches import Batch
 from eeinfer.training.methods import Method, exit_logits
+from eeinfer.training.methods.stages import Stage
 
 Loss = Callable[[Any, Tensor], Tensor]  # what the module gave, labels [B] -> scalar
 
@@ -34,12 +35,13 @@ def learning_rate(settings: PhaseConfig, step: int, total: int) -> float:
     return settings.lr * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(total - warmup, 1)))
 
 
-def phase_loss(phase: int, settings: PhaseConfig, method: Method, weights: Sequence[float]) -> Loss:
-    """Return the loss of a phase: the network's own classifier in phase 1, the method's over all exits later."""
-    smoothing = settings.label_smoothing
+def phase_loss(phase: int, stage: Stage, method: Method, weights: tuple[float, ...]) -> Loss:
+    """Return the loss of a stage: the network's own classifier in phase 1, the method's over all exits later."""
+    smoothing = stage.settings.label_smoothing
+    combined = stage.loss or method.loss
     if phase == 1:
         return lambda logits, targets: F.cross_entropy(logits, targets, label_smoothing=smoothing)
-    return lambda outputs, targets: method.loss(outputs, targets, weights, smoothing)
+    return lambda outputs, targets: combined(outputs, targets, weights, smoothing)
 
 
 def train_epoch(

@@ -15,13 +15,14 @@ class EarlyExitModel(nn.Module):
         backbone: images to logits [B,K].
         taps: the modules after which the exits sit, in the order in which they run.
         heads: the method, built for what these modules give.
+        rescale: let each block learn from the mean of the losses above it (`eeinfer.training.rescaling`).
     """
 
-    def __init__(self, backbone: nn.Module, taps: Sequence[str], heads: Method) -> None:
+    def __init__(self, backbone: nn.Module, taps: Sequence[str], heads: Method, rescale: bool = False) -> None:
         super().__init__()
         self.backbone = backbone
         self.heads = heads
-        self.taps = Taps(backbone, taps)
+        self.taps = Taps(backbone, taps, rescale=rescale)
         self.frozen: frozenset[str] = frozenset()
         # Some parameters never train, such as fixed position tables: un-freezing a part must not wake them.
         self._fixed = frozenset(name for name, parameter in self.named_parameters() if not parameter.requires_grad)
@@ -33,10 +34,11 @@ class EarlyExitModel(nn.Module):
         return outputs
 
     def freeze(self, parts: Iterable[str]) -> None:
-        """Freeze "backbone", "heads", both or none: no gradients, and eval mode whatever `train` says."""
+        """Freeze parts such as "backbone" or "heads.ensembles": no gradients, and eval mode whatever `train` says."""
         self.frozen = frozenset(parts)
         for name, parameter in self.named_parameters():
-            parameter.requires_grad_(name.partition(".")[0] not in self.frozen and name not in self._fixed)
+            rests = any(name.startswith(f"{part}.") for part in self.frozen)
+            parameter.requires_grad_(not rests and name not in self._fixed)
         self.train(self.training)
 
     def train(self, mode: bool = True) -> "EarlyExitModel":

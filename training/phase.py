@@ -13,7 +13,8 @@ from eeinfer.errors import ConfigError
 from eeinfer.training.config import TrainConfig
 from eeinfer.training.feed import Feed
 from eeinfer.training.loop import accuracies, build_optimizer, learning_rate, phase_loss, train_epoch
-from eeinfer.training.methods import resolve_weights
+from eeinfer.training.methods import Method, resolve_weights
+from eeinfer.training.methods.stages import Stage
 from eeinfer.training.model import EarlyExitModel
 from eeinfer.training.progress import Progress, Record
 from eeinfer.training.regimes import enter_phase
@@ -23,8 +24,17 @@ from eeinfer.training.state import State
 Keep = Callable[[Record | None], None]  # put the state on disk, with the record of the epoch that led to it
 
 
+def schedule(config: TrainConfig, method: Method) -> tuple[tuple[int, Stage], ...]:
+    """Return the phases that run, each with the stages that the method divides it into, in order."""
+    return tuple(
+        (number, stage)
+        for number in config.phases
+        for stage in ((Stage(settings=config.phase1),) if number == 1 else method.stages(number, config.phase(number)))
+    )
+
+
 class PhaseRun:
-    """Runs the phase `number` of `config` from wherever `state` says it stands.
+    """Runs a stage of phase `number` of `config` from wherever `state` says it stands.
 
     Selection is by the mean accuracy over the exits that the phase trains towards (in phase 1 the network's own
     classifier alone), on validation images without augmentation. The first of equally good epochs is kept.
@@ -34,6 +44,7 @@ class PhaseRun:
         self,
         config: TrainConfig,
         number: int,
+        stage: Stage,
         model: EarlyExitModel,
         feed: Feed,
         fabric: Fabric,
@@ -41,11 +52,11 @@ class PhaseRun:
         keep: Keep,
         progress: Progress,
     ) -> None:
-        self.config, self.number, self.settings = config, number, config.phase(number)
+        self.config, self.number, self.stage, self.settings = config, number, stage, stage.settings
         self.model, self.feed, self.fabric = model, feed, fabric
         self.state, self.keep, self.progress = state, keep, progress
-        self.loss = phase_loss(number, self.settings, model.heads, self._weights())
-        optimizer = build_optimizer(self.settings, enter_phase(model, number))
+        self.loss = phase_loss(number, stage, model.heads, self._weights())
+        optimizer = build_optimizer(self.settings, enter_phase(model, number, stage.frozen))
         # Phase 1 runs the bare network: heads that do not train would only cost time.
         self.module, self.optimizer = fabric.setup(model.backbone if number == 1 else model, optimizer)
         if state.optimizer is not None:
@@ -96,7 +107,7 @@ class PhaseRun:
             state.best_score, state.best_epoch = score, epoch + 1
             state.best_model = None if score is None else copy.deepcopy(state.model)
         record = {
-            "phase": self.number,
+            **self._name(),
             "epoch": epoch + 1,
             "loss": loss,
             "val_accuracy": list(measured),
@@ -113,11 +124,11 @@ class PhaseRun:
         if state.best_model is not None:
             self.model.load_state_dict(state.best_model)
         summary = {
-            "phase": self.number,
+            **self._name(),
             "epochs": state.epoch,
             "best_epoch": state.best_epoch,
             "val_mean": state.best_score,
-            "seconds": round(sum(r["seconds"] for r in state.history if r["phase"] == self.number), 3),
+            "seconds": round(sum(r["seconds"] for r in state.history[len(state.history) - state.epoch :]), 3),
         }
         state.summaries.append(summary)
         state.phase_index += 1
@@ -127,6 +138,9 @@ class PhaseRun:
         state.model = self.model.state_dict()
         self.keep(None)
         self.progress.phase_done(summary)
+
+    def _name(self) -> Record:
+        return {"phase": self.number, **({"stage": self.stage.name} if self.stage.name else {})}
 
     def _out_of_patience(self) -> bool:
         return self.settings.patience is not None and self.state.stale >= self.settings.patience

@@ -36,11 +36,12 @@ def phases(regime: str) -> tuple[int, ...]:
     return tuple(number for number, mark in enumerate(phase_string(regime), start=1) if mark == "+")
 
 
-def enter_phase(model: "EarlyExitModel", phase: int) -> "list[Parameter]":
+def enter_phase(model: "EarlyExitModel", phase: int, resting: frozenset[str] = frozenset()) -> "list[Parameter]":
     """Freeze what `phase` does not train, put the model in training mode and return the parameters that move.
 
     Frozen parts stay in eval mode whenever `train()` is called later, so BatchNorm statistics do not move either.
+    `resting` names modules of the method that this part of the phase does not train.
     """
-    model.freeze({"backbone", "heads"} - TRAINED[phase])
+    model.freeze({"backbone", "heads"} - TRAINED[phase] | {f"heads.{name}" for name in resting})
     model.train()
     return [parameter for parameter in model.parameters() if parameter.requires_grad]

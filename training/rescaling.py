@@ -24,7 +24,7 @@ class _Scale(torch.autograd.Function):
 
 def scale_gradient(x: Tensor, factor: float) -> Tensor:
     """Return `x`; what comes back through it is multiplied by `factor`."""
-    scaled: Tensor = _Scale.apply(x, factor)  # type: ignore[no-untyped-call]  # torch types no Function's apply
+    scaled: Tensor = _Scale.apply(x, factor)
     return scaled
 
 

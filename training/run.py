@@ -18,7 +18,7 @@ from eeinfer.training.data import Dataset, load_dataset
 from eeinfer.training.feed import Feed
 from eeinfer.training.loop import accuracies
 from eeinfer.training.metrics import METRICS_NAME, TENSORBOARD_NAME, MetricsLog
-from eeinfer.training.phase import Keep, PhaseRun
+from eeinfer.training.phase import Keep, PhaseRun, schedule
 from eeinfer.training.progress import Progress, Record
 from eeinfer.training.state import STATE_NAME, State, load_state, refuse_other_config, save_state
 
@@ -91,10 +91,10 @@ def _train(config: TrainConfig, out: Path, dataset: Dataset, fabric: Fabric, pro
     feed = Feed.of(config, dataset, input, fabric)
     log = MetricsLog(out, state.history) if fabric.is_global_zero else None
     try:
-        for index, number in enumerate(config.phases):
+        for index, (number, stage) in enumerate(schedule(config, built.model.heads)):
             if index >= state.phase_index:
                 keep = _keeper(state, out, log, fabric)
-                PhaseRun(config, number, built.model, feed, fabric, state, keep, progress).run()
+                PhaseRun(config, number, stage, built.model, feed, fabric, state, keep, progress).run()
     finally:
         if log is not None:
             log.close()

@@ -22,7 +22,7 @@ class State:
     """Everything that a run needs to go on as if it had never stopped."""
 
     config: dict[str, Any]
-    phase_index: int = 0  # phases that are over
+    phase_index: int = 0  # stages of phases that are over
     epoch: int = 0  # epochs of the current phase that are over
     stale: int = 0  # epochs since the best one
     model: dict[str, Any] = field(default_factory=dict)

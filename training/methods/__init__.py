@@ -9,10 +9,20 @@ from eeinfer.training.methods.base import Method as Method
 from eeinfer.training.methods.base import Outputs as Outputs
 from eeinfer.training.methods.base import exit_logits as exit_logits
 from eeinfer.training.methods.base import resolve_weights as resolve_weights
+from eeinfer.training.methods.boostnet import BoostNet
+from eeinfer.training.methods.gpf import GPF
+from eeinfer.training.methods.imta import IMTA
 from eeinfer.training.methods.sdn import SDN
+from eeinfer.training.methods.ztw import ZTW
 from eeinfer.training.names import unknown
 
-METHODS: dict[str, type[Method]] = {"sdn": SDN}
+METHODS: dict[str, type[Method]] = {
+    "sdn": SDN,
+    "ztw": ZTW,
+    "gpf": GPF,
+    "boostnet": BoostNet,
+    "imta": IMTA,
+}
 
 
 def method_class(config: MethodConfig) -> type[Method]:

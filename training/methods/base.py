@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from eeinfer.training.config import MethodConfig
+from eeinfer.training.config import MethodConfig, PhaseConfig
 from eeinfer.training.features import FeatureSpec
+from eeinfer.training.methods.stages import Stage
 
 # Logits [B,K] per exit, or {"logits": [...], "scores": [...]} where the method judges its exits itself; a method may
 # add keys of its own in training mode, which its loss reads.
@@ -21,9 +22,11 @@ def exit_logits(outputs: Outputs) -> tuple[Tensor, ...]:
 
 
 def resolve_weights(weights: str | tuple[float, ...], num_exits: int) -> tuple[float, ...]:
-    """Return one loss factor per exit for "mean", "linear" (i+1, normalised), or factors given as they are."""
+    """Return one loss factor per exit for "mean", "sum", "linear" (i+1, normalised), or factors given as they are."""
     if weights == "mean":
         return (1 / num_exits,) * num_exits
+    if weights == "sum":
+        return (1.0,) * num_exits
     if weights == "linear":
         return tuple((i + 1) / (num_exits * (num_exits + 1) / 2) for i in range(num_exits))
     assert not isinstance(weights, str), "settled by the method"
@@ -62,3 +65,7 @@ class Method(nn.Module):
         """Return the weighted sum of the exits' cross-entropies; `targets` [B] int64."""
         losses = [F.cross_entropy(logits, targets, label_smoothing=label_smoothing) for logits in exit_logits(outputs)]
         return torch.stack([weight * loss for weight, loss in zip(weights, losses, strict=True)]).sum()
+
+    def stages(self, phase: int, settings: PhaseConfig) -> tuple[Stage, ...]:
+        """Return the parts in which phase 2 or 3 runs, one after the other; a single one unless a method needs more."""
+        return (Stage(settings=settings),)

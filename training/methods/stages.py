@@ -17,5 +17,6 @@ class Stage:
     """One part of a phase: optimised, stopped and restored on its own."""
 
     settings: PhaseConfig
+    name: str = ""  # for the metrics, where a phase has several
     frozen: frozenset[str] = frozenset()  # the method's modules that do not move, as paths below it
     loss: StageLoss | None = None  # None: the method's own

@@ -79,6 +79,6 @@ class ZTW(Method):
             return super().stages(phase, settings)
         ensembles = replace(settings, epochs=self.epochs, lr=self.lr)
         return (
-            Stage(settings=settings, frozen=frozenset({"ensembles"}), loss=self.heads_loss),
-            Stage(settings=ensembles, frozen=frozenset({"heads", "cascades"}), loss=super().loss),
+            Stage(name="heads", settings=settings, frozen=frozenset({"ensembles"}), loss=self.heads_loss),
+            Stage(name="ensembles", settings=ensembles, frozen=frozenset({"heads", "cascades"}), loss=super().loss),
         )
