@@ -15,6 +15,9 @@ from eeinfer.training.backbones.base import Build, Source
 from eeinfer.training.backbones.base import Task as Task
 from eeinfer.training.backbones.blocks import candidate_blocks
 from eeinfer.training.backbones.efficientnet import efficientnet_v2_s
+from eeinfer.training.backbones.msdnet import MSDNETS, msdnet
+from eeinfer.training.backbones.multiscale import MultiScaleNetwork
+from eeinfer.training.backbones.ranet import RANETS, ranet
 from eeinfer.training.backbones.resnet import CIFAR_DEPTHS, cifar_resnet, resnet
 from eeinfer.training.backbones.vit import WIDTHS, vit
 from eeinfer.training.config import BackboneConfig, Option
@@ -27,6 +30,8 @@ BACKBONES: dict[str, tuple[Build, dict[str, Option]]] = {
     "vit": (vit, {}),
     **{f"vit_{letter}": (vit, {"dim": dim, "heads": heads}) for letter, (dim, heads) in WIDTHS.items()},
     "efficientnet_v2_s": (efficientnet_v2_s, {}),
+    **{name: (msdnet, fixed) for name, fixed in MSDNETS.items()},
+    **{name: (ranet, fixed) for name, fixed in RANETS.items()},
 }
 _LIBRARIES: dict[str, Any] = {"timm": timm_models, "torchvision": torchvision_models}
 
@@ -65,7 +70,8 @@ def build_backbone(config: BackboneConfig, task: Task) -> Backbone:
         # A block's output must stay as it was given, or an exit would read what a later layer made of it.
         if getattr(module, "inplace", False) is True:
             module.inplace = False  # type: ignore[assignment]  # a plain bool, which torch types as Tensor or Module
-    return Backbone(network=network, slots=tuple(candidate_blocks(network)), **_token_facts(network))
+    slots = network.slots if isinstance(network, MultiScaleNetwork) else tuple(candidate_blocks(network))
+    return Backbone(network=network, slots=slots, **_token_facts(network))
 
 
 def pretrained_input(config: BackboneConfig) -> tuple[tuple[int, int], Preprocess] | None:
