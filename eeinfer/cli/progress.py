@@ -3,11 +3,13 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from time import perf_counter
 
 from eeinfer.cli.app import say
 
 StepProgress = Callable[[str, int, int], None]  # what is being done, how many steps are done, how many are planned
 
+_REDRAW_SECONDS = 0.1
 _PIPE_WIDTH = 160  # columns where no terminal says how wide it is: enough for every table
 
 
@@ -20,13 +22,19 @@ def step_bar() -> Iterator[StepProgress]:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    # A thread of its own that redraws the bar would fall into the calls that bench times.
+    with Progress(console=Console(stderr=True), transient=True, auto_refresh=False) as progress:
         tasks: dict[str, TaskID] = {}
+        drawn = 0.0
 
         def show(doing: str, done: int, planned: int) -> None:
+            nonlocal drawn
             if doing not in tasks:
                 tasks[doing] = progress.add_task(doing, total=planned)
             progress.update(tasks[doing], completed=done, total=planned)
+            if perf_counter() - drawn > _REDRAW_SECONDS:
+                progress.refresh()
+                drawn = perf_counter()
 
         yield show
 
