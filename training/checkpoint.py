@@ -18,7 +18,7 @@ from eeinfer.errors import CheckpointError, EeinferError
 from eeinfer.manifest import Input
 from eeinfer.training.build import Built, build_model, without_downloads
 from eeinfer.training.config import TrainConfig, config_from_dict, config_to_dict
-from eeinfer.training.files import write_atomically
+from eeinfer.training.files import is_sound, write_atomically
 from eeinfer.training.model import EarlyExitModel
 
 CHECKPOINT_NAME = "checkpoint.pt"
@@ -131,6 +131,8 @@ def _loaded(path: Path) -> Any:
             cut_short = file.read(2) == b"PK"
         what = "is cut short: copy it again" if cut_short else "is no file that torch.save wrote"
         raise CheckpointError(f"checkpoint {path} {what}, or {_AGAIN}")
+    if not is_sound(path):
+        raise CheckpointError(f"checkpoint {path} is damaged, its checksums do not fit: copy it again, or {_AGAIN}")
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:

@@ -8,7 +8,7 @@ import torch
 
 from eeinfer.errors import CheckpointError
 from eeinfer.training.config import TrainConfig, config_to_dict
-from eeinfer.training.files import write_atomically
+from eeinfer.training.files import is_sound, write_atomically
 from eeinfer.training.progress import Record
 from eeinfer.training.regimes import phase_string
 
@@ -54,6 +54,8 @@ def load_state(folder: Path, config: TrainConfig) -> State | None:
     if not path.exists():
         return None
     advice = "delete it to start this run over, or choose another folder"
+    if not is_sound(path):
+        raise CheckpointError(f"{path} is damaged: {advice}")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         if content.pop("format") != _FORMAT or content.pop("version") != STATE_VERSION:

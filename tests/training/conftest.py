@@ -1,8 +1,6 @@
 """A run small enough to repeat: a narrow ResNet-8 on synthetic images, two exits."""
 
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import Any
 
 import pytest
 import torch
@@ -20,8 +18,9 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def tiny_config(**changes: Any) -> TrainConfig:
-    config = TrainConfig(
+@pytest.fixture(scope="session")
+def tiny() -> TrainConfig:
+    return TrainConfig(
         data=DataConfig(name="synthetic", batch_size=128),
         backbone=BackboneConfig(name="resnet8", options={"width": 4}),
         exits=(0, 1),
@@ -31,9 +30,3 @@ def tiny_config(**changes: Any) -> TrainConfig:
         phase3=TINY_PHASE,
         device="cpu",
     )
-    return replace(config, **changes)
-
-
-@pytest.fixture
-def tiny() -> TrainConfig:
-    return tiny_config()
