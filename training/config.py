@@ -15,6 +15,7 @@ ExitPosition: TypeAlias = int | float | str
 OPTIMIZERS = ("sgd", "adamw")
 SCHEDULERS = ("none", "cosine")
 LOSS_WEIGHTS = ("method", "mean", "sum", "linear")
+HEAD_TYPES = ("standard", *(f"conv_{n}l" for n in range(1, 6)), "conv_same", "msd", "pooler_tanh", "swin")
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -55,13 +56,17 @@ class BackboneConfig:
 class HeadConfig:
     """The shape of every internal classifier."""
 
+    type: str = "standard"  # one of HEAD_TYPES; standard pools a map and takes the class token of a sequence
     hidden: tuple[int, ...] = ()  # widths of hidden layers with GELU between; () is one linear layer
     pool: int | None = None  # side of the pooled map; None: 4, and 1 for channels-last maps
+    width: int | None = None  # channels of the convolutions of types conv_same and msd; None: their own rule
 
     def __post_init__(self) -> None:
+        _choice("type of head", self.type, HEAD_TYPES)
         for width in self.hidden:
             _whole("hidden", width, 1)
         _whole("pool", 1 if self.pool is None else self.pool, 1)
+        _whole("width", 1 if self.width is None else self.width, 1)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """What an exit reads: the kind and shape of the tensor behind a block."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from torch import Tensor, nn
@@ -19,12 +19,15 @@ class FeatureSpec:
     channels_last: bool = False  # of a map: (H, W, C)
     class_token: bool = False  # of tokens: the first one gathers the answer
     prefix_tokens: int = 0  # tokens before those of the patches, left out of a mean
+    place: str = field(default="this exit", compare=False)  # which exit reads it, for messages
 
 
 def feature_specs(backbone: Backbone, modules: Sequence[str], example: Tensor) -> tuple[FeatureSpec, ...]:
     """Return what the heads behind `modules` find when the network runs on `example` [B,C,H,W]."""
     seen = sight(backbone.network, modules, example)
-    return tuple(feature_spec(backbone, seen[name].output) for name in modules)
+    specs = (feature_spec(backbone, seen[name].output) for name in modules)
+    names = (f"exit {index} behind {name!r}" for index, name in enumerate(modules))
+    return tuple(replace(spec, place=name) for spec, name in zip(specs, names, strict=True))
 
 
 def feature_spec(backbone: Backbone, output: Tensor) -> FeatureSpec:
