@@ -28,14 +28,16 @@ class RichProgress(Progress):
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+        console = Console(stderr=True)
         self._bars = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.completed:.0f}/{task.total:.0f}"),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
+            console=console,
             transient=True,
+            disable=not console.is_terminal,  # in a log only the lines are wanted, not an empty one where the bar was
         )
         self._task = self._bars.add_task("training", total=1)
         self._phase, self._epoch, self._epochs = 0, 0, 0

@@ -1,5 +1,7 @@
 """The command line: one file per command. Importing it registers them all and loads nothing heavy."""
 
+import signal
+
 # isort: off
 # The order of registration is the order in `eeinfer --help`: the order in which a newcomer meets the commands.
 from eeinfer.cli import demo as demo
@@ -14,4 +16,10 @@ from eeinfer.cli.app import app as app
 
 def main() -> None:
     """Run the command line on ``sys.argv``."""
+    signal.signal(signal.SIGTERM, _terminate)
     app(prog_name="eeinfer")
+
+
+def _terminate(*_: object) -> None:
+    """Unwind instead of dying on the spot, so that unfinished files are removed."""
+    raise SystemExit(143)

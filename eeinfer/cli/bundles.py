@@ -13,7 +13,7 @@ from eeinfer.manifest import MANIFEST_NAME
 BundleArgument = Annotated[
     Path | None,
     typer.Argument(
-        metavar="[BUNDLE]",
+        metavar="BUNDLE",
         help="A .eeb folder. Without it: the newest one below the current folder, or the one that eeinfer ships.",
         show_default=False,
     ),

@@ -24,7 +24,7 @@ def export(
     from eeinfer.bundle import Bundle
     from eeinfer.export import export_checkpoint
 
-    path = export_checkpoint(checkpoint, out, force=force)
+    path = export_checkpoint(checkpoint, out, force=force, progress=lambda step: say(f"{step} ..."))
     parity = Bundle.open(path).manifest.parity
     for index, entry in enumerate(parity.exits):
         agreement = "predictions equal" if entry.predictions_equal else "predictions differ"

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from eeinfer.manifest import Manifest, TensorSpec
 
 
+_SHORT = 160  # characters of a fact that still make a line
+
+
 @command(example="eeinfer inspect")
 def inspect(bundle: BundleArgument = None, json_output: Json = False, debug: Debug = False) -> None:
     """Show a bundle: its segments, the tensors carried between them, FLOPs, parity with torch, and origin.
@@ -91,5 +94,13 @@ def _origin(manifest: "Manifest") -> list[str]:
         "",
         f"parity with torch: {'/'.join(parity.inputs)} inputs, batches {', '.join(map(str, parity.batch_sizes))}, "
         f"tolerance {parity.tolerance:g}, predictions {'equal' if equal else 'differ'}",
-        *(f"{key}: {json.dumps(value)}" for key, value in manifest.provenance.items()),
+        *_provenance(manifest.provenance),
     ]
+
+
+def _provenance(facts: dict[str, Any]) -> list[str]:  # JSON
+    """Short facts in full; of the long ones, such as the metrics of every epoch, the name."""
+    texts = {key: json.dumps(value) for key, value in facts.items()}
+    lines = [f"{key}: {text}" for key, text in texts.items() if len(text) <= _SHORT]
+    long = [key for key, text in texts.items() if len(text) > _SHORT]
+    return [*lines, f"with --json also: {', '.join(long)}"] if long else lines
