@@ -81,7 +81,7 @@ def refuse_other_config(found: dict[str, Any], config: TrainConfig, path: Path) 
         listed = ", ".join(f"{name} {theirs.get(name)!r} there, {ours.get(name)!r} here" for name in different[:4])
         raise CheckpointError(
             f"{path} belongs to a run with other settings ({listed}): choose another folder, "
-            "or start over with resume=False"
+            "or start over with resume=False (on the command line --fresh)"
         )
 
 
