@@ -17,23 +17,30 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     cpu: str  # the processor's own name
     cores: int  # that this process may use
     threads: int | None  # per session; None where the runtime chose
+    load: float | None  # average of the last minute, when the measurement began; above `cores` others were at work
     system: str
     python: str
     versions: dict[str, str]  # of the packages that computed
 
 
-def environment(device: str, threads: int | None) -> Environment:
-    """Describe this process's machine; ``device`` and ``threads`` are what the measurement was given."""
+def environment(device: str, threads: int | None, load: float | None) -> Environment:
+    """Describe this process's machine; ``device``, ``threads`` and ``load`` are those of the measurement."""
     names = ("eeinfer", *_RUNTIMES, "numpy")
     return Environment(
         device=device,
         cpu=_cpu(),
         cores=_cores(),
         threads=threads,
+        load=load,
         system=_system(),
         python=platform.python_version(),
         versions={name: version for name in names if (version := _version(name)) is not None},
     )
+
+
+def load_average() -> float | None:
+    """How many programs wanted to run in the last minute, on average; None where the system does not say."""
+    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
 
 
 def _version(package: str) -> str | None:

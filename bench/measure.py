@@ -13,7 +13,7 @@ from eeinfer.bench.budget import RULES
 from eeinfer.bench.cascade import Cascade
 from eeinfer.bench.config import BenchConfig
 from eeinfer.bench.data import check_data, take
-from eeinfer.bench.environment import environment
+from eeinfer.bench.environment import environment, load_average
 from eeinfer.bench.findings import Findings
 from eeinfer.bench.latency import Latency, time_everything
 from eeinfer.bench.networks import fixed_networks
@@ -59,7 +59,7 @@ def measure(
         InputError: fewer images than one batch.
         DependencyError: onnx or onnxruntime is missing.
     """
-    config, began = config or BenchConfig(), perf_counter()
+    config, began, load_before = config or BenchConfig(), perf_counter(), load_average()
     with load(bundle, device=config.device, threads=config.threads) as engine:
         manifest = engine.manifest
         labels = check_data(images, labels, len(manifest.classes))
@@ -73,7 +73,7 @@ def measure(
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         bundle=_bundle_facts(engine.bundle),
         data=DataFacts(name=data, images=len(rows), timed=len(picks)),
-        environment=environment(config.device, threads),
+        environment=environment(config.device, threads, load_before),
         settings=found.settings(perf_counter() - began),
         flops=FlopsFacts(convention=manifest.flops.convention, uncounted=manifest.flops.uncounted),
         static=found.static,

@@ -22,7 +22,7 @@ from eeinfer.manifest import WEIGHTS_NAME
 
 Array = NDArray[Any]
 
-ALL_EXITS = "all exits, one session"
+ALL_EXITS = "all exits"  # in one session
 STATIC = "static network"
 KINDS = ("logits", "score", "prediction")
 

@@ -29,7 +29,8 @@ def html_page(report: Report) -> str:
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f"<title>{title}: eeinfer bench</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>",
-            f"<header><p>eeinfer bench</p><h1>{title}</h1>{_paragraph(sentences.circumstances(report))}</header>",
+            f"<header><p>eeinfer bench</p><h1>{title}</h1>{_paragraph(sentences.circumstances(report))}"
+            f"{_warning(report)}</header>",
             _cards(report),
             _plots(report),
             _thresholds(report),
@@ -40,6 +41,11 @@ def html_page(report: Report) -> str:
             "</main>\n</body>\n</html>\n",
         )
     )
+
+
+def _warning(report: Report) -> str:
+    text = sentences.warning(report)
+    return f"<p class=warning>{escape(text)}</p>" if text else ""
 
 
 def _cards(report: Report) -> str:

@@ -55,6 +55,17 @@ def circumstances(report: Report) -> str:
     )
 
 
+def warning(report: Report) -> str:
+    """What a reader must know before believing the times; nothing where all is well."""
+    place = report.environment
+    if place.load is None or place.load <= 1.5 * place.cores:
+        return ""
+    return (
+        f"the machine was busy when this began (load {place.load:.1f} on {place.cores} cores): "
+        "these times say little; measure again on an idle one"
+    )
+
+
 def _threads(report: Report) -> str:
     threads = report.environment.threads
     return f"{threads or report.environment.cores} threads" if threads != 1 else "1 thread"
@@ -94,6 +105,11 @@ def budget(fraction: float | None) -> str:
     return "Max" if fraction is None else f"{100 * fraction:.0f} %"
 
 
+def _load(report: Report) -> str:
+    load = report.environment.load
+    return "unknown" if load is None else f"{load:.1f} before"
+
+
 def facts(report: Report) -> list[tuple[str, str]]:
     """Everything the numbers depend on, by name."""
     place, settings, bundle = report.environment, report.settings, report.bundle
@@ -109,7 +125,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
         ("thresholds", f"{len(report.thresholds)}, {_runs(report)}"),
         ("timing", f"{settings.rounds} rounds, {settings.warmup} untimed calls of each variant, seed {settings.seed}"),
         ("agreement", f"{percent(agreement)} % of the timed images left where the sweep says, at every threshold"),
-        ("device", f"{place.device}: {place.cpu}, {place.cores} cores, {_threads(report)}"),
+        ("device", f"{place.device}: {place.cpu}, {place.cores} cores, {_threads(report)}, load {_load(report)}"),
         ("system", f"{place.system}, Python {place.python}"),
         ("versions", ", ".join(f"{name} {version}" for name, version in place.versions.items())),
         ("made", f"{report.created}, in {settings.seconds:.0f} s"),

@@ -19,7 +19,7 @@ from eeinfer.bench.formats import (
 )
 from eeinfer.bench.report import Network, Report, Threshold
 
-_WIDE = 8  # exits from which their shares no longer fit side by side
+_WIDE = 6  # exits from which their shares no longer fit into 80 columns
 
 
 def render(report: Report) -> Group:
@@ -27,7 +27,7 @@ def render(report: Report) -> Group:
     return Group(
         Text(sentences.title(report), style="bold"),
         Text(sentences.circumstances(report), style="dim"),
-        "",
+        Text(sentences.warning(report), style="bold yellow"),
         _thresholds(report),
         Text(sentences.selection_note(report), style="dim"),
         "",
@@ -41,7 +41,9 @@ def render(report: Report) -> Group:
 
 
 def _table(*columns: str, title: str = "") -> Table:
-    table = Table(title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table = Table(
+        title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False, collapse_padding=True
+    )
     for position, column in enumerate(columns):
         table.add_column(column, justify="right" if position else "left", no_wrap=True)
     return table
@@ -49,7 +51,9 @@ def _table(*columns: str, title: str = "") -> Table:
 
 def _thresholds(report: Report) -> RenderableType:
     unit = flops_unit(report)
-    table = _table("tau", "accuracy %", unit.name, _share_heading(report), "mean ms", "median (min) ms", "vs static")
+    table = _table(
+        "tau", "accuracy\n%", unit.name, _share_heading(report), "mean\nms", "median (min)\nms", "vs\nstatic"
+    )
     for index in selection(report):
         row = report.thresholds[index]
         style = "bold green" if index == report.headline else None
@@ -90,13 +94,13 @@ def _median(report: Report, median: float, least: float) -> str:
 
 def _share_heading(report: Report) -> str:
     count = len(report.bundle.modules)
-    return "% at exit " + "".join(f"{k:>4}" for k in range(count))[1:] if count < _WIDE else "mean exit"
+    return "% leaving at exit\n" + "".join(f"{k:>4}" for k in range(count)) if count < _WIDE else "mean\nexit"
 
 
 def _shares(shares: Sequence[float]) -> str:
     if len(shares) < _WIDE:
         return "".join(f"{100 * share:4.0f}" for share in shares)
-    return f"{sum(k * share for k, share in enumerate(shares)):.1f}"
+    return f"{sum(k * share for k, share in enumerate(shares)):.2f}"
 
 
 def _budgets(report: Report) -> RenderableType:
@@ -108,7 +112,7 @@ def _budgets(report: Report) -> RenderableType:
 
 
 def _overheads(report: Report) -> RenderableType:
-    table = _table("cascade against one session, same work", "cascade ms", "session ms", "ratio", "pairs")
+    table = _table("cascade against one session", "cascade\nms", "session\nms", "ratio", "pairs")
     for row in report.overheads:
         table.add_row(
             row.name,
@@ -122,7 +126,7 @@ def _overheads(report: Report) -> RenderableType:
 
 def _break_even(report: Report) -> RenderableType:
     tau = tau_text(report.thresholds[report.headline].tau)
-    table = _table(f"exits at tau {tau}", "reached %", "leave %", "must leave %", "costs ms", "saves ms", "pays")
+    table = _table(f"exits at tau {tau}", "reached\n%", "leave\n%", "must leave\n%", "costs\nms", "saves\nms", "pays")
     for row in report.break_even:
         table.add_row(
             f"exit {row.exit}",

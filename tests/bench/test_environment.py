@@ -8,7 +8,7 @@ from eeinfer.bench.environment import environment
 
 
 def test_versions_and_machine_are_named() -> None:
-    found = environment("cpu", 2)
+    found = environment("cpu", 2, 0.5)
     assert found.versions.keys() >= {"eeinfer", "onnxruntime", "numpy"}
     assert found.cpu
     assert found.cores >= 1
@@ -16,6 +16,6 @@ def test_versions_and_machine_are_named() -> None:
 
 
 def test_neither_host_nor_user_is_named() -> None:
-    text = msgspec.json.encode(environment("cpu", None)).decode()
+    text = msgspec.json.encode(environment("cpu", None, None)).decode()
     assert socket.gethostname() not in text
     assert os.path.expanduser("~") not in text  # noqa: PTH111  # a plain string is what is looked for

@@ -85,3 +85,10 @@ def test_one_exit_more_than_there_are_colours_is_no_problem(report: Report) -> N
     rows = tuple(msgspec.structs.replace(row, shares=(1 / 30,) * 30) for row in report.thresholds)
     bundle = msgspec.structs.replace(report.bundle, modules=("m",) * 30)
     assert "exit 29" in plots.exit_shares(msgspec.structs.replace(report, thresholds=rows, bundle=bundle))
+
+
+def test_a_busy_machine_is_confessed(report: Report) -> None:
+    for load, confessed in ((0.3, False), (1000.0, True), (None, False)):
+        place = msgspec.structs.replace(report.environment, load=load)
+        page = html_page(msgspec.structs.replace(report, environment=place))
+        assert ("the machine was busy" in page) == confessed
