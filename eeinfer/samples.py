@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from eeinfer.errors import BundleError
 
 _ASSETS = Path(__file__).parent / "assets"
-_BUNDLE = "fashion.eeb"
-_IMAGES = "fashion_test.npz"
+BUNDLE = "fashion.eeb"
+IMAGES = "fashion_test.npz"
 
 
 def bundle_path() -> Path:
@@ -18,7 +18,7 @@ def bundle_path() -> Path:
     Raises:
         BundleError: this installation holds none.
     """
-    return _asset(_BUNDLE)
+    return _asset(BUNDLE)
 
 
 def images() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -27,7 +27,7 @@ def images() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     Raises:
         BundleError: this installation holds none.
     """
-    with np.load(_asset(_IMAGES), allow_pickle=False) as arrays:
+    with np.load(_asset(IMAGES), allow_pickle=False) as arrays:
         return arrays["images"].astype(np.uint8, copy=False), arrays["labels"].astype(np.int64, copy=False)
 
 
