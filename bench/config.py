@@ -12,7 +12,7 @@ class BenchConfig:
     thresholds: int = 100  # points of the grid of tau, 0 and 1 included
     batch: int = 1  # images per call of every timed variant
     max_images: int | None = None  # accuracy from a random part of the test set of this size; None takes all of it
-    latency_samples: int = 60  # images that every timed variant sees; fewer where max_seconds would not suffice
+    latency_samples: int = 60  # images that every timed variant sees, four batches at least; fewer within max_seconds
     rounds: int = 5  # how often each variant sees each of these images; once where max_seconds would not suffice
     min_seconds: float = 10.0  # further rounds until timing the thresholds has taken this long
     max_seconds: float = 20.0  # what the timing of thresholds may take before the sample shrinks

@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from eeinfer.bench.page import html_page
@@ -25,20 +26,21 @@ def write_files(report: Report, folder: str | os.PathLike[str]) -> dict[str, Pat
 
     Raises:
         InputError: the folder cannot be made or written to.
+        DependencyError: matplotlib is missing.
     """
     target = Path(folder)
-    contents = {
-        JSON_NAME: report.to_json(),
-        CSV_NAME: csv_table(report).encode(),
-        HTML_NAME: html_page(report).encode(),
+    makers: dict[str, Callable[[], bytes]] = {  # the page last: without matplotlib the numbers are saved all the same
+        JSON_NAME: report.to_json,
+        CSV_NAME: lambda: csv_table(report).encode(),
+        HTML_NAME: lambda: html_page(report).encode(),
     }
     try:
         target.mkdir(parents=True, exist_ok=True)
-        for name, content in contents.items():
-            _write(target / name, content)
+        for name, make in makers.items():
+            _write(target / name, make())
     except OSError as error:
         raise InputError(f"the report cannot be written to {target}: {error.strerror}; choose another") from error
-    return {name.rpartition(".")[2]: target / name for name in contents}
+    return {name.rpartition(".")[2]: target / name for name in makers}
 
 
 def csv_table(report: Report) -> str:

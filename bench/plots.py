@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from eeinfer.bench.formats import FlopsUnit, flops_unit, headline, networks, tau_text
 from eeinfer.bench.report import Network, Report
+from eeinfer.errors import DependencyError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -128,8 +129,11 @@ def _shares(axes: "Axes", report: Report) -> None:
 
 
 def _svg(name: str, inches: tuple[float, float], draw: Callable[["Axes"], None]) -> str:
-    import matplotlib
-    from matplotlib.figure import Figure
+    try:
+        import matplotlib
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise DependencyError("the plots are drawn with matplotlib: pip install 'eeinfer[bench]'") from error
 
     out = io.StringIO()
     with matplotlib.rc_context({**_STYLE, "svg.hashsalt": name}):

@@ -16,6 +16,7 @@ from eeinfer.errors import InputError
 Array = NDArray[Any]
 
 _FEW_IMAGES = 8  # a smaller sample says nothing
+_FEW_BATCHES = 4  # wished for at least, however large they are
 _SLOW_MS = 5.0  # from here on a call is long enough to be a turn, and what its caches held before no longer matters
 _TRIES = 5
 
@@ -61,10 +62,10 @@ def fit(config: BenchConfig, shares: Array, path: Array, images: int) -> Size:
     Raises:
         InputError: not one batch of them.
     """
-    most = min(max(config.latency_samples, config.batch), images) // config.batch
+    most = min(max(config.latency_samples, _FEW_BATCHES * config.batch), images) // config.batch
     if not most:
         raise InputError(f"batch is {config.batch} and there are {images} images; give a batch of {images} or less")
-    least = min(most, -(-_FEW_IMAGES // config.batch))
+    least = min(most, max(2, -(-_FEW_IMAGES // config.batch)))
     taus, exits = shares.shape
     cascade_ms = float((shares @ path).mean())
     turn = BLOCK if cascade_ms < _SLOW_MS else 1

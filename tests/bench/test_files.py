@@ -1,12 +1,13 @@
 import csv
 import io
+import sys
 from pathlib import Path
 
 import pytest
 
 from eeinfer.bench import Report, default_folder, write_files
 from eeinfer.bench.files import csv_table
-from eeinfer.errors import InputError
+from eeinfer.errors import DependencyError, InputError
 
 
 def test_three_files_are_written_and_nothing_else(report: Report, tmp_path: Path) -> None:
@@ -46,3 +47,12 @@ def test_a_failed_write_leaves_no_half_file(report: Report, tmp_path: Path, monk
     with pytest.raises(InputError, match="No space left"):
         write_files(report, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_without_matplotlib_the_numbers_are_saved_and_the_extra_is_named(
+    report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(DependencyError, match=r"eeinfer\[bench\]"):
+        write_files(report, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"report.json", "report.csv"}

@@ -61,8 +61,8 @@ def test_batches_are_timed_as_calls(tiny_bundle: Path, digits: Any) -> None:
         thresholds=3, batch=4, latency_samples=10, rounds=1, min_seconds=0, warmup=0, pairs=1, threads=1
     )
     found = measure(tiny_bundle, *digits, config)
-    assert (found.data.timed, found.settings.batch) == (8, 4)
-    assert {row.timing.calls for row in found.thresholds} == {2}
+    assert (found.data.timed, found.settings.batch) == (16, 4)
+    assert {row.timing.calls for row in found.thresholds} == {4}
     assert {row.agreement for row in found.thresholds} == {1.0}
 
 

@@ -35,8 +35,10 @@ def test_there_are_no_more_batches_than_images_for_them() -> None:
     assert fit(BenchConfig(batch=4), SHARES, np.array([0.1, 0.2]), 10).batches == 2
 
 
-def test_a_batch_larger_than_the_sample_is_timed_once() -> None:
-    assert fit(BenchConfig(batch=100), SHARES, np.array([0.1, 0.2]), 1000).batches == 1
+def test_large_batches_are_timed_more_than_once_where_there_are_images() -> None:
+    assert fit(BenchConfig(batch=100), SHARES, np.array([0.1, 0.2]), 1000).batches == 4
+    assert fit(BenchConfig(batch=100), SHARES, np.array([3e3, 9e3]), 1000).batches == 2
+    assert fit(BenchConfig(batch=100), SHARES, np.array([0.1, 0.2]), 150).batches == 1
 
 
 def test_thresholds_share_a_run_only_where_every_timed_row_leaves_at_the_same_exit() -> None:
