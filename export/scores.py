@@ -28,7 +28,7 @@ def margin(logits: Tensor) -> Tensor:
 
 def entropy(logits: Tensor) -> Tensor:
     """One minus the entropy relative to its maximum ln K (BranchyNet, Teerapittayanon et al. 2016, turned round)."""
-    log_p = torch.log_softmax(logits.float(), dim=-1)
+    log_p = torch.log_softmax(logits.float(), dim=-1).clamp(min=-200)  # 0 * log 0 is 0, and not NaN
     return 1 + (log_p.exp() * log_p).sum(dim=-1) / math.log(logits.shape[-1])
 
 

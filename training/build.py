@@ -59,7 +59,8 @@ def build_model(config: TrainConfig, input: Input, num_classes: int, modules: tu
         torch.manual_seed(derived_seed(config.seed, "heads"))
         heads = build_method(config.method, specs, num_classes)
     model = EarlyExitModel(backbone.network, places, heads, config.gradient_rescaling)
-    return Built(model=model, modules=places, score=kind.score)
+    score = kind.score if config.method.score == "method" else config.method.score
+    return Built(model=model, modules=places, score=score)
 
 
 def without_downloads(config: TrainConfig) -> TrainConfig:

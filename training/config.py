@@ -14,8 +14,9 @@ ExitPosition: TypeAlias = int | float | str
 
 OPTIMIZERS = ("sgd", "adamw")
 SCHEDULERS = ("none", "cosine")
-LOSS_WEIGHTS = ("method", "mean", "sum", "linear")
+LOSS_WEIGHTS = ("method", "mean", "sum", "linear", "early")
 HEAD_TYPES = ("standard", *(f"conv_{n}l" for n in range(1, 6)), "conv_same", "msd", "pooler_tanh", "swin")
+SCORES = ("method", "max_softmax", "margin", "entropy")
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -75,7 +76,11 @@ class MethodConfig:
 
     name: str = "sdn"  # a key of METHODS
     heads: HeadConfig = field(default_factory=HeadConfig)
+    score: str = "method"  # what exits are judged by: max_softmax, margin, entropy, or what the method chooses
     options: dict[str, Option] = field(default_factory=dict)  # what this method alone takes
+
+    def __post_init__(self) -> None:
+        _choice("score", self.score, SCORES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +119,7 @@ class TrainConfig:
     backbone: BackboneConfig = field(default_factory=BackboneConfig)
     exits: tuple[ExitPosition, ...] = (0.2, 0.4, 0.6)  # slot numbers, module names, or shares of the FLOPs in (0, 1)
     method: MethodConfig = field(default_factory=MethodConfig)
-    loss_weights: str | tuple[float, ...] = "method"  # mean, sum, linear (i+1, normalised), or one factor per exit
+    loss_weights: str | tuple[float, ...] = "method"  # a name of LOSS_WEIGHTS, or one factor per exit
     gradient_rescaling: bool = False  # each block learns from the mean of the losses above; goes with "sum"
     regime: str = "mixed"  # disjoint, joint, mixed or a phase string such as +++
     phase1: PhaseConfig = field(default_factory=PhaseConfig)  # backbone alone

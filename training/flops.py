@@ -172,7 +172,7 @@ HANDLES: dict[str, Handle] = {
     **dict.fromkeys(_aten("softmax log_softmax"), _per_output(2)),
     **dict.fromkeys(
         _aten(
-            "adaptive_avg_pool2d adaptive_max_pool2d avg_pool2d max_pool2d avg_pool1d "
+            "adaptive_avg_pool2d adaptive_max_pool2d avg_pool2d max_pool2d avg_pool1d avg_pool3d "
             "mean sum amax amin max min argmax norm linalg_vector_norm var std"
         ),
         _per_input,

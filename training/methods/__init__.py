@@ -10,14 +10,18 @@ from eeinfer.training.methods.base import Outputs as Outputs
 from eeinfer.training.methods.base import exit_logits as exit_logits
 from eeinfer.training.methods.base import resolve_weights as resolve_weights
 from eeinfer.training.methods.boostnet import BoostNet
+from eeinfer.training.methods.branchynet import BranchyNet
 from eeinfer.training.methods.gpf import GPF
 from eeinfer.training.methods.imta import IMTA
+from eeinfer.training.methods.pabee import PABEE
 from eeinfer.training.methods.sdn import SDN
 from eeinfer.training.methods.ztw import ZTW
 from eeinfer.training.names import unknown
 
 METHODS: dict[str, type[Method]] = {
     "sdn": SDN,
+    "pabee": PABEE,
+    "branchynet": BranchyNet,
     "ztw": ZTW,
     "gpf": GPF,
     "boostnet": BoostNet,
@@ -37,6 +41,8 @@ def method_class(config: MethodConfig) -> type[Method]:
     for name in config.options:
         if name not in found.options:
             raise ConfigError(unknown(f"option of method {config.name}", name, sorted(found.options)))
+    if found.score == "own" and config.score != "method":
+        raise ConfigError(f"method {config.name} judges its exits itself; score is {config.score!r}, leave it out")
     return found
 
 

@@ -22,13 +22,18 @@ def exit_logits(outputs: Outputs) -> tuple[Tensor, ...]:
 
 
 def resolve_weights(weights: str | tuple[float, ...], num_exits: int) -> tuple[float, ...]:
-    """Return one loss factor per exit for "mean", "sum", "linear" (i+1, normalised), or factors given as they are."""
+    """Return one loss factor per exit for "mean", "sum", "linear" (i+1, normalised), "early" (1, the last 0.3).
+
+    Factors are returned as they are.
+    """
     if weights == "mean":
         return (1 / num_exits,) * num_exits
     if weights == "sum":
         return (1.0,) * num_exits
     if weights == "linear":
         return tuple((i + 1) / (num_exits * (num_exits + 1) / 2) for i in range(num_exits))
+    if weights == "early":
+        return (1.0,) * (num_exits - 1) + (0.3,)
     assert not isinstance(weights, str), "settled by the method"
     assert len(weights) == num_exits
     return weights

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from eeinfer.errors import ConfigError
-from eeinfer.training.config import MethodConfig
+from eeinfer.training.config import HeadConfig, MethodConfig
 from eeinfer.training.names import unknown
 
 
@@ -53,6 +53,19 @@ def choice(config: MethodConfig, name: str, default: str, allowed: Collection[st
     if value not in allowed:
         raise ConfigError(unknown(_path(config, name), value, allowed))
     return str(value)
+
+
+def own_heads(config: MethodConfig) -> None:
+    """Refuse what a method with heads of its own would silently ignore; hidden widths are taken by all.
+
+    Raises:
+        ConfigError: a type, pool or width of heads is set.
+    """
+    if config.heads != HeadConfig(hidden=config.heads.hidden):
+        raise ConfigError(
+            f"method {config.name} builds its own heads: leave type, pool and width of heads as they are, "
+            "and choose by the method's options"
+        )
 
 
 def _path(config: MethodConfig, name: str) -> str:
