@@ -2,7 +2,6 @@
 
 import functools
 import inspect
-from collections.abc import Callable
 from typing import Any
 
 from torch import nn
@@ -97,8 +96,8 @@ def _has(library: str, name: str) -> bool:
 def _unknown_backbone(name: str, prefix: str) -> str:
     if prefix and prefix not in _LIBRARIES:
         return unknown("library", prefix, _LIBRARIES, "as in timm:NAME")
-    known: Callable[[str], list[str]] = lambda key: [f"{key}:{entry}" for entry in _LIBRARIES[key].names()]  # noqa: E731
-    libraries = [entry for key in ([prefix] if prefix else _LIBRARIES) for entry in known(key)]
+    keys = [prefix] if prefix else list(_LIBRARIES)
+    libraries = [f"{key}:{entry}" for key in keys for entry in _LIBRARIES[key].names()]
     hint = f"our own are {', '.join(BACKBONES)}"
     return unknown("backbone", name, [*([] if prefix else BACKBONES), *libraries], hint)
 

@@ -36,9 +36,8 @@ def _blocks(module: nn.Module, name: str) -> Iterator[str]:
 def _inside(block: nn.Module, name: str) -> Iterator[str]:
     """Blocks that a stage lists: its own numbered children, or those of the one list that holds nothing else."""
     lists = [(name, block)] if _numbered(block) else []
-    inner = [(f"{name}.{part}", child) for part, child in block.named_children() if isinstance(child, _CONTAINERS)]
-    if len(inner) == 1:  # several lists are the branches of one block
-        lists += [(path, child) for path, child in inner if len(child) and all(_is_block(part) for part in child)]
+    inner = [(f"{name}.{part}", child) for part, child in block.named_children() if _lists_blocks(child)]
+    lists += inner if len(inner) == 1 else []  # several lists are the branches of one block
     for path, parts in lists:
         for part_name, part in parts.named_children():
             yield from _inside(part, f"{path}.{part_name}")
@@ -48,6 +47,10 @@ def _inside(block: nn.Module, name: str) -> Iterator[str]:
 def _is_block(module: nn.Module) -> bool:
     has_layers = any(True for _ in module.children()) and next(module.parameters(), None) is not None
     return has_layers and not isinstance(module, _CONTAINERS)
+
+
+def _lists_blocks(module: nn.Module) -> bool:
+    return isinstance(module, _CONTAINERS) and len(module) > 0 and all(_is_block(part) for part in module)
 
 
 def _numbered(module: nn.Module) -> bool:

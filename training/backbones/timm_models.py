@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import nn
 
-from eeinfer.errors import ConfigError
+from eeinfer.errors import ConfigError, EeinferError
 from eeinfer.manifest import Preprocess
 from eeinfer.training.backbones.base import Task
 from eeinfer.training.backbones.downloads import fetching
@@ -42,6 +42,8 @@ def build(name: str, task: Task, pretrained: bool, options: dict[str, Any]) -> n
     try:
         with fetching(f"timm:{name}", pretrained):
             return _sized(make, task, known)
+    except EeinferError:
+        raise
     except (TypeError, ValueError, AssertionError, RuntimeError) as error:
         raise ConfigError(f"timm:{name} cannot be built with {options or task}: {error}") from error
 

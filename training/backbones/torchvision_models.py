@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from eeinfer.errors import ConfigError
+from eeinfer.errors import ConfigError, EeinferError
 from eeinfer.manifest import Preprocess
 from eeinfer.training.backbones.base import Task
 from eeinfer.training.backbones.downloads import fetching
@@ -40,6 +40,8 @@ def build(name: str, task: Task, pretrained: bool, options: dict[str, Any]) -> n
     try:
         with fetching(f"torchvision:{name}", pretrained):
             network: nn.Module = make(weights="DEFAULT" if pretrained else None)
+    except EeinferError:
+        raise
     except (TypeError, ValueError, AssertionError) as error:
         raise ConfigError(f"torchvision:{name} cannot be built with {options or task}: {error}") from error
     if pretrained:
