@@ -11,7 +11,7 @@ from eeinfer.training.methods.base import exit_logits as exit_logits
 from eeinfer.training.methods.base import resolve_weights as resolve_weights
 from eeinfer.training.methods.boostnet import BoostNet
 from eeinfer.training.methods.branchynet import BranchyNet
-from eeinfer.training.methods.gpf import GPF
+from eeinfer.training.methods.gpf import GPF, OriginalGPF
 from eeinfer.training.methods.imta import IMTA
 from eeinfer.training.methods.pabee import PABEE
 from eeinfer.training.methods.sdn import SDN
@@ -24,6 +24,7 @@ METHODS: dict[str, type[Method]] = {
     "branchynet": BranchyNet,
     "ztw": ZTW,
     "gpf": GPF,
+    "gpf_original": OriginalGPF,
     "boostnet": BoostNet,
     "imta": IMTA,
 }

@@ -15,9 +15,7 @@ from eeinfer.training.config import MethodConfig
 from eeinfer.training.features import FeatureSpec
 from eeinfer.training.heads import Head
 from eeinfer.training.methods.base import Method, Outputs
-from eeinfer.training.methods.options import choice, whole
-
-VARIANTS = ("benchmark", "original")
+from eeinfer.training.methods.options import whole
 
 
 class GPF(Method):
@@ -27,18 +25,18 @@ class GPF(Method):
     carried from exit to exit as [B,K], which gives exactly what stacking all states would. One imitator per target
     exit turns any earlier state into that exit's. The network's own classifier answers alone at the last exit.
 
+    This is the variant with which the authors of Zero Time Waste compared (ReLU, judged by confidence).
+
     Options:
-        variant: "benchmark" (ReLU; the variant of the paper's comparison) or "original" (tanh, the mixture doubled,
-            past states without gradient; its drop-out of lower layers from training is left out).
         dim: D, the width of a state; 128.
     """
 
     loss_weights: ClassVar[str] = "linear"
-    options: ClassVar[frozenset[str]] = frozenset({"variant", "dim"})
+    options: ClassVar[frozenset[str]] = frozenset({"dim"})
+    original: ClassVar[bool] = False
 
     def __init__(self, specs: Sequence[FeatureSpec], num_classes: int, config: MethodConfig) -> None:
         super().__init__(specs, num_classes, config)
-        self.original = choice(config, "variant", "benchmark", VARIANTS) == "original"
         dim = whole(config, "dim", 128, 1)
         self.heads = nn.ModuleList(Head(spec, dim, config.heads) for spec in specs)
         self.imitators = nn.ModuleList(nn.Linear(dim, dim) for _ in specs[1:])  # of exits 1, 2, ...
@@ -88,6 +86,16 @@ class GPF(Method):
         value = super().loss(outputs, targets, weights, label_smoothing)
         assert not isinstance(outputs, tuple), "made in training mode"
         return value + imitation_loss(outputs["states"], outputs["imagined"])
+
+
+class OriginalGPF(GPF):
+    """The paper's own variant: tanh, the mixture doubled, past states without gradient, judged by entropy.
+
+    It leaves out that the authors keep lower layers from training now and then.
+    """
+
+    score: ClassVar[str] = "entropy"
+    original: ClassVar[bool] = True
 
 
 def imitation_loss(states: Sequence[Tensor], imagined: Sequence[Tensor]) -> Tensor:
