@@ -8,6 +8,7 @@ from eeinfer.errors import ConfigError
 from eeinfer.manifest import Input
 from eeinfer.training.backbones import Task, build_backbone, pretrained_input
 from eeinfer.training.config import TrainConfig
+from eeinfer.training.costs import cost_shares
 from eeinfer.training.data.dataset import Dataset
 from eeinfer.training.features import feature_specs
 from eeinfer.training.methods import build_method, method_class
@@ -60,6 +61,8 @@ def build_model(config: TrainConfig, input: Input, num_classes: int, modules: tu
         heads = build_method(config.method, specs, num_classes)
     model = EarlyExitModel(backbone.network, places, heads, config.gradient_rescaling)
     score = kind.score if config.method.score == "method" else config.method.score
+    if kind.needs_costs:
+        heads.take_costs(cost_shares(model, example))
     return Built(model=model, modules=places, score=score)
 
 

@@ -20,6 +20,7 @@ from eeinfer.training.loop import accuracies
 from eeinfer.training.metrics import METRICS_NAME, TENSORBOARD_NAME, MetricsLog
 from eeinfer.training.phase import Keep, PhaseRun, schedule
 from eeinfer.training.progress import Progress, Record
+from eeinfer.training.pruning import prune
 from eeinfer.training.state import STATE_NAME, State, load_state, refuse_other_config, save_state
 
 
@@ -117,11 +118,12 @@ def _keeper(state: State, out: Path, log: MetricsLog | None, fabric: Fabric) -> 
 def _finish(
     config: TrainConfig, out: Path, dataset: Dataset, built: Built, feed: Feed, fabric: Fabric, state: State
 ) -> Path:
-    """Measure the test images once, write the checkpoint and drop the state that led to it."""
+    """Drop exits that do not pay, measure the test images once, write the checkpoint and drop the state behind it."""
+    built, pruning = prune(config, built, feed, len(dataset.classes))
     measured = accuracies(fabric, built.model, feed.evaluation(feed.test))
     path = out / CHECKPOINT_NAME
     if fabric.is_global_zero:
-        facts = {"phases": state.summaries, "epochs": state.history, "test_accuracy": list(measured)}
+        facts = {"phases": state.summaries, "epochs": state.history, "test_accuracy": list(measured), **pruning}
         save_checkpoint(path, built, config, dataset.classes, feed.input, facts)
         (out / STATE_NAME).unlink(missing_ok=True)
     fabric.barrier()

@@ -11,15 +11,19 @@ from eeinfer.training.methods.base import exit_logits as exit_logits
 from eeinfer.training.methods.base import resolve_weights as resolve_weights
 from eeinfer.training.methods.boostnet import BoostNet
 from eeinfer.training.methods.branchynet import BranchyNet
+from eeinfer.training.methods.cdl import CDL
 from eeinfer.training.methods.gpf import GPF, OriginalGPF
 from eeinfer.training.methods.imta import IMTA
 from eeinfer.training.methods.pabee import PABEE
+from eeinfer.training.methods.pteenet import PTEENet
 from eeinfer.training.methods.sdn import SDN
 from eeinfer.training.methods.ztw import ZTW
 from eeinfer.training.names import unknown
 
 METHODS: dict[str, type[Method]] = {
     "sdn": SDN,
+    "cdl": CDL,
+    "pteenet": PTEENet,
     "pabee": PABEE,
     "branchynet": BranchyNet,
     "ztw": ZTW,

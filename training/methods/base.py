@@ -51,6 +51,7 @@ class Method(nn.Module):
     score: ClassVar[str] = "max_softmax"  # what an exported exit is judged by; "own" where forward gives scores
     loss_weights: ClassVar[str] = "mean"  # what "method" means in TrainConfig.loss_weights
     options: ClassVar[frozenset[str]] = frozenset()  # names allowed in MethodConfig.options
+    needs_costs: ClassVar[bool] = False  # whether take_costs is to be called once the exits are in place
 
     def __init__(self, specs: Sequence[FeatureSpec], num_classes: int, config: MethodConfig) -> None:
         super().__init__()
@@ -65,6 +66,9 @@ class Method(nn.Module):
             final: logits [B,K] of the network's own classifier, which is the last exit.
         """
         raise NotImplementedError
+
+    def take_costs(self, shares: Sequence[float]) -> None:
+        """Take the cost of leaving at each exit, heads included, as shares of what the last exit costs."""
 
     def loss(self, outputs: Outputs, targets: Tensor, weights: Sequence[float], label_smoothing: float) -> Tensor:
         """Return the weighted sum of the exits' cross-entropies; `targets` [B] int64."""
