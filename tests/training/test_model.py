@@ -35,6 +35,7 @@ def test_every_exit_gives_logits_and_the_last_is_the_networks_own(
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit:FutureWarning")  # torch on tracing, which our counter of FLOPs needs
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")  # timm compares sizes in Python
 @pytest.mark.parametrize(("name", "options"), NETWORKS[:2])
 def test_a_model_is_traced_and_exported_with_a_free_batch(
     tiny: TrainConfig, name: str, options: dict[str, Any]
