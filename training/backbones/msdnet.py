@@ -14,7 +14,7 @@ from eeinfer.errors import ConfigError
 from eeinfer.training.backbones.base import Task
 from eeinfer.training.backbones.msdnet_blocks import DenseScale, MultiScaleLayer, Transition
 from eeinfer.training.backbones.multiscale import MapShape, MultiScaleNetwork, Stem, head_channels, initialise
-from eeinfer.training.backbones.options import at_least, numbers, same_length
+from eeinfer.training.backbones.options import at_least, numbers, same_length, thinned
 from eeinfer.training.config import Option
 from eeinfer.training.names import unknown
 
@@ -138,7 +138,7 @@ class _Builder:
 
     def _transition(self) -> Transition:
         factors = self.growths[len(self.growths) - self.layout.scales(self.layer) :]
-        before, self.base = self.base, math.floor(self.layout.reduction * self.base)
+        before, self.base = self.base, thinned(self.base, self.layout.reduction)
         return Transition([before * factor for factor in factors], [self.base * factor for factor in factors])
 
 

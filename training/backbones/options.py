@@ -37,3 +37,15 @@ def at_least(low: int, **options: int) -> None:
     for name, value in options.items():
         if isinstance(value, bool) or not isinstance(value, int) or value < low:
             raise ConfigError(f"{name} is {value!r}; allowed are whole numbers from {low}")
+
+
+def thinned(channels: int, reduction: float) -> int:
+    """Return how many channels a transition leaves of `channels`.
+
+    Raises:
+        ConfigError: none.
+    """
+    left = int(reduction * channels)
+    if left < 1:
+        raise ConfigError(f"reduction {reduction} leaves no channel of {channels}; raise it, n_channels or growth")
+    return left

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from eeinfer.errors import ConfigError
 from eeinfer.training.backbones.base import Task
 from eeinfer.training.backbones.multiscale import MapShape, MultiScaleNetwork, Stem, halved, head_channels, initialise
-from eeinfer.training.backbones.options import at_least, numbers, same_length
+from eeinfer.training.backbones.options import at_least, numbers, same_length, thinned
 from eeinfer.training.backbones.ranet_blocks import DenseBlock, FusionBlock, FusionLayer
 from eeinfer.training.config import Option
 from eeinfer.training.names import unknown
@@ -131,7 +131,7 @@ class _SubNetwork:
         self.channels = end + from_low
         width = None
         if self.layout.has_transition(self.number, block):
-            self.channels = width = math.floor(self.channels * self.layout.reduction)
+            self.channels = width = thinned(self.channels, self.layout.reduction)
         if low:
             self.blocks.append(FusionBlock(self._fusion_layers(block, low), end, (low[-1], from_low), width))
         else:
