@@ -13,13 +13,14 @@ from typing import Any
 
 import msgspec
 import torch
+from torch import nn
 
 from eeinfer.errors import CheckpointError, EeinferError
 from eeinfer.manifest import Input
 from eeinfer.training.build import Built, build_model, without_downloads
+from eeinfer.training.calibrated import calibrated
 from eeinfer.training.config import TrainConfig, config_from_dict, config_to_dict
 from eeinfer.training.files import is_sound, write_atomically
-from eeinfer.training.model import EarlyExitModel
 
 CHECKPOINT_NAME = "checkpoint.pt"
 CHECKPOINT_VERSION = 1
@@ -32,7 +33,7 @@ _AGAIN = "train again with eeinfer train, or name the checkpoint.pt of a finishe
 class Checkpoint:
     """A trained model with everything that is known about it."""
 
-    model: EarlyExitModel  # in eval mode; forward gives logits [B,K] per exit
+    model: nn.Module  # in eval mode; forward gives logits [B,K] per exit; an EarlyExitModel unless it is calibrated
     config: TrainConfig
     classes: tuple[str, ...]  # K names
     input: Input
@@ -73,13 +74,13 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         modules = tuple(map(str, content["modules"]))
         built = build_model(without_downloads(config), input, len(classes), modules)
         built.model.load_state_dict(content["model"])
+        model = calibrated(built.model, content["calibration"]) if "calibration" in content else built.model
         provenance = dict(content["provenance"])
     except (EeinferError, msgspec.ValidationError, KeyError, TypeError, AttributeError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise CheckpointError(f"{path} is damaged or does not fit this eeinfer ({reason}): {_AGAIN}") from error
-    built.model.eval()
     return Checkpoint(
-        model=built.model,
+        model=model.eval(),
         config=config,
         classes=classes,
         input=input,
