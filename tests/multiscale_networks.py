@@ -9,9 +9,11 @@ from torch import Tensor, nn
 
 from eeinfer.bundle import Bundle
 from eeinfer.export.verify import Chain
-from eeinfer.manifest import Manifest
+from eeinfer.manifest import Input, Manifest, TensorSpec
+from eeinfer.training import BackboneConfig, HeadConfig, MethodConfig, TrainConfig
 from eeinfer.training.backbones import BACKBONES, Task
 from eeinfer.training.backbones.multiscale import MultiScaleNetwork, OwnExits
+from eeinfer.training.build import build_model
 
 
 def network(name: str, side: int = 8, channels: int = 1, classes: int = 10, **options: Any) -> MultiScaleNetwork:
@@ -46,6 +48,22 @@ def exit_costs(name: str, side: int, classes: int) -> list[float]:
         counter = _Counter(model)
         model(torch.zeros(1, 3, side, side))
     return [cost / 1e6 for cost in counter.exits]
+
+
+def trained_system_cost(name: str, exits: int, side: int, classes: int) -> float:
+    """Millions of operations, counted likewise, of the model that training builds: taps and heads of type msd."""
+    config = TrainConfig(
+        backbone=BackboneConfig(name=name),
+        exits=tuple(range(exits - 1)),
+        method=MethodConfig(name="sdn", heads=HeadConfig(type="msd")),
+        regime="joint",
+    )
+    tensor = TensorSpec(name="input", dtype="float32", shape=(3, side, side))
+    model = build_model(config, Input(tensor=tensor), classes).model.eval()
+    counter = _Counter(model)
+    with torch.no_grad():
+        model(torch.zeros(1, *tensor.shape))
+    return counter.total / 1e6
 
 
 class _Counter:

@@ -15,6 +15,7 @@ from multiscale_networks import (
     images,
     network,
     shaken,
+    trained_system_cost,
 )
 from torch import Tensor, nn
 
@@ -43,6 +44,10 @@ def test_every_exit_costs_what_the_reference_counted(
     name: str, side: int, classes: int, expected: list[float], digits: int
 ) -> None:
     assert [round(cost, digits) for cost in exit_costs(name, side, classes)] == expected
+
+
+def test_training_builds_the_same_system_from_taps_and_msd_heads() -> None:
+    assert trained_system_cost("msdnet_cifar_anytime", 7, 32, 100) == exit_costs("msdnet_cifar_anytime", 32, 100)[-1]
 
 
 def test_the_defaults_are_the_any_time_network() -> None:

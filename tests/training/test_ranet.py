@@ -15,6 +15,7 @@ from multiscale_networks import (
     images,
     network,
     shaken,
+    trained_system_cost,
 )
 
 from eeinfer.bundle import Bundle
@@ -37,6 +38,10 @@ from eeinfer.training.placement import place_exits
 )
 def test_every_exit_costs_what_the_reference_counted(name: str, expected: list[float]) -> None:
     assert [round(cost, 2) for cost in exit_costs(name, 32, 100)] == expected
+
+
+def test_training_builds_the_same_system_from_taps_and_msd_heads() -> None:
+    assert trained_system_cost("ranet_cifar_lg", 6, 32, 100) == exit_costs("ranet_cifar_lg", 32, 100)[-1]
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def thinned(channels: int, reduction: float) -> int:
     """Return how many channels a transition leaves of `channels`.
 
     Raises:
-        ConfigError: none.
+        ConfigError: not a single one.
     """
     left = int(reduction * channels)
     if left < 1:
