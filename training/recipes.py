@@ -92,3 +92,36 @@ RECIPES |= {
     "imta_digits": imta_digits,
     "rescaled_sdn_digits": rescaled_sdn_digits,
 }
+
+
+def branchynet_digits() -> TrainConfig:
+    """Return BranchyNet on digits, mixed as in its paper: the network alone first, with its branches then."""
+    return _on_digits("branchynet_digits", MethodConfig(name="branchynet"), "mixed")
+
+
+def pabee_digits() -> TrainConfig:
+    """Return PABEE on digits, joint as in its paper, with exits enough to be patient."""
+    return _on_digits("pabee_digits", MethodConfig(name="pabee"), "joint", exits=(0, 1, 2))
+
+
+def pteenet_digits() -> TrainConfig:
+    """Return PTEENet on digits, disjoint as in its paper: heads that learn when to be trusted, on a frozen network.
+
+    An exit learns little from rows that it leaves to the network: its accuracy over all rows is not meant to be high.
+    """
+    options: dict[str, Option] = {"head": "conv2", "cost_weight": 1.5}
+    config = _on_digits("pteenet_digits", MethodConfig(name="pteenet", options=options), "disjoint")
+    return replace(config, phase3=replace(config.phase3, epochs=16))
+
+
+def cdl_digits() -> TrainConfig:
+    """Return Conditional Deep Learning on digits, disjoint as in its paper: linear classifiers on a frozen network."""
+    return _on_digits("cdl_digits", MethodConfig(name="cdl"), "disjoint")
+
+
+RECIPES |= {
+    "branchynet_digits": branchynet_digits,
+    "pabee_digits": pabee_digits,
+    "pteenet_digits": pteenet_digits,
+    "cdl_digits": cdl_digits,
+}
