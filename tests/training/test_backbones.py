@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 import torch
+import torchvision
 
 from eeinfer.errors import ConfigError, DataError
 from eeinfer.training import BackboneConfig, HeadConfig, MethodConfig
@@ -179,6 +180,25 @@ def test_weights_that_cannot_be_fetched_are_a_data_error(monkeypatch: pytest.Mon
     task = Task(in_channels=3, size=(64, 64), num_classes=10)
     with pytest.raises(DataError, match=r"could not be fetched \(no route to host\).*set pretrained to False"):
         build_backbone(BackboneConfig(name="torchvision:mobilenet_v3_small", pretrained=True), task)
+
+
+@pytest.mark.parametrize("name", ["inception_v3", "googlenet"])
+def test_a_pretrained_inception_is_rebuilt_the_same_without_its_weights(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its builder changes the network with `pretrained`; a checkpoint is rebuilt without downloading."""
+
+    def as_initialised(weights: Any, *_: object, **__: object) -> dict[str, torch.Tensor]:
+        model = torchvision.models.get_model(name, aux_logits=True, init_weights=False)
+        return dict(model.state_dict())
+
+    monkeypatch.setattr("torchvision.models._api.WeightsEnum.get_state_dict", as_initialised)
+    task = Task(in_channels=3, size=(80, 80), num_classes=7)
+    trained = build_backbone(BackboneConfig(name=f"torchvision:{name}", pretrained=True), task).network.eval()
+    rebuilt = build_backbone(BackboneConfig(name=f"torchvision:{name}"), task).network.eval()
+    rebuilt.load_state_dict(trained.state_dict())
+    x = torch.randn(2, 3, 80, 80)
+    assert torch.equal(trained(x), rebuilt(x))
 
 
 def test_pretrained_weights_tell_their_size_and_normalisation() -> None:

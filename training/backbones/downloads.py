@@ -12,8 +12,8 @@ def fetching(name: str, pretrained: bool) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # the libraries raise urllib's, requests', httpx's or their hubs' own kinds
-        if not pretrained or isinstance(error, (TypeError, AssertionError)):
-            raise
+        if not pretrained or isinstance(error, (TypeError, AssertionError)) or type(error) is ValueError:
+            raise  # an option that does not fit, not a download
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise DataError(
             f"the pretrained weights of {name} could not be fetched ({reason}): run it once where the network is "

@@ -11,11 +11,7 @@ from eeinfer.manifest import Preprocess
 from eeinfer.training.backbones.base import Task
 from eeinfer.training.backbones.downloads import fetching
 
-# Builders that by default return more than logits while training, or warn about their own initialisation.
-_EXTRA: dict[str, dict[str, Any]] = {
-    "googlenet": {"aux_logits": False, "init_weights": True},
-    "inception_v3": {"aux_logits": False, "init_weights": True},
-}
+_INCEPTIONS = ("googlenet", "inception_v3")
 
 
 @functools.cache
@@ -35,7 +31,9 @@ def build(name: str, task: Task, pretrained: bool, options: dict[str, Any]) -> n
     """
     import torchvision
 
-    extra = {} if pretrained else {**_EXTRA.get(name, {}), "num_classes": task.num_classes, **_sized(name, task)}
+    # An Inception gives more than logits by default, and warns where its initialisation is left open.
+    plain = {"aux_logits": False, "init_weights": True} if name in _INCEPTIONS else {}
+    extra = {} if pretrained else {"num_classes": task.num_classes, **_sized(name, task), **plain}
     make = functools.partial(torchvision.models.get_model, name, **{**extra, **options})
     try:
         with fetching(f"torchvision:{name}", pretrained):
@@ -47,7 +45,18 @@ def build(name: str, task: Task, pretrained: bool, options: dict[str, Any]) -> n
     if pretrained:
         replace_classifier(network, task.num_classes)
     adapt_input(network, task.in_channels, pretrained=pretrained)
+    if name in _INCEPTIONS:
+        _settle_inception(network, task)
     return network
+
+
+def _settle_inception(network: Any, task: Task) -> None:
+    """Make the network the same with and without pretrained weights, as a checkpoint is rebuilt without them."""
+    network.transform_input = task.in_channels == 3
+    network.aux_logits = False
+    for name in ("AuxLogits", "aux1", "aux2"):
+        if hasattr(network, name):
+            setattr(network, name, None)
 
 
 def pretrained_input(name: str) -> tuple[tuple[int, int], Preprocess] | None:
