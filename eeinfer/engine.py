@@ -8,7 +8,6 @@ import math
 import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from time import perf_counter
 from types import TracebackType
 from typing import Any
@@ -124,12 +123,13 @@ class Engine:
         """Do the same for a single row, in buffers that were bound beforehand."""
         answers = Answers(1, len(self.manifest.classes))
         if finite_rows(image)[0]:
-            with self._lane() as lane:
-                lane.load(image)
-                for k, tau in enumerate(taus.tolist()):
-                    if lane.run(k) > tau or k == self._last or perf_counter() >= deadline:
-                        answers.write(k, self._costs[k], lane.exits[k], 0, 0)
-                        break
+            lane = self._borrow()
+            lane.load(image)
+            for k, tau in enumerate(taus.tolist()):
+                if lane.run(k) > tau or k == self._last or perf_counter() >= deadline:
+                    answers.write(k, self._costs[k], lane.exits[k], 0, 0)
+                    break
+            self._give_back(lane)  # one that failed is left to the garbage collector
         return answers
 
     def anytime(self, image: Images) -> Iterator[Answer]:
@@ -149,7 +149,8 @@ class Engine:
         return self._answers(ready, perf_counter() - began)
 
     def _answers(self, image: NDArray[Any], spent: float) -> Iterator[Answer]:
-        with self._lane() as lane:
+        lane = self._borrow()
+        try:
             lane.load(image)
             for k, exit in enumerate(lane.exits):
                 began = perf_counter()
@@ -164,6 +165,8 @@ class Engine:
                     latency_ms=spent * 1e3,
                     flops=self._costs[k],
                 )
+        finally:
+            self._give_back(lane)
 
     def all_exits(self, images: Images) -> AllExits:
         """Return what every exit answers to every image, [B, E]; nobody leaves.
@@ -241,30 +244,28 @@ class Engine:
             raise EeinferError("the engine is closed; load the bundle again with eeinfer.load")
         return self._backend
 
-    @contextmanager
-    def _lane(self) -> Iterator[Lane]:
-        """Lend out one set of buffers; as many exist as there were calls at the same time."""
+    def _borrow(self) -> Lane:
+        """Take a set of buffers nobody is using; as many exist as there were calls at the same time."""
         backend = self._running()
         try:
-            lane = self._idle_lanes.pop()
+            return self._idle_lanes.pop()
         except IndexError:
-            lane = backend.lane()
-        try:
-            yield lane
-        finally:
-            if self._backend is not None:
-                self._idle_lanes.append(lane)
+            return backend.lane()
+
+    def _give_back(self, lane: Lane) -> None:
+        if self._backend is not None:
+            self._idle_lanes.append(lane)
 
     def _warm_up(self) -> None:
         """Run every segment once: a rarely reached one would otherwise be cold when it is needed."""
-        segment = 0
+        lane, segment = self._borrow(), 0
         try:
-            with self._lane() as lane:
-                for segment in range(len(self._taus)):
-                    lane.run(segment)
+            for segment in range(len(self._taus)):
+                lane.run(segment)
         except Exception as error:  # whatever the backend raises, the segment is at fault
             file = self._bundle.file(self.manifest.segments[segment].file)
             raise BundleError(f"{file} does not run: {_first_line(error)}; export the bundle again") from error
+        self._give_back(lane)
 
 
 def _seconds(deadline_ms: float) -> float:

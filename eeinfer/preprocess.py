@@ -39,6 +39,8 @@ def prepare(images: Images, input: Input) -> Array:
     Raises:
         InputError: empty batch, or a type, dtype, rank, size or channel count that ``input`` does not take.
     """
+    if isinstance(images, np.ndarray):
+        return _from_array(images, input)
     if _is_pillow(images):
         return _from_pixels([_pillow_pixels(images, input)], input)
     if isinstance(images, (list, tuple)):

@@ -23,15 +23,19 @@ def as_taus(tau: Taus, exits: int) -> NDArray[np.float32]:
     Raises:
         InputError: not a number, outside [0, 1], or another count than one or ``exits``.
     """
-    if isinstance(tau, float) and 0 <= tau <= 1:
-        return np.full(exits, tau, np.float32)
+    numbers = [tau] * exits if isinstance(tau, float) else _numbers(tau, exits)
+    for number in numbers:
+        if not 0 <= number <= 1:
+            raise InputError(f"tau is {number}; it must lie in [0, 1]: 0 leaves at the first exit, 1 never early")
+    return np.array(numbers, np.float32)
+
+
+def _numbers(tau: Taus, exits: int) -> list[float]:
     try:
         taus = np.asarray(tau, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise InputError(f"tau is {tau!r}; give a number in [0, 1] or {exits} of them, one per exit") from error
     if taus.ndim > 1 or (taus.ndim == 1 and len(taus) != exits):
         raise InputError(f"tau has the shape {list(taus.shape)}; give one number, or {exits} numbers, one per exit")
-    bad = taus[~((taus >= 0) & (taus <= 1))]
-    if bad.size:
-        raise InputError(f"tau is {bad.flat[0]}; it must lie in [0, 1]: 0 leaves at the first exit, 1 never early")
-    return np.broadcast_to(taus, (exits,)).astype(np.float32)
+    numbers: list[float] = np.broadcast_to(taus, (exits,)).tolist()
+    return numbers
