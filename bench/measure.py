@@ -117,7 +117,7 @@ def _timed(
     picks = systematic_sample(difficulty, size.batches * config.batch, config.seed)
     runs = shared_runs(swept.exits[:, picks]) if size.shared else np.arange(len(swept.taus))
     batches = [prepare(take(images, rows[part]), shape) for part in np.split(picks, size.batches)]
-    networks = fixed_networks(engine.bundle, batches, config.threads)
+    networks = fixed_networks(engine.bundle, batches, engine.threads)
     cascade = Cascade(engine, batches)
     return picks, time_everything(cascade, networks, outputs.scores[picks], swept.taus, runs, config, size, progress)
 

@@ -8,6 +8,7 @@ Importing this loads NumPy and msgspec; everything heavier is imported where it 
 
 from importlib import metadata
 
+from eeinfer.backends import share_threads as share_threads
 from eeinfer.bundle import Bundle as Bundle
 from eeinfer.engine import Engine as Engine
 from eeinfer.engine import load as load

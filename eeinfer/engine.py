@@ -45,7 +45,8 @@ def load(
         path: the bundle's folder; None takes the small trained one that the package ships.
         device: where to run; "cpu".
         tau: threshold in [0, 1], or one per exit; None takes the manifest's.
-        threads: threads per segment; None takes one per physical core open to the process, 1 needs no pool.
+        threads: threads per segment; None takes one per physical core open to the process, but one alone for segments
+            of less than a millisecond. Faster: ``eeinfer.share_threads``, where the process is yours.
         backend: a name of ``eeinfer.backends.BACKENDS``.
         verify: False skips the files' hashes, and only those.
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 import torch
 from numpy.typing import NDArray
 
+from eeinfer.backends.sessions import open_session
 from eeinfer.errors import ExportError
 from eeinfer.export.cut import EXIT_OUTPUTS
 from eeinfer.export.graph import INPUT, ScoredExits
@@ -27,12 +27,7 @@ class Chain:
 
     def __init__(self, folder: Path, segments: Sequence[Segment]) -> None:
         self.segments = segments
-        options = ort.SessionOptions()
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self.sessions = [
-            ort.InferenceSession(folder / segment.file, options, providers=["CPUExecutionProvider"])
-            for segment in segments
-        ]
+        self.sessions = [open_session(folder / segment.file, threads=1)[0] for segment in segments]
 
     def __call__(self, batch: Array) -> list[Exit]:
         """Return every exit's outputs for `batch` [B, ...]."""

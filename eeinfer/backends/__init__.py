@@ -3,6 +3,7 @@
 from importlib import import_module
 
 from eeinfer.backends.base import Backend
+from eeinfer.backends.sessions import share_threads as share_threads
 from eeinfer.bundle import Bundle
 from eeinfer.errors import ConfigError
 

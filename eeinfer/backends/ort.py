@@ -16,6 +16,7 @@ from eeinfer.errors import ConfigError
 from eeinfer.manifest import Manifest, TensorSpec
 
 _CACHE_LINE_BYTES = 64
+_SMALL_FLOPS = 50_000_000  # about 0.7 ms of one AVX-512 core
 
 
 class OrtBackend:
@@ -29,12 +30,14 @@ class OrtBackend:
             raise ConfigError(f"device {device!r} is not available here; give 'cpu' (ONNX Runtime has {providers})")
         self.device = device
         self._manifest = manifest = bundle.manifest
-        count = physical_cores() if threads is None else threads
-        opened = [open_session(bundle.file(segment.file), threads=count) for segment in manifest.segments]
-        own_pools = all(own_pool for _, own_pool in opened)
-        if threads is not None and not own_pools:
+        opened = [
+            open_session(bundle.file(segment.file), threads=_own_threads(segment.flops, threads))
+            for segment in manifest.segments
+        ]
+        counts = [count for _, count in opened]
+        self.threads = None if None in counts else max(count for count in counts if count is not None)
+        if threads is not None and self.threads != threads:
             warnings.warn(f"threads={threads} has no effect: this process has one pool for all sessions", stacklevel=4)
-        self.threads = count if own_pools else None
         self._sessions = [session for session, _ in opened]
         for session, segment in zip(self._sessions, manifest.segments, strict=True):
             check_graph(session, segment, classes=len(manifest.classes), where=bundle.file(segment.file))
@@ -93,6 +96,13 @@ class OrtLane:
         self._runs[segment](self._bindings[segment])
         score: float = self._scores[segment]()
         return score
+
+
+def _own_threads(flops: int, threads: int | None) -> int:
+    """Threads of a segment's own pool: below about a millisecond a second one does less than its waking costs."""
+    if threads is not None:
+        return threads
+    return 1 if flops < _SMALL_FLOPS else physical_cores()
 
 
 def _bind(session: Any, inputs: dict[str, NDArray[Any]], outputs: dict[str, NDArray[Any]]) -> Any:

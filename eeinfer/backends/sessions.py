@@ -1,12 +1,10 @@
 """ONNX Runtime sessions that do not get in each other's way.
 
 With default settings a cascade loses: every session brings a thread pool that goes on spinning while the next
-session computes, and an arena of its own whose memory is cold each time. So here pools park when a run ends, and
-all sessions of the process draw from one arena.
-
-A pool for the whole process (``set_global_thread_pool_sizes``) is as fast, but from then on ONNX Runtime refuses
-every session in the process that keeps its default settings, other libraries' too. So it is adopted where the host
-process made one, and never made here.
+session computes, and an arena of its own whose memory is cold each time. Here all sessions of the process draw from
+one arena, and pools never spin - unless the process has one pool for all its sessions, which is fastest, because it
+spins and nobody is in its way. That pool is made by ``share_threads`` and not by itself: from then on ONNX Runtime
+refuses every session in the process that keeps its default settings, other libraries' too.
 """
 
 import threading
@@ -14,7 +12,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from eeinfer.errors import BundleError, DependencyError
+from eeinfer.backends.cores import physical_cores
+from eeinfer.errors import BundleError, ConfigError, DependencyError
 from eeinfer.manifest import Segment, TensorSpec
 
 _REFUSED_OWN_POOL = "use_per_session_threads must be false"
@@ -22,6 +21,7 @@ _FATAL = 4  # whatever is not fatal arrives as an exception too
 _TYPE_NAMES = {"float32": "float", "float64": "double"}  # where ONNX Runtime's name is not NumPy's
 _arena_lock = threading.Lock()
 _arena_made = False
+_pool_threads: int | None = None  # of the pool that share_threads made
 
 
 def onnxruntime() -> ModuleType:
@@ -40,37 +40,75 @@ def onnxruntime() -> ModuleType:
     return module
 
 
-def open_session(path: Path, *, threads: int) -> tuple[Any, bool]:
+def share_threads(threads: int | None = None) -> int:
+    """Give all ONNX Runtime sessions of this process one thread pool: the fastest way to run a cascade.
+
+    Call it once, at the start of a process that is yours: afterwards ONNX Runtime refuses sessions that are made with
+    its default settings; theirs need ``SessionOptions.use_per_session_threads = False``. ``eeinfer.load`` sees to its
+    own. Without this call every segment has a pool of its own that does not spin.
+
+    Args:
+        threads: size of the pool; None takes one per physical core open to the process.
+
+    Returns:
+        The size of the pool.
+
+    Raises:
+        ConfigError: a size below 1, or the process has a pool of another size already.
+        DependencyError: ONNX Runtime is not installed.
+    """
+    global _pool_threads
+    count = physical_cores() if threads is None else threads
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise ConfigError(f"threads is {threads!r}; give 1 or more, or None for one per physical core")
+    with _arena_lock:
+        if _pool_threads == count:
+            return count
+        try:
+            onnxruntime().set_global_thread_pool_sizes(count, 1)
+        except Exception as error:  # ONNX Runtime's own classes derive from Exception alone
+            size = "a pool" if _pool_threads is None else f"a pool of {_pool_threads}"
+            raise ConfigError(
+                f"this process has {size} for all sessions already; call share_threads({count}) once, at its start"
+            ) from error
+        _pool_threads = count
+        return count
+
+
+def open_session(path: Path, *, threads: int) -> tuple[Any, int | None]:
     """Open the graph at ``path`` on the CPU.
 
     Args:
         path: an ONNX file; its external data lies beside it.
-        threads: threads per run; 1 means no pool.
+        threads: threads per run where the session keeps its own pool; 1 means no pool.
 
     Returns:
-        The ``InferenceSession``, and whether it keeps its own pool; otherwise the process has one for all.
+        The ``InferenceSession``, and its threads per run: the process's where that has one pool for all, and None
+        where somebody else made that pool.
 
     Raises:
         BundleError: ONNX Runtime cannot read or run the graph.
     """
     ort = onnxruntime()
     _share_arena(ort)
+    if _pool_threads is not None:
+        return _opened(ort, path, None), _pool_threads
     try:
-        return _session(ort, path, _options(ort, threads)), True
-    except RuntimeError as error:
-        if _REFUSED_OWN_POOL not in str(error):
-            raise _unreadable(path, error) from error
+        return _opened(ort, path, threads), threads
+    except BundleError as error:
+        if _REFUSED_OWN_POOL not in str(error.__cause__):
+            raise
+        return _opened(ort, path, None), None
+
+
+def _opened(ort: ModuleType, path: Path, threads: int | None) -> Any:
+    try:
+        # Its fallback prints to stdout and tries the same provider again.
+        return ort.InferenceSession(
+            str(path), _options(ort, threads), providers=["CPUExecutionProvider"], enable_fallback=0
+        )
     except Exception as error:  # ONNX Runtime's own classes derive from Exception alone
         raise _unreadable(path, error) from error
-    try:
-        return _session(ort, path, _options(ort, None)), False
-    except Exception as error:
-        raise _unreadable(path, error) from error
-
-
-def _session(ort: ModuleType, path: Path, options: Any) -> Any:
-    # Its fallback prints to stdout and tries the same provider again.
-    return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"], enable_fallback=0)
 
 
 def _options(ort: ModuleType, threads: int | None) -> Any:
@@ -82,7 +120,7 @@ def _options(ort: ModuleType, threads: int | None) -> Any:
     else:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.force_spinning_stop", "1")
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return options
 
 

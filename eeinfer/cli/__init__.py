@@ -12,11 +12,13 @@ from eeinfer.cli import predict as predict
 from eeinfer.cli import inspection as inspection
 from eeinfer.cli import doctor as doctor
 from eeinfer.cli.app import app as app
+from eeinfer.cli.threads import claim_process
 
 
 def main() -> None:
     """Run the command line on ``sys.argv``."""
     signal.signal(signal.SIGTERM, _terminate)
+    claim_process()
     app(prog_name="eeinfer")
 
 

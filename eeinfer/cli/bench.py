@@ -9,6 +9,7 @@ from eeinfer.bench.config import BenchConfig
 from eeinfer.cli.app import Debug, Json, command, say
 from eeinfer.cli.bundles import BundleArgument, chosen_bundle
 from eeinfer.cli.progress import print_table, step_bar
+from eeinfer.cli.threads import share_pool
 
 _DEFAULTS = BenchConfig()
 
@@ -50,6 +51,7 @@ def bench(
     config = BenchConfig(thresholds=thresholds, batch=batch, threads=threads, max_images=max_images)
     path = chosen_bundle(bundle)
     images = bench_data(path, data)
+    share_pool(config.threads)
     with step_bar() as progress:
         report = measure(path, images.images, images.labels, config, progress, data=images.name)
     files = write_files(report, out or default_folder(report))

@@ -8,6 +8,7 @@ import typer
 
 from eeinfer.cli.app import Debug, command, say
 from eeinfer.cli.progress import print_table, step_bar
+from eeinfer.cli.threads import share_pool
 from eeinfer.errors import BundleError, CheckpointError
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def demo(
     bundle = _exported(checkpoint, out / f"{_RECIPE}.eeb")
     say("3/3 measuring accuracy, latency and FLOPs at a hundred thresholds")
     images = bench_data(bundle)
+    share_pool(None)
     with step_bar() as progress:
         report = measure(bundle, images.images, images.labels, progress=progress, data=images.name)
     page = write_files(report, out / "report")["html"]

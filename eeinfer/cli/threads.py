@@ -1,0 +1,17 @@
+"""One thread pool for all sessions, where the process is the command line's own and not a host's or a test's."""
+
+_ours = False
+
+
+def claim_process() -> None:
+    """Note that this process was started to run a command."""
+    global _ours
+    _ours = True
+
+
+def share_pool(threads: int | None) -> None:
+    """Make the process-wide pool, unless somebody else's sessions may want to live in this process too."""
+    if _ours:
+        from eeinfer import share_threads
+
+        share_threads(threads)
