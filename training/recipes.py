@@ -60,28 +60,28 @@ def _on_digits(recipe: str, method: MethodConfig, regime: str, **changes: Any) -
 
 
 def ztw_digits() -> TrainConfig:
-    """Return Zero Time Waste on digits, disjoint as in its paper: cascading heads, then geometric ensembles."""
+    """Return Zero Time Waste (NeurIPS 2021) on digits, disjoint: cascading heads, then geometric ensembles."""
     options: dict[str, Option] = {"ensemble_epochs": 2, "ensemble_lr": 1e-3}
     return _on_digits("ztw_digits", MethodConfig(name="ztw", options=options), "disjoint")
 
 
 def gpf_digits() -> TrainConfig:
-    """Return Global Past-Future on digits, trained jointly as in its paper."""
+    """Return Global Past-Future (NAACL 2021) on digits, joint: exits that imagine the states to come."""
     return _on_digits("gpf_digits", MethodConfig(name="gpf", options={"dim": 32}), "joint")
 
 
 def boostnet_digits() -> TrainConfig:
-    """Return BoostNet on digits, trained jointly with rescaled gradients as in its paper."""
+    """Return BoostNet (AAAI 2023) on digits, joint: summed logits, rescaled gradients."""
     return _on_digits("boostnet_digits", MethodConfig(name="boostnet"), "joint", gradient_rescaling=True)
 
 
 def imta_digits() -> TrainConfig:
-    """Return IMTA on digits in its paper's two stages: gradient equilibrium, then connections and one teacher."""
+    """Return IMTA (ICCV 2019) on digits, two stages: gradient equilibrium, then connections and one teacher."""
     return _on_digits("imta_digits", MethodConfig(name="imta"), "-++", gradient_rescaling=True)
 
 
 def rescaled_sdn_digits() -> TrainConfig:
-    """Return SDN on digits, joint, with the gradient rescaling of "Joint or Disjoint" (Eq. 2 behind a summed loss)."""
+    """Return SDN on digits, joint, with the gradient rescaling of "Joint or Disjoint" behind a summed loss."""
     return _on_digits("rescaled_sdn_digits", MethodConfig(), "joint", gradient_rescaling=True, loss_weights="sum")
 
 
