@@ -22,15 +22,22 @@ CLASSES = 5
 WIDTH = 6
 
 
-def network(method: str, options: dict[str, Option] | None = None, exits: tuple[int, ...] = (0, 1)) -> Built:
-    """A narrow ResNet-8 with every parameter and statistic moved off its start, in eval mode."""
+def network(
+    method: str,
+    options: dict[str, Option] | None = None,
+    *,
+    backbone: tuple[str, dict[str, Option]] = ("resnet8", {"width": 4}),
+    shape: tuple[int, ...] = SHAPE,
+    pool: int | None = 2,
+) -> Built:
+    """A small network, a narrow ResNet-8 by default, with every parameter and statistic moved off its start."""
     config = TrainConfig(
-        backbone=BackboneConfig(name="resnet8", options={"width": 4}),
-        exits=exits,
-        method=MethodConfig(name=method, heads=HeadConfig(pool=2), options=options or {}),
+        backbone=BackboneConfig(name=backbone[0], options=backbone[1]),
+        exits=(0, 1),
+        method=MethodConfig(name=method, heads=HeadConfig(pool=pool), options=options or {}),
         regime="joint",
     )
-    built = build_model(config, Input(tensor=TensorSpec(name="input", dtype="float32", shape=SHAPE)), CLASSES)
+    built = build_model(config, Input(tensor=TensorSpec(name="input", dtype="float32", shape=shape)), CLASSES)
     shake(built.model)
     built.model.eval()
     return built

@@ -84,3 +84,9 @@ def test_paper_defaults() -> None:
 def test_bundle_agrees_with_torch(tmp_path: Path) -> None:
     built = network("imta")
     check_bundle(built.model, built.score, tmp_path)
+
+
+def test_bundle_of_a_multi_scale_network_agrees_with_torch(tmp_path: Path) -> None:
+    built = network("imta", backbone=("msdnet_tiny", {}), shape=(3, 16, 16), pool=None)
+    bundle = check_bundle(built.model, built.score, tmp_path, shape=(3, 16, 16))
+    assert (CLASSES,) in [tensor.shape for tensor in bundle.manifest.segments[0].carried]

@@ -20,6 +20,7 @@ from eeinfer.training import (
 )
 from eeinfer.training.methods.ensembles import Arithmetic, Geometric
 from eeinfer.training.methods.ztw import ZTW
+from eeinfer.training.progress import Record
 
 
 def test_head_reads_the_normalised_previous_logits_beside_its_feature() -> None:
@@ -96,32 +97,50 @@ def test_heads_train_first_and_ensembles_on_what_they_give() -> None:
     assert together.frozen == frozenset()
 
 
-def test_stages_move_only_what_they_train(tmp_path: Path) -> None:
+def two_stages() -> TrainConfig:
     phase = PhaseConfig(epochs=1, lr=0.05)
-    config = TrainConfig(
+    return TrainConfig(
         data=DataConfig(name="synthetic", batch_size=128),
         backbone=BackboneConfig(name="resnet8", options={"width": 4}),
         exits=(0, 1),
-        method=MethodConfig(name="ztw", options={"ensemble_epochs": 1, "ensemble_lr": 0.05}),
+        method=MethodConfig(name="ztw", options={"ensemble_epochs": 2, "ensemble_lr": 0.05}),
         regime="disjoint",
         phase1=phase,
         phase3=phase,
         device="cpu",
     )
-    seen: list[dict[str, torch.Tensor]] = []
 
-    class Watch(Progress):
-        def epoch_done(self, record: dict[str, object]) -> None:
-            seen.append(torch.load(tmp_path / "state.pt", weights_only=True)["model"])
 
-    trained = load_checkpoint(train(config, tmp_path, progress=Watch()))
+class Watch(Progress):
+    """Keeps the weights after every epoch, and pulls the plug after `epochs` of them."""
+
+    def __init__(self, folder: Path, epochs: int | None = None) -> None:
+        self.folder, self.epochs = folder, epochs
+        self.weights: list[dict[str, torch.Tensor]] = []
+
+    def epoch_done(self, record: Record) -> None:
+        self.weights.append(torch.load(self.folder / "state.pt", weights_only=True)["model"])
+        if len(self.weights) == self.epochs:
+            raise KeyboardInterrupt
+
+
+def test_stages_move_only_what_they_train(tmp_path: Path) -> None:
+    watch = Watch(tmp_path)
+    trained = load_checkpoint(train(two_stages(), tmp_path, progress=watch))
     assert [summary.get("stage") for summary in trained.provenance["phases"]] == [None, "heads", "ensembles"]
-    _, heads_done, all_done = seen
-    moved = {name for name in all_done if not torch.equal(all_done[name], heads_done[name])}
-    assert {name.rpartition(".")[0].rpartition(".")[0] for name in moved} == {"heads.ensembles"}
-    start = seen[0]
-    moved = {name for name in heads_done if not torch.equal(heads_done[name], start[name])}
+    start, heads_done, ensembles_begun, _ = watch.weights
+    moved = {name for name in start if not torch.equal(heads_done[name], start[name])}
     assert {name.split(".")[1] for name in moved} == {"heads", "cascades"}
+    moved = {name for name in start if not torch.equal(ensembles_begun[name], heads_done[name])}
+    assert {name.split(".")[1] for name in moved} == {"ensembles"}
+
+
+def test_a_run_killed_within_the_second_stage_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
+    whole = load_checkpoint(train(two_stages(), tmp_path / "whole")).model.state_dict()
+    with pytest.raises(KeyboardInterrupt):
+        train(two_stages(), tmp_path / "killed", progress=Watch(tmp_path / "killed", epochs=3))
+    resumed = load_checkpoint(train(two_stages(), tmp_path / "killed")).model.state_dict()
+    assert all(torch.equal(resumed[name], whole[name]) for name in whole)
 
 
 @pytest.mark.parametrize("options", [{}, {"ensemble": "arithmetic", "stacking": True}])
