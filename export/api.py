@@ -162,9 +162,7 @@ def _classes(classes: Sequence[str] | None, proto: onnx.ModelProto) -> tuple[str
     if classes is None:
         return tuple(str(c) for c in range(number))
     if len(classes) != number:
-        raise ExportError(
-            f"{len(classes)} class names were given for a model of {number} classes; name each once"
-        )
+        raise ExportError(f"{len(classes)} class names were given for a model of {number} classes; name each once")
     return tuple(classes)
 
 
