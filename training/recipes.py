@@ -95,27 +95,27 @@ RECIPES |= {
 
 
 def branchynet_digits() -> TrainConfig:
-    """Return BranchyNet on digits, mixed as in its paper: the network alone first, with its branches then."""
+    """Return BranchyNet (ICPR 2016) on digits, mixed: convolutional branches, judged by their entropy."""
     return _on_digits("branchynet_digits", MethodConfig(name="branchynet"), "mixed")
 
 
 def pabee_digits() -> TrainConfig:
-    """Return PABEE on digits, joint as in its paper, with exits enough to be patient."""
+    """Return PABEE (NeurIPS 2020) on digits, joint: four exits, left when enough of them agree in a row."""
     return _on_digits("pabee_digits", MethodConfig(name="pabee"), "joint", exits=(0, 1, 2))
 
 
 def pteenet_digits() -> TrainConfig:
-    """Return PTEENet on digits, disjoint as in its paper: heads that learn when to be trusted, on a frozen network.
+    """Return PTEENet (IEEE Access 2022) on digits, disjoint: heads that learn when to be trusted.
 
     An exit learns little from rows that it leaves to the network: its accuracy over all rows is not meant to be high.
     """
-    options: dict[str, Option] = {"head": "conv2", "cost_weight": 1.5}
+    options: dict[str, Option] = {"head": "conv", "cost_weight": 2.0}
     config = _on_digits("pteenet_digits", MethodConfig(name="pteenet", options=options), "disjoint")
     return replace(config, phase3=replace(config.phase3, epochs=16))
 
 
 def cdl_digits() -> TrainConfig:
-    """Return Conditional Deep Learning on digits, disjoint as in its paper: linear classifiers on a frozen network."""
+    """Return Conditional Deep Learning (DATE 2016) on digits, disjoint: linear classifiers on a frozen network."""
     return _on_digits("cdl_digits", MethodConfig(name="cdl"), "disjoint")
 
 
