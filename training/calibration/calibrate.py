@@ -1,38 +1,25 @@
 """Calibrating a checkpoint: fit on the images of its run, measure, write a new checkpoint."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from eeinfer.errors import CheckpointError, ConfigError
-from eeinfer.training.calibrated import LayerInputs, calibrated
-from eeinfer.training.calibration.laplace import (
-    TEMPERATURES,
-    VARIANCES,
-    Chosen,
-    HessianMeans,
-    choose,
-    cost_shares,
-    noise,
-    running_sums,
-)
-from eeinfer.training.calibration.observe import Images, all_logits, last_layers
+from eeinfer.training.calibrated import calibrated
+from eeinfer.training.calibration.fit import Say, fit_laplace, fit_temperatures
+from eeinfer.training.calibration.laplace import TEMPERATURES, VARIANCES, choose, noise
+from eeinfer.training.calibration.observe import Images, all_logits
 from eeinfer.training.calibration.report import Calibration, ExitQuality, quality
-from eeinfer.training.calibration.temperature import fit_temperature
-from eeinfer.training.checkpoint import Checkpoint, load_checkpoint, read_checkpoint
+from eeinfer.training.checkpoint import load_checkpoint, read_checkpoint
 from eeinfer.training.files import write_atomically
-from eeinfer.training.flops import cumulative_flops
-from eeinfer.training.methods import exit_logits
 from eeinfer.training.names import unknown
 
 KINDS = ("temperature", "laplace")
-WIDEST = 4096  # numbers that a last layer may read: its covariance is a square matrix of them
-Say = Callable[[str], None]
 
 
 def calibrate(
@@ -80,13 +67,12 @@ def calibrate(
     if target.exists() and not force:
         raise CheckpointError(f"{target} exists; replace it with force (--force) or choose another name")
     images = Images.of(trained)
-    with torch.random.fork_rng(devices=[]):
-        if kind == "temperature":
-            how = _temperature(trained.model, images, progress)
-        else:
-            pick = functools.partial(choose, variances=variances, temperatures=temperatures)
-            how = _laplace(trained, images, noise(draws, len(trained.classes), seed), ensembling, pick, progress)
-            how["seed"] = seed
+    if kind == "temperature":
+        how = fit_temperatures(trained.model, images, progress)
+    else:
+        pick = functools.partial(choose, variances=variances, temperatures=temperatures)
+        epsilon = noise(draws, len(trained.classes), seed)
+        how = {**fit_laplace(trained, images, epsilon, ensembling, pick, progress), "seed": seed}
     found = _measured(target, kind, trained.model, calibrated(trained.model, how).eval(), images, progress)
     _write(source, target, how, found)
     return found
@@ -99,95 +85,6 @@ def _check(kind: str, draws: int, grid: Sequence[float]) -> None:
         raise ConfigError(f"draws is {draws!r}; give a whole number from 1")
     if not all(value > 0 for value in grid):
         raise ConfigError(f"variances and temperatures to choose from are {list(grid)}; give numbers above 0")
-
-
-def _temperature(model: nn.Module, images: Images, progress: Say) -> dict[str, Any]:
-    progress("fitting temperatures")
-    logits, labels = all_logits(model, images.validation())
-    return {"kind": "temperature", "temperatures": [fit_temperature(exit, labels) for exit in logits]}
-
-
-def _laplace(
-    trained: Checkpoint,
-    images: Images,
-    epsilon: Tensor,
-    ensembling: bool,
-    pick: Callable[..., Chosen],
-    progress: Say,
-) -> dict[str, Any]:
-    model, example = trained.model, torch.zeros(2, *trained.input.tensor.shape)
-    if trained.score == "own":
-        raise ConfigError("this method judges its exits by scores of its own, which kind='laplace' cannot keep")
-    layers = last_layers(model, example)
-    _check_widths(model, layers)
-    inputs = LayerInputs(model, layers)
-    progress("measuring features of the training images")
-    means = [HessianMeans() for _ in layers]
-    for x, _ in images.training():
-        for mean, rows in zip(means, _rows(inputs, model, x), strict=True):
-            mean.add(*rows)
-    shares = cost_shares(cumulative_flops(_Logits(model), example).cumulative)
-    sums = running_sums(shares) if ensembling else shares
-    seen = [(_rows(inputs, model, x), labels) for x, labels in images.validation()]
-    labels = torch.cat([part for _, part in seen])
-    chosen: list[Chosen] = []
-    before = torch.zeros(len(labels), len(trained.classes))
-    for k, mean in enumerate(means):
-        progress(f"choosing prior and temperature of exit {k}")
-        phi, logits = (torch.cat([batch[k][part] for batch, _ in seen]) for part in (0, 1))
-        chosen.append(pick(mean.factors(), epsilon, (phi, logits, labels), before, (shares[k], sums[k])))
-        if ensembling:
-            before = before + shares[k] * chosen[-1].probabilities
-    return {
-        "kind": "laplace",
-        "layers": list(layers),
-        "shares": list(shares) if ensembling else [],
-        "exits": [_constants(pick) for pick in chosen],
-    }
-
-
-class _Logits(nn.Module):
-    """The exits' logits alone, which is what counting needs to see."""
-
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        return exit_logits(self.model(x))
-
-
-@torch.no_grad()
-def _rows(inputs: LayerInputs, model: nn.Module, x: Tensor) -> list[tuple[Tensor, Tensor]]:
-    features, outputs = inputs.run(model, x)
-    return list(zip(features, exit_logits(outputs), strict=True))
-
-
-def _check_widths(model: nn.Module, layers: tuple[str, ...]) -> None:
-    for name in layers:
-        layer = model.get_submodule(name)
-        assert isinstance(layer, nn.Linear)
-        if layer.in_features > WIDEST:
-            raise ConfigError(
-                f"layer {name!r} reads {layer.in_features} numbers, and kind='laplace' would keep a square matrix of "
-                f"them; up to {WIDEST} are allowed: use heads with a smaller pool, or kind='temperature'"
-            )
-
-
-def _constants(pick: Chosen) -> dict[str, Any]:
-    exit = pick.exit
-    covariance = torch.cat(
-        [
-            torch.cat([exit.quadratic, exit.linear[:, None] / 2], 1),
-            torch.cat([exit.linear / 2, exit.constant[None]])[None],
-        ]
-    )
-    return {
-        "covariance": covariance,
-        "draws": exit.draws,
-        "variance": pick.variance,
-        "temperature": pick.temperature,
-    }
 
 
 def _measured(path: Path, kind: str, before: nn.Module, after: nn.Module, images: Images, progress: Say) -> Calibration:

@@ -7,6 +7,7 @@ F width that the last layer reads, M draws.
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -69,10 +70,17 @@ def noise(draws: int, num_classes: int, seed: int) -> Tensor:
 class Chosen:
     """The best exit of the grid, and what it says about the validation images."""
 
-    exit: LaplaceExit
+    covariance: Tensor  # V [F+1,F+1]
+    draws: Tensor  # [M,K]
     variance: float
     temperature: float
     probabilities: Tensor  # [N,K], of this exit alone
+
+    @property
+    def constants(self) -> dict[str, Any]:
+        """What a checkpoint keeps of it."""
+        names = ("covariance", "draws", "variance", "temperature")
+        return {name: getattr(self, name) for name in names}
 
 
 @torch.no_grad()
@@ -110,7 +118,16 @@ def choose(
             mixed = (before + shares[0] * p) / shares[1]
             nll = -float(mixed[torch.arange(len(labels)), labels].clamp_min(1e-12).double().log().mean())
             if best is None or nll < best[0]:
-                best = nll, Chosen(exit=exit, variance=variance, temperature=temperature, probabilities=p)
+                best = (
+                    nll,
+                    Chosen(
+                        covariance=constants[0],
+                        draws=constants[1],
+                        variance=variance,
+                        temperature=temperature,
+                        probabilities=p,
+                    ),
+                )
     assert best is not None, "the grid is not empty"
     return best[1]
 
