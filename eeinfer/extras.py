@@ -12,7 +12,6 @@ PACKAGES = {
     "timm": ("timm", "train"),
     "fvcore": ("fvcore", "train"),
     "lightning_fabric": ("lightning-fabric", "train"),
-    "torchmetrics": ("torchmetrics", "train"),
     "sklearn": ("scikit-learn", "train"),
     "onnxscript": ("onnxscript", "export"),
     "tensorboard": ("tensorboard", "all"),

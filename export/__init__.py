@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+TOLERANCE = 1e-4  # largest absolute error of a float32 logit against torch, relative to the largest logit beyond 1
+
 if TYPE_CHECKING:
     from eeinfer.export.api import export_bundle as export_bundle
     from eeinfer.export.checkpoint import export_checkpoint as export_checkpoint

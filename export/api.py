@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from eeinfer.bundle import hash_file, write_manifest
 from eeinfer.errors import ExportError
+from eeinfer.export import TOLERANCE
 from eeinfer.export.cut import EXIT_OUTPUTS, SegmentGraph, cut
 from eeinfer.export.graph import ScoredExits, export_graph, split_outputs
 from eeinfer.export.verify import Chain, verify
@@ -44,7 +45,7 @@ def export_bundle(
     preprocess: Preprocess | None = None,
     provenance: dict[str, Any] | None = None,
     real_inputs: NDArray[Any] | None = None,
-    tolerance: float = 1e-4,
+    tolerance: float = TOLERANCE,
     force: bool = False,
     progress: Progress = lambda _: None,
 ) -> Path:

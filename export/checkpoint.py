@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from eeinfer.errors import DataError
+from eeinfer.export import TOLERANCE
 from eeinfer.export.api import Progress, export_bundle
 from eeinfer.export.write import SUFFIX
 from eeinfer.preprocess import prepare
@@ -23,7 +24,7 @@ def export_checkpoint(
     out: str | Path | None = None,
     *,
     force: bool = False,
-    tolerance: float = 1e-4,
+    tolerance: float = TOLERANCE,
     progress: Progress = lambda _: None,
 ) -> Path:
     """Export a trained checkpoint, with its own test images in the parity report where they are at hand.

@@ -121,7 +121,8 @@ def _require(seen: Sequence[_Exit], tolerance: float) -> None:
         if not exit.error <= allowed:
             raise ExportError(
                 f"exit {k} of the exported segments is off by {exit.error:.2g}, more than the {allowed:.2g} allowed; "
-                "see that the model computes the same for every batch size and has no randomness in eval mode"
+                "see that the model has no randomness in eval mode and that its activations do not grow from block to "
+                f"block, as they may in an untrained one, or allow more with tolerance, now {tolerance:g}"
             )
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from eeinfer.cli.app import Debug, command, say
+from eeinfer.export import TOLERANCE
 
 
 @command(example="eeinfer export runs/digits/checkpoint.pt --out digits.eeb")
@@ -14,6 +15,7 @@ def export(
     out: Annotated[
         Path | None, typer.Option(help="The bundle to write. Without it: beside the checkpoint.", show_default=False)
     ] = None,
+    tolerance: Annotated[float, typer.Option(help="Largest error of a logit against torch.")] = TOLERANCE,
     force: Annotated[bool, typer.Option("--force", help="Replace a bundle that exists.")] = False,
     debug: Debug = False,
 ) -> None:
@@ -24,7 +26,9 @@ def export(
     from eeinfer.bundle import Bundle
     from eeinfer.export import export_checkpoint
 
-    path = export_checkpoint(checkpoint, out, force=force, progress=lambda step: say(f"{step} ..."))
+    path = export_checkpoint(
+        checkpoint, out, force=force, tolerance=tolerance, progress=lambda step: say(f"{step} ...")
+    )
     parity = Bundle.open(path).manifest.parity
     for index, entry in enumerate(parity.exits):
         agreement = "predictions equal" if entry.predictions_equal else "predictions differ"
