@@ -61,11 +61,12 @@ def share_threads(threads: int | None = None) -> int:
     count = physical_cores() if threads is None else threads
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise ConfigError(f"threads is {threads!r}; give 1 or more, or None for one per physical core")
+    ort = onnxruntime()
     with _arena_lock:
         if _pool_threads == count:
             return count
         try:
-            onnxruntime().set_global_thread_pool_sizes(count, 1)
+            ort.set_global_thread_pool_sizes(count, 1)
         except Exception as error:  # ONNX Runtime's own classes derive from Exception alone
             size = "a pool" if _pool_threads is None else f"a pool of {_pool_threads}"
             raise ConfigError(

@@ -73,8 +73,9 @@ def _read(path: Path) -> "Image":
     from PIL import Image, UnidentifiedImageError
 
     try:
-        image = Image.open(path)
-        image.load()
+        with Image.open(path) as image:
+            image.load()
+            return image
     except UnidentifiedImageError:
         raise InputError(f"{path} is not an image file that Pillow can read: give a PNG, JPEG or similar") from None
     except IsADirectoryError:
@@ -82,7 +83,6 @@ def _read(path: Path) -> "Image":
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{path} cannot be read: {reason}") from None
-    return image
 
 
 def _table(rows: list[dict[str, Any]]) -> Iterator[str]:
