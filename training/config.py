@@ -13,7 +13,7 @@ Option: TypeAlias = bool | int | float | str
 ExitPosition: TypeAlias = int | float | str
 
 OPTIMIZERS = ("sgd", "adamw")
-SCHEDULERS = ("none", "cosine")
+SCHEDULERS = ("none", "cosine", "steps")
 LOSS_WEIGHTS = ("method", "mean", "sum", "linear", "early")
 HEAD_TYPES = ("standard", *(f"conv_{n}l" for n in range(1, 6)), "conv_same", "msd", "pooler_tanh", "swin")
 SCORES = ("method", "max_softmax", "margin", "entropy")
@@ -92,7 +92,8 @@ class PhaseConfig:
     lr: float = 0.1  # peak learning rate
     momentum: float = 0.9  # of sgd
     weight_decay: float = 5e-4  # on every parameter of the phase
-    scheduler: str = "cosine"  # none, or cosine to zero over the phase, stepped with every batch
+    scheduler: str = "cosine"  # none; cosine to zero over the phase, batch by batch; or steps: a tenth at milestones
+    milestones: tuple[float, ...] = (0.5, 0.75)  # of steps, as shares of the phase
     warmup: float = 0.0  # share of the phase's steps over which the learning rate rises linearly
     patience: int | None = None  # epochs without a better validation accuracy before the phase ends; None: never
     clip: float | None = None  # largest global norm of the gradient; None: no clipping
@@ -107,6 +108,8 @@ class PhaseConfig:
         _number("weight_decay", self.weight_decay, 0, 1e3)
         _number("warmup", self.warmup, 0, 1, open_high=True)
         _number("label_smoothing", self.label_smoothing, 0, 1, open_high=True)
+        for share in self.milestones:
+            _number("milestones", share, 0, 1)
         _whole("patience", 1 if self.patience is None else self.patience, 1)
         _number("clip", 1 if self.clip is None else self.clip, 0, 1e9, open_low=True)
 

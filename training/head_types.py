@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from eeinfer.errors import ConfigError
+from eeinfer.training.backbones.multiscale import StridedReduction, initialise
 from eeinfer.training.config import HeadConfig
 from eeinfer.training.features import FeatureSpec
 from eeinfer.training.reductions import MixedPool, PooledMap, Reduction, reduction
@@ -127,14 +128,9 @@ def conv_same(spec: FeatureSpec, config: HeadConfig) -> MapBody:
 
 def msd(spec: FeatureSpec, config: HeadConfig) -> MapBody:
     """Build MSDNet's classifier (Huang et al., ICLR 2018, 3.6): twice Conv s2 + BN + ReLU, then a 2x2 mean."""
-    channels, _, _ = check_map(spec, "head msd", [(3, 2, 1), (3, 2, 1), (2, 2, 0)])
-    out = config.width or MSD_WIDTH
-    pairs = ((channels, out), (out, out))
-    convs = [
-        nn.Sequential(nn.Conv2d(before, after, 3, 2, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU())
-        for before, after in pairs
-    ]
-    return MapBody(spec, nn.Sequential(*convs, nn.AvgPool2d(2)))
+    layers = StridedReduction(map_shape(spec, "head msd"), config.width or MSD_WIDTH)
+    initialise(layers)
+    return MapBody(spec, layers)
 
 
 def pooler_tanh(spec: FeatureSpec, config: HeadConfig) -> Pooler:

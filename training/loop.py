@@ -26,12 +26,14 @@ def build_optimizer(settings: PhaseConfig, parameters: Sequence[nn.Parameter]) -
 
 
 def learning_rate(settings: PhaseConfig, step: int, total: int) -> float:
-    """Return the learning rate of `step` (from 0) of `total`: linear warm-up, then constant or cosine to zero."""
+    """Return the learning rate of `step` (from 0) of `total`: linear warm-up, then as `scheduler` says."""
     warmup = round(settings.warmup * total)
     if step < warmup:
         return settings.lr * (step + 1) / warmup
     if settings.scheduler == "none":
         return settings.lr
+    if settings.scheduler == "steps":
+        return settings.lr * 0.1 ** sum(step >= round(share * total) for share in settings.milestones)
     return settings.lr * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(total - warmup, 1)))
 
 

@@ -95,8 +95,12 @@ def test_msd_halves_twice_and_takes_the_mean_of_two_by_two() -> None:
         y = F.batch_norm(y, None, None, training=True).relu()
     torch.testing.assert_close(body(x), F.avg_pool2d(y, 2).flatten(1), rtol=1e-4, atol=1e-5)
     assert body.width == 128 * 2 * 2
-    with pytest.raises(ConfigError, match="head msd needs a map of at least 5 x 5 and finds 4 x 4"):
-        build_body(FeatureSpec(kind="map", shape=(8, 4, 4)), HeadConfig(type="msd"))
+
+
+@pytest.mark.parametrize(("side", "width"), [(1, 3), (4, 3), (5, 3), (12, 3), (13, 12)])
+def test_msd_takes_a_map_of_any_size(side: int, width: int) -> None:
+    body = build_body(FeatureSpec(kind="map", shape=(8, side, side)), HeadConfig(type="msd", width=3)).eval()
+    assert body(torch.zeros(2, 8, side, side)).shape == (2, body.width) == (2, width)
 
 
 def test_measuring_a_head_does_not_move_its_statistics() -> None:

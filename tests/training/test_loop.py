@@ -22,6 +22,12 @@ def test_cosine_falls_from_the_peak_to_zero_with_every_step() -> None:
     assert rates == sorted(rates, reverse=True)
 
 
+def test_steps_fall_to_a_tenth_at_each_milestone() -> None:
+    settings = PhaseConfig(lr=0.4, scheduler="steps", milestones=(0.3, 0.8))
+    rates = [learning_rate(settings, step, 10) for step in range(10)]
+    assert rates == pytest.approx([0.4] * 3 + [0.04] * 5 + [0.004] * 2)
+
+
 def test_warmup_rises_to_the_peak() -> None:
     settings = PhaseConfig(lr=0.4, scheduler="none", warmup=0.4)
     assert [learning_rate(settings, step, 10) for step in range(6)] == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.4, 0.4])
