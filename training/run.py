@@ -50,9 +50,6 @@ def train(config: TrainConfig, out_dir: str | Path, *, resume: bool = True, prog
     dataset = load_dataset(config.data.name, config.data.root)
     fabric = make_fabric(config)
     fabric.launch()
-    if fabric.is_global_zero:
-        out.mkdir(parents=True, exist_ok=True)
-    fabric.barrier()
     gpus = [fabric.device] if fabric.device.type == "cuda" else []
     with torch.random.fork_rng(devices=gpus), _threads(config.threads):
         return _train(config, out, dataset, fabric, progress or Progress())
@@ -90,6 +87,9 @@ def _train(config: TrainConfig, out: Path, dataset: Dataset, fabric: Fabric, pro
     layout = torch.channels_last if config.channels_last else torch.contiguous_format
     built.model.to(device=fabric.device, memory_format=layout)  # type: ignore[call-overload]  # this pair has no overload
     feed = Feed.of(config, dataset, input, fabric)
+    if fabric.is_global_zero:  # only now: settings that do not fit the network leave no folder behind
+        out.mkdir(parents=True, exist_ok=True)
+    fabric.barrier()
     log = MetricsLog(out, state.history) if fabric.is_global_zero else None
     try:
         for index, (number, stage) in enumerate(schedule(config, built.model.heads)):

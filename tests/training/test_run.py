@@ -236,6 +236,12 @@ def test_unknown_names_are_refused_before_anything_is_written(tiny: TrainConfig,
     assert not out.exists()
 
 
+def test_exits_that_do_not_fit_the_network_leave_no_folder(tiny: TrainConfig, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="out of range"):
+        train(replace(tiny, exits=(99,)), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_batch_larger_than_the_training_set_is_refused(tiny: TrainConfig, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="batch_size 512 is more than the 460 training images"):
         train(replace(tiny, data=replace(tiny.data, batch_size=512)), tmp_path)
