@@ -101,4 +101,7 @@ def _listing(as_json: bool) -> str:
     recipes = {name: inspect.getdoc(make) or "" for name, make in RECIPES.items()}
     if as_json:
         return json.dumps(recipes, indent=2)
-    return "\n".join(f"{name:<20}{text.partition('.')[0].removeprefix('Return ')}" for name, text in recipes.items())
+    width = max(map(len, recipes)) + 2
+    return "\n".join(
+        f"{name:<{width}}{text.partition('.')[0].removeprefix('Return ')}" for name, text in recipes.items()
+    )

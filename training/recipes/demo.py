@@ -1,0 +1,33 @@
+"""Where to start: the network of the first hour and the one that the package ships."""
+
+from eeinfer.training.config import BackboneConfig, DataConfig, PhaseConfig, TrainConfig
+
+
+def digits() -> TrainConfig:
+    """Return a small network on scikit-learn's digits, mixed regime: under a minute on two CPU cores."""
+    return TrainConfig(
+        recipe="digits",
+        data=DataConfig(name="digits", batch_size=64),
+        backbone=BackboneConfig(name="resnet14", options={"width": 16}),
+        exits=(0, 2, 4),
+        regime="mixed",
+        phase1=PhaseConfig(epochs=8, optimizer="adamw", lr=4e-3, weight_decay=0.01, warmup=0.1),
+        phase2=PhaseConfig(epochs=10, optimizer="adamw", lr=4e-3, weight_decay=0.01, warmup=0.1),
+        device="cpu",
+        threads=1,  # so small a network gains nothing from two, and loses much where other work shares the cores
+    )
+
+
+def fashion_resnet20() -> TrainConfig:
+    """Return ResNet-20 on Fashion-MNIST, mixed regime, exits at about 24, 36 and 57 % of its FLOPs."""
+    return TrainConfig(
+        recipe="fashion_resnet20",
+        data=DataConfig(name="fashion-mnist", batch_size=128, val_share=0.1),
+        backbone=BackboneConfig(name="resnet20"),
+        exits=(0.2, 0.4, 0.6),
+        regime="mixed",
+        phase1=PhaseConfig(epochs=6, lr=0.1, warmup=0.1, clip=5.0),
+        phase2=PhaseConfig(epochs=9, lr=0.1, warmup=0.1, clip=5.0),
+        precision="bf16-mixed",
+        channels_last=True,
+    )
