@@ -26,22 +26,22 @@ class BudgetCell(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """One column of the table; every number is None where even the first exit costs more than the budget."""
 
     fraction: float | None  # of the static network's FLOPs; None is Max
-    tau: float | None  # None as well where runs chose different thresholds
+    point: float | None  # of the grid: its tau, budget, ...; None as well where runs chose different ones
     accuracy: float | None  # mean over runs
     deviation: float | None  # unbiased over runs; None for a single run
     mean_flops: float | None
 
 
-def last_affordable(taus: ArrayLike, accuracy: ArrayLike, mean_flops: ArrayLike, static: float) -> list[BudgetCell]:
+def last_affordable(points: ArrayLike, accuracy: ArrayLike, mean_flops: ArrayLike, static: float) -> list[BudgetCell]:
     """Select the last threshold within each budget, costs and accuracies averaged over runs first.
 
     Args:
-        taus: [T], ascending.
+        points: [T], what tells the thresholds apart, such as tau; cheapest first.
         accuracy: [T], or [runs, T] for several seeds of one experiment.
-        mean_flops: like ``accuracy``; non-decreasing in tau.
+        mean_flops: like ``accuracy``; non-decreasing.
         static: FLOPs of the network without early exits.
     """
-    grid, scores, costs = _tables(taus, accuracy, mean_flops)
+    grid, scores, costs = _tables(points, accuracy, mean_flops)
     mean_cost = costs.mean(axis=0)
     cells = []
     for fraction in FRACTIONS:
@@ -50,9 +50,9 @@ def last_affordable(taus: ArrayLike, accuracy: ArrayLike, mean_flops: ArrayLike,
     return cells
 
 
-def best_affordable(taus: ArrayLike, accuracy: ArrayLike, mean_flops: ArrayLike, static: float) -> list[BudgetCell]:
+def best_affordable(points: ArrayLike, accuracy: ArrayLike, mean_flops: ArrayLike, static: float) -> list[BudgetCell]:
     """Select the most accurate threshold below each budget, run by run, and average over runs afterwards."""
-    grid, scores, costs = _tables(taus, accuracy, mean_flops)
+    grid, scores, costs = _tables(points, accuracy, mean_flops)
     cells = []
     for fraction in FRACTIONS:
         chosen = [_best_below(*run, fraction, static) for run in zip(scores, costs, strict=True)]
@@ -82,22 +82,22 @@ def _best_below(accuracy: Floats, costs: Floats, fraction: float | None, static:
 
 
 def _cell(
-    fraction: float | None, taus: Floats, accuracy: Floats, costs: Floats, chosen: Sequence[int] | None
+    fraction: float | None, points: Floats, accuracy: Floats, costs: Floats, chosen: Sequence[int] | None
 ) -> BudgetCell:
     if chosen is None:
-        return BudgetCell(fraction=fraction, tau=None, accuracy=None, deviation=None, mean_flops=None)
+        return BudgetCell(fraction=fraction, point=None, accuracy=None, deviation=None, mean_flops=None)
     values = accuracy[np.arange(len(chosen)), chosen]
     return BudgetCell(
         fraction=fraction,
-        tau=float(taus[chosen[0]]) if len(set(chosen)) == 1 else None,
+        point=float(points[chosen[0]]) if len(set(chosen)) == 1 else None,
         accuracy=float(values.mean()),
         deviation=float(values.std(ddof=1)) if len(values) > 1 else None,
         mean_flops=float(costs[np.arange(len(chosen)), chosen].mean()),
     )
 
 
-def _tables(taus: ArrayLike, accuracy: ArrayLike, mean_flops: ArrayLike) -> tuple[Floats, Floats, Floats]:
-    grid = np.asarray(taus, np.float64)
+def _tables(points: ArrayLike, accuracy: ArrayLike, mean_flops: ArrayLike) -> tuple[Floats, Floats, Floats]:
+    grid = np.asarray(points, np.float64)
     scores = np.atleast_2d(np.asarray(accuracy, np.float64))
     costs = np.atleast_2d(np.asarray(mean_flops, np.float64))
     if scores.shape != costs.shape or scores.shape[1:] != grid.shape or scores.size == 0:

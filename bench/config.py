@@ -4,12 +4,15 @@ from dataclasses import dataclass
 
 from eeinfer.errors import ConfigError
 
+GRIDS = ("auto", "linspace", "log", "patience", "budget")
+
 
 @dataclass(frozen=True, kw_only=True)
 class BenchConfig:
     """Settings of one measurement; the defaults take half a minute for a network of one or two milliseconds."""
 
-    thresholds: int = 100  # points of the grid of tau, 0 and 1 included
+    grid: str = "auto"  # family of thresholds, of GRIDS; auto takes what suits the bundle's score, never budget
+    thresholds: int = 100  # points of linspace and log, 0 and 1 included; patience and budget have their own number
     batch: int = 1  # images per call of every timed variant
     max_images: int | None = None  # accuracy from a random part of the test set of this size; None takes all of it
     latency_samples: int = 60  # images that every timed variant sees, four batches at least; fewer within max_seconds
@@ -24,6 +27,8 @@ class BenchConfig:
     seed: int = 0  # which images are timed, and in which order
 
     def __post_init__(self) -> None:
+        if self.grid not in GRIDS:
+            raise ConfigError(f"grid is {self.grid!r}; bench takes one of {', '.join(GRIDS)}")
         self._at_least("thresholds", 2)
         for name in ("batch", "latency_samples", "rounds", "pairs"):
             self._at_least(name, 1)

@@ -44,17 +44,30 @@ def write_files(report: Report, folder: str | os.PathLike[str]) -> dict[str, Pat
 
 
 def csv_table(report: Report) -> str:
-    """One row per threshold; times in ms per call, shares and accuracy in [0, 1], FLOPs as multiply-adds."""
-    exits = [f"share_exit_{k}" for k in range(len(report.bundle.modules))]
+    """One row per threshold, named by the grid's parameter and its taus; times in ms per call, shares and accuracy in
+    [0, 1], FLOPs as multiply-adds.
+    """
+    every = range(len(report.bundle.modules))
+    exits = [*(f"share_exit_{k}" for k in every), *(f"tau_exit_{k}" for k in every)]
     timing = ("mean_ms", "median_ms", "min_ms", "p90_ms", "p99_ms", "calls")
-    columns = ("tau", "accuracy", "mean_flops", *exits, *timing, "timed_flops", "agreement", "speedup", "saved_ratio")
+    columns = (
+        report.grid.parameter,
+        "accuracy",
+        "mean_flops",
+        *exits,
+        *timing,
+        "timed_flops",
+        "agreement",
+        "speedup",
+        "saved_ratio",
+    )
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(columns)
     for row in report.thresholds:
         times = [getattr(row.timing, name) for name in timing]
         last = (row.timed_flops, row.agreement, row.speedup, row.saved_ratio)
-        writer.writerow((row.tau, row.accuracy, row.mean_flops, *row.shares, *times, *last))
+        writer.writerow((row.point, row.accuracy, row.mean_flops, *row.shares, *row.taus, *times, *last))
     return out.getvalue()
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eeinfer.bench.config import BenchConfig
+from eeinfer.bench.grids import Grid
 from eeinfer.bench.latency import NEVER, Latency, tau_name
 from eeinfer.bench.networks import ALL_EXITS, STATIC, cut_name
 from eeinfer.bench.outputs import Outputs
@@ -27,6 +28,7 @@ class Findings:
     manifest: Manifest
     config: BenchConfig
     outputs: Outputs
+    grid: Grid  # in the order of cost, as `swept`
     swept: Sweep
     picks: Array  # [n] positions of the timed images among the rows of ``outputs``
     latency: Latency
@@ -70,16 +72,16 @@ class Findings:
         return headline_index(self.swept.accuracy, self.static.accuracy, self.config.tolerance)
 
     def thresholds(self) -> tuple[Threshold, ...]:
-        """One row per tau."""
-        return tuple(self._threshold(t) for t in range(len(self.swept.taus)))
+        """One row per operating point."""
+        return tuple(self._threshold(t) for t in range(len(self.grid.points)))
 
     def break_even(self) -> tuple[BreakEven, ...]:
-        """Every exit weighed at the headline tau; nothing where an exit could not be timed on its own."""
+        """Every exit weighed at the headline threshold; nothing where an exit could not be timed on its own."""
         rows = [row for row in self.latency.overheads if row.name != NEVER]
         if len(rows) < len(self.costs):
             return ()
         cascade, session = [row.cascade_ms for row in rows], [row.session_ms for row in rows]
-        return tuple(break_even(self.outputs.scores, float(self.swept.taus[self.headline]), cascade, session))
+        return tuple(break_even(self.outputs.scores, self.grid.taus[self.headline], cascade, session))
 
     def _timing(self, variant: str) -> Timing:
         return summarise(self.latency.times_ms[variant])
@@ -95,7 +97,8 @@ class Findings:
         expected = swept.exits[t, self.picks]
         timed_flops = float(np.asarray(self.costs)[expected].mean())
         return Threshold(
-            tau=float(swept.taus[t]),
+            point=float(self.grid.points[t]),
+            taus=tuple(self.grid.taus[t].tolist()),
             accuracy=float(swept.accuracy[t]),
             mean_flops=float(swept.mean_flops[t]),
             shares=tuple(swept.shares[t].tolist()),

@@ -45,6 +45,16 @@ def tau_text(tau: float | None) -> str:
     return NONE if tau is None else f"{tau:.3f}".rstrip("0").rstrip(".")
 
 
+def point_text(report: Report, point: float | None) -> str:
+    """What tells a threshold apart from the others of its grid, without its name."""
+    return NONE if point is None else tau_text(point) if report.grid.parameter == "tau" else f"{point:.3g}"
+
+
+def chosen(report: Report) -> str:
+    """The headline threshold with its name: tau 0.9, budget 7."""
+    return f"{report.grid.parameter} {point_text(report, headline(report).point)}"
+
+
 def milliseconds(report: Report, ms: float) -> str:
     """Milliseconds per image."""
     return significant(ms / report.settings.batch)
@@ -61,13 +71,14 @@ def networks(report: Report) -> Iterable[Network]:
 
 
 def selection(report: Report) -> list[int]:
-    """Indices of about ten thresholds worth reading: both ends, the headline, 0.9 / 0.95 / 0.99, and between them
-    those that divide the range of costs evenly, where the curve bends.
+    """Indices of about ten thresholds worth reading: both ends, the headline, tau 0.9 / 0.95 / 0.99, and between
+    them those that divide the range of costs evenly, where the curve bends.
     """
     rows = report.thresholds
     low, high = rows[0].mean_flops, rows[-1].mean_flops
     wanted = {0, len(rows) - 1, report.headline}
-    wanted |= {_nearest([row.tau for row in rows], tau) for tau in (0.9, 0.95, 0.99)}
+    if report.grid.parameter == "tau":
+        wanted |= {_nearest([row.point for row in rows], tau) for tau in (0.9, 0.95, 0.99)}
     wanted |= {_nearest([row.mean_flops for row in rows], low + (high - low) * part / 6) for part in range(1, 6)}
     return sorted(wanted)
 

@@ -14,6 +14,7 @@ from eeinfer.bench.outputs import Progress
 from eeinfer.bench.report import Overhead
 from eeinfer.bench.sizing import Size
 from eeinfer.bench.timing import Call, Pair, Plan, time_pairs, time_turns
+from eeinfer.thresholds import Taus
 
 Array = NDArray[Any]
 
@@ -51,7 +52,7 @@ def time_everything(
         cascade: on the batches of the sample.
         networks: fixed networks on the same batches, by name.
         scores: [batches * batch, E] of the sampled rows in order.
-        taus: [T] thresholds.
+        taus: [T, E] thresholds.
         runs: [T] for each threshold the one whose run stands for it.
         config: how.
         size: how much.
@@ -60,13 +61,18 @@ def time_everything(
     pairs = _pairs(cascade, networks, scores, config.batch)
     _warm_up([*networks.values(), *(pair.subject for _, pair in pairs)], config.warmup, progress)
     overheads = _time_overheads(pairs, config, progress)
-    variants = {tau_name(t): cascade.at(tau_name(t), float(taus[t])) for t in np.unique(runs)} | networks
+    variants = {tau_name(t): cascade.at(tau_name(t), _as_given(taus[t])) for t in np.unique(runs)} | networks
     plan = Plan(
         batches=size.batches, rounds=size.rounds, min_seconds=config.min_seconds, seed=config.seed, turn=size.turn
     )
     times_ms = time_turns(variants, plan, lambda done, planned: progress("every threshold, timed", done, planned))
     left = {tau_name(t): np.concatenate(cascade.left[tau_name(t)]) for t in np.unique(runs)}
     return Latency(overheads=overheads, times_ms=times_ms, left=left, runs=runs)
+
+
+def _as_given(taus: Array) -> Taus:
+    """One number where all exits share it, as a caller would give it: to read a vector takes microseconds."""
+    return float(taus[0]) if (taus == taus[0]).all() else taus
 
 
 def _pairs(cascade: Cascade, networks: dict[str, Call], scores: Array, batch: int) -> list[tuple[int, Pair]]:

@@ -15,13 +15,14 @@ from eeinfer.bench.config import BenchConfig
 from eeinfer.bench.data import check_data, take
 from eeinfer.bench.environment import environment, load_average
 from eeinfer.bench.findings import Findings
+from eeinfer.bench.grids import BUDGET, PARAMETERS, Grid, family_for, make_grid
 from eeinfer.bench.latency import Latency, time_everything
 from eeinfer.bench.networks import fixed_networks
 from eeinfer.bench.outputs import Outputs, Progress, all_outputs
-from eeinfer.bench.report import BundleFacts, DataFacts, FlopsFacts, Report
-from eeinfer.bench.sample import systematic_sample
+from eeinfer.bench.report import BundleFacts, DataFacts, FlopsFacts, GridFacts, Report
+from eeinfer.bench.sample import halves, systematic_sample
 from eeinfer.bench.sizing import fit, path_ms, shared_runs
-from eeinfer.bench.sweep import Sweep, sweep, threshold_grid
+from eeinfer.bench.sweep import Sweep, sweep
 from eeinfer.bundle import Bundle
 from eeinfer.engine import Engine, load
 from eeinfer.manifest import MANIFEST_NAME, Manifest
@@ -45,6 +46,9 @@ def measure(
 ) -> Report:
     """Measure accuracy, FLOPs and latency of a bundle over a grid of thresholds.
 
+    Where thresholds are fitted (grid "budget"), they are on a random half of the images, and everything reported is
+    of the other half.
+
     Args:
         bundle: the .eeb folder.
         images: N images that the engine takes: an array with the images on axis 0, or a sequence of single ones.
@@ -56,7 +60,7 @@ def measure(
     Raises:
         BundleError: the bundle is missing or damaged.
         DataError: images and labels do not belong together or to the bundle.
-        InputError: fewer images than one batch.
+        InputError: fewer images than one batch, or thresholds of a kind that says nothing about the bundle's score.
         DependencyError: onnx or onnxruntime is missing.
     """
     config, began, load_before = config or BenchConfig(), perf_counter(), load_average()
@@ -65,17 +69,22 @@ def measure(
         labels = check_data(images, labels, len(manifest.classes))
         rows = _rows(len(labels), config)
         outputs = all_outputs(engine, images, labels, rows, progress)
-        swept = sweep(outputs.scores, outputs.predictions, outputs.labels, _costs(manifest), _taus(config))
-        picks, latency = _timed(engine, images, rows, outputs, swept, config, progress)
+        grid, kept = _grid(manifest, outputs, config)
+        calibration, rows, outputs = len(rows) - len(kept), rows[kept], outputs.part(kept)
+        grid, swept = _cheapest_first(grid, outputs, manifest)
+        picks, latency = _timed(engine, images, rows, outputs, grid, swept, config, progress)
         threads = engine.threads
-    found = Findings(manifest=manifest, config=config, outputs=outputs, swept=swept, picks=picks, latency=latency)
+    found = Findings(
+        manifest=manifest, config=config, outputs=outputs, grid=grid, swept=swept, picks=picks, latency=latency
+    )
     return Report(
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         bundle=_bundle_facts(engine.bundle),
-        data=DataFacts(name=data, images=len(rows), timed=len(picks)),
+        data=DataFacts(name=data, images=len(rows), calibration=calibration, timed=len(picks)),
         environment=environment(config.device, threads, load_before),
         settings=found.settings(perf_counter() - began),
         flops=FlopsFacts(convention=manifest.flops.convention, uncounted=manifest.flops.uncounted),
+        grid=GridFacts(family=grid.family, parameter=PARAMETERS[grid.family]),
         static=found.static,
         all_exits=found.all_exits,
         cuts=found.cuts,
@@ -84,14 +93,26 @@ def measure(
         overheads=latency.overheads,
         break_even=found.break_even(),
         budgets={
-            name: tuple(rule(swept.taus, swept.accuracy, swept.mean_flops, manifest.flops.static))
+            name: tuple(rule(grid.points, swept.accuracy, swept.mean_flops, manifest.flops.static))
             for name, rule in RULES.items()
         },
     )
 
 
-def _taus(config: BenchConfig) -> Array:
-    return threshold_grid(config.thresholds)
+def _grid(manifest: Manifest, outputs: Outputs, config: BenchConfig) -> tuple[Grid, Array]:
+    """Make the thresholds; return the positions of the images that are left to report on as well."""
+    family = family_for(config.grid, manifest.score, outputs.scores)
+    fitted = kept = np.arange(len(outputs.labels))
+    if family == BUDGET:
+        fitted, kept = halves(len(outputs.labels), config.seed)
+    scores, classes = outputs.scores[fitted], len(manifest.classes)
+    return make_grid(family, scores, count=config.thresholds, classes=classes), kept
+
+
+def _cheapest_first(grid: Grid, outputs: Outputs, manifest: Manifest) -> tuple[Grid, Sweep]:
+    swept = sweep(outputs.scores, outputs.predictions, outputs.labels, _costs(manifest), grid.taus)
+    order = swept.by_cost()
+    return grid.part(order), swept.part(order)
 
 
 def _costs(manifest: Manifest) -> list[int]:
@@ -106,7 +127,14 @@ def _rows(count: int, config: BenchConfig) -> Array:
 
 
 def _timed(
-    engine: Engine, images: Any, rows: Array, outputs: Outputs, swept: Sweep, config: BenchConfig, progress: Progress
+    engine: Engine,
+    images: Any,
+    rows: Array,
+    outputs: Outputs,
+    grid: Grid,
+    swept: Sweep,
+    config: BenchConfig,
+    progress: Progress,
 ) -> tuple[Array, Latency]:
     """Draw the sample and time everything on it; return its positions among ``rows`` and the times."""
     progress("choosing the timed images", 0, 1)
@@ -115,11 +143,11 @@ def _timed(
     size = fit(config, swept.shares, path_ms(engine, prepare(take(images, first), shape)), len(rows))
     difficulty = np.asarray(_costs(engine.manifest))[swept.exits].mean(axis=0)
     picks = systematic_sample(difficulty, size.batches * config.batch, config.seed)
-    runs = shared_runs(swept.exits[:, picks]) if size.shared else np.arange(len(swept.taus))
+    runs = shared_runs(swept.exits[:, picks]) if size.shared else np.arange(len(grid.taus))
     batches = [prepare(take(images, rows[part]), shape) for part in np.split(picks, size.batches)]
     networks = fixed_networks(engine.bundle, batches, engine.threads)
     cascade = Cascade(engine, batches)
-    return picks, time_everything(cascade, networks, outputs.scores[picks], swept.taus, runs, config, size, progress)
+    return picks, time_everything(cascade, networks, outputs.scores[picks], grid.taus, runs, config, size, progress)
 
 
 def _bundle_facts(bundle: Bundle) -> BundleFacts:

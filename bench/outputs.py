@@ -24,6 +24,10 @@ class Outputs:
     predictions: Array  # [N, E] int64, -1 where a score is not finite
     labels: Array  # [N]
 
+    def part(self, rows: Array) -> "Outputs":
+        """Pick images by their positions."""
+        return Outputs(scores=self.scores[rows], predictions=self.predictions[rows], labels=self.labels[rows])
+
 
 def all_outputs(engine: Engine, images: Any, labels: Array, rows: Array, progress: Progress) -> Outputs:
     """Run all exits for ``rows`` of ``images`` and ``labels``."""

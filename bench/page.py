@@ -7,13 +7,14 @@ from importlib import resources
 from eeinfer.bench import plots, sentences
 from eeinfer.bench.formats import (
     FlopsUnit,
+    chosen,
     flops_unit,
     headline,
     milliseconds,
     percent,
+    point_text,
     selection,
     significant,
-    tau_text,
     times,
 )
 from eeinfer.bench.report import Network, Report, Threshold
@@ -58,8 +59,7 @@ def _cards(report: Report) -> str:
         (f"{unit.text(row.mean_flops)} {unit.name}", "per image", f"static {unit.text(static.flops)} {unit.name}"),
         (ratio, "latency saved over FLOPs saved", "1 is ideal, below 0 is slower than static"),
     )
-    points = percent(report.settings.tolerance)
-    lead = f"At tau {tau_text(row.tau)}, the cheapest threshold within {points} points of the static network"
+    lead = f"At {chosen(report)}, {sentences.choice(report)}"
     body = "".join(f"<li><b>{escape(big)}</b><span>{name}</span><i>{note}</i></li>" for big, name, note in cards)
     return f"<section><h2>{lead}</h2><ul class=cards>{body}</ul></section>"
 
@@ -80,7 +80,19 @@ def _figure(svg: str, caption: str) -> str:
 def _thresholds(report: Report) -> str:
     unit = flops_unit(report)
     exits = [f"exit {k} %" for k in range(len(report.bundle.modules))]
-    columns = ["tau", "accuracy %", unit.name, *exits, "mean ms", "median", "min", "p90", "p99", "vs static", "saved"]
+    columns = [
+        report.grid.parameter,
+        "accuracy %",
+        unit.name,
+        *exits,
+        "mean ms",
+        "median",
+        "min",
+        "p90",
+        "p99",
+        "vs static",
+        "saved",
+    ]
     shown = selection(report)
     rows = [_threshold_row(report, index, unit) for index in shown]
     fixed = [_network_row(report, network, unit) for network in (report.static, report.all_exits, *report.cuts)]
@@ -89,7 +101,7 @@ def _thresholds(report: Report) -> str:
         f"<section><h2>Thresholds and fixed networks</h2>{_table(columns, [*rows, *fixed])}"
         f"{_paragraph(_timing_note(report))}{_paragraph(sentences.SAVED)}{_paragraph(sentences.CUTS)}"
         f"<details><summary>All {len(every)} thresholds</summary>{_table(columns, every)}"
-        f"{_paragraph(sentences.CLIFF)}</details></section>"
+        f"{_paragraph(sentences.grid(report))}</details></section>"
     )
 
 
@@ -103,7 +115,7 @@ def _threshold_row(report: Report, index: int, unit: FlopsUnit) -> tuple[str, Se
     row: Threshold = report.thresholds[index]
     shares = [percent(share) for share in row.shares]
     saved = "-" if row.saved_ratio is None else f"{row.saved_ratio:.2f}"
-    cells = [tau_text(row.tau), percent(row.accuracy, 2), unit.text(row.mean_flops), *shares]
+    cells = [point_text(report, row.point), percent(row.accuracy, 2), unit.text(row.mean_flops), *shares]
     return (
         "chosen" if index == report.headline else "",
         [*cells, *_times(report, row.timing), times(row.speedup), saved],
@@ -128,7 +140,7 @@ def _budgets(report: Report) -> str:
     rows = []
     for rule, cells in report.budgets.items():
         rows.append(("", [rule, *(percent(cell.accuracy, 2) for cell in cells)]))
-        rows.append(("sub", ["tau", *(tau_text(cell.tau) for cell in cells)]))
+        rows.append(("sub", [report.grid.parameter, *(point_text(report, cell.point) for cell in cells)]))
         rows.append(("sub", [f"mean {unit.name}", *(unit.text(cell.mean_flops) for cell in cells)]))
     columns = ["accuracy % within a budget of", *(sentences.budget(cell.fraction) for cell in first)]
     return f"<section><h2>Compute budgets</h2>{_table(columns, rows)}{_paragraph(sentences.BUDGETS)}</section>"
@@ -169,9 +181,8 @@ def _break_even(report: Report) -> str:
         for row in report.break_even
     ]
     columns = ["", "reached %", "leave %", "must leave %", "costs ms", "saves ms", "pays"]
-    tau = tau_text(headline(report).tau)
     return (
-        f"<section><h2>Does each exit pay at tau {tau}?</h2>{_table(columns, rows)}"
+        f"<section><h2>Does each exit pay at {chosen(report)}?</h2>{_table(columns, rows)}"
         f"{_paragraph(sentences.BREAK_EVEN)}</section>"
     )
 

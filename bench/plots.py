@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from eeinfer.bench.formats import FlopsUnit, flops_unit, headline, networks, tau_text
+from eeinfer.bench.formats import FlopsUnit, chosen, flops_unit, networks
 from eeinfer.bench.report import Network, Report
 from eeinfer.errors import DependencyError
 
@@ -58,7 +58,7 @@ def accuracy_against_ms(report: Report) -> str:
 
 
 def exit_shares(report: Report) -> str:
-    """Which share of images leaves at each exit, over tau."""
+    """Which share of images leaves at each exit, over tau or, where no such number orders them, mean FLOPs."""
     return _svg("shares", (11, 3.2), lambda axes: _shares(axes, report))
 
 
@@ -79,13 +79,21 @@ def _pareto_ms(axes: "Axes", report: Report) -> None:
 
 def _pareto(axes: "Axes", report: Report, x: Sequence[float], points: Sequence[tuple[Network, float]]) -> None:
     y = [100 * row.accuracy for row in report.thresholds]
-    axes.plot(x, y, color=_CASCADE, linewidth=1.6, marker="o", markersize=2.6, label="cascade, one point per tau")
+    axes.plot(
+        x,
+        y,
+        color=_CASCADE,
+        linewidth=1.6,
+        marker="o",
+        markersize=2.6,
+        label=f"cascade, one point per {report.grid.parameter}",
+    )
     _points(axes, points, report)
-    chosen = report.headline
-    axes.plot(x[chosen], y[chosen], "o", markersize=9, markerfacecolor="none", markeredgecolor=_CASCADE, mew=1.6)
+    here = report.headline
+    axes.plot(x[here], y[here], "o", markersize=9, markerfacecolor="none", markeredgecolor=_CASCADE, mew=1.6)
     axes.annotate(
-        f"tau {tau_text(headline(report).tau)}",
-        (x[chosen], y[chosen]),
+        chosen(report),
+        (x[here], y[here]),
         xytext=(0, 9),
         textcoords="offset points",
         ha="right",
@@ -115,17 +123,24 @@ def _points(axes: "Axes", points: Sequence[tuple[Network, float]], report: Repor
 def _shares(axes: "Axes", report: Report) -> None:
     from matplotlib import colormaps
 
-    taus = [row.tau for row in report.thresholds]
+    name, x = _order(report)
     count = len(report.bundle.modules)
     colours = [colormaps["YlGnBu"](0.25 + 0.65 * k / max(1, count - 1)) for k in range(count)]
     layers = [[100 * row.shares[k] for row in report.thresholds] for k in range(count)]
-    axes.stackplot(taus, layers, colors=colours, labels=[f"exit {k}" for k in range(count)], linewidth=0)
-    axes.axvline(headline(report).tau, color=_INK, linewidth=1.2, linestyle=(0, (4, 3)))
-    axes.set_xlim(0, 1)
+    axes.stackplot(x, layers, colors=colours, labels=[f"exit {k}" for k in range(count)], linewidth=0)
+    axes.axvline(x[report.headline], color=_INK, linewidth=1.2, linestyle=(0, (4, 3)))
+    axes.margins(x=0)
     axes.set_ylim(0, 100)
-    axes.set_xlabel("tau")
+    axes.set_xlabel(name)
     axes.set_ylabel("share of images, %")
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), labelcolor=_MUTED, reverse=True, ncols=1 + count // 14)
+
+
+def _order(report: Report) -> tuple[str, list[float]]:
+    if report.grid.parameter == "tau":
+        return "tau", [row.point for row in report.thresholds]
+    unit = flops_unit(report)
+    return f"mean {unit.name} per image", [row.mean_flops / unit.divisor for row in report.thresholds]
 
 
 def _svg(name: str, inches: tuple[float, float], draw: Callable[["Axes"], None]) -> str:

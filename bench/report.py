@@ -13,7 +13,7 @@ from eeinfer.bench.environment import Environment
 from eeinfer.bench.timing import Timing
 from eeinfer.errors import InputError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class _Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -36,6 +36,7 @@ class DataFacts(_Record, frozen=True, kw_only=True):
 
     name: str
     images: int  # behind every accuracy and share
+    calibration: int  # further ones that thresholds were fitted on and nothing else
     timed: int  # random part of them behind every time
 
 
@@ -68,10 +69,18 @@ class Network(_Record, frozen=True, kw_only=True):
     timing: Timing
 
 
-class Threshold(_Record, frozen=True, kw_only=True):
-    """The cascade at one tau."""
+class GridFacts(_Record, frozen=True, kw_only=True):
+    """Which thresholds were measured."""
 
-    tau: float
+    family: str  # linspace, log, patience or budget
+    parameter: str  # what `Threshold.point` is: tau, entropy (nats), patience or budget
+
+
+class Threshold(_Record, frozen=True, kw_only=True):
+    """The cascade at one operating point."""
+
+    point: float  # what tells it apart, see GridFacts.parameter
+    taus: tuple[float, ...]  # per exit
     accuracy: float
     mean_flops: float
     shares: tuple[float, ...]  # of rows leaving at each exit
@@ -94,7 +103,7 @@ class Overhead(_Record, frozen=True, kw_only=True):
 
 
 class BreakEven(_Record, frozen=True, kw_only=True):
-    """Whether an exit earns its keep at the headline tau: it must fire more often than its cost / what it saves."""
+    """Whether an exit earns its keep at the headline threshold: it must fire more often than cost / saving."""
 
     exit: int
     reached: float  # share of all rows
@@ -115,11 +124,12 @@ class Report(_Record, frozen=True, kw_only=True):
     environment: Environment
     settings: Settings
     flops: FlopsFacts
+    grid: GridFacts
     static: Network  # without early exits
     all_exits: Network  # every exit computed, nobody leaves
     cuts: tuple[Network, ...]  # ending at each early exit, the heads before it left out where nothing needs them
-    thresholds: tuple[Threshold, ...]  # ascending in tau
-    headline: int  # index of the cheapest threshold within `tolerance` of the static network's accuracy
+    thresholds: tuple[Threshold, ...]  # cheapest first; equally dear ones ascending in tau
+    headline: int  # index of the cheapest threshold within `tolerance` of the static network's accuracy, or the last
     overheads: tuple[Overhead, ...]  # leaving at each exit, then never leaving
     break_even: tuple[BreakEven, ...]  # every exit but the last
     budgets: dict[str, tuple[BudgetCell, ...]]  # selection rule -> 25 / 50 / 75 / 100 % / Max
@@ -133,7 +143,7 @@ class Report(_Record, frozen=True, kw_only=True):
         """Decode what `to_json` wrote.
 
         Raises:
-            InputError: not a report, or one of a newer schema.
+            InputError: not a report, or one of another schema.
         """
         _check_version(data)
         try:
@@ -150,7 +160,11 @@ def _check_version(data: bytes) -> None:
     version = found.get("schema_version") if isinstance(found, dict) else None
     if not isinstance(version, int):
         raise InputError("the file is not a bench report: it has no schema_version; run eeinfer bench again")
+    if version < SCHEMA_VERSION:
+        raise InputError(
+            f"the bench report has schema {version} and this eeinfer reads {SCHEMA_VERSION}; run eeinfer bench again"
+        )
     if version > SCHEMA_VERSION:
         raise InputError(
-            f"the bench report has schema {version} and this eeinfer reads up to {SCHEMA_VERSION}; upgrade eeinfer"
+            f"the bench report has schema {version} and this eeinfer reads {SCHEMA_VERSION}; upgrade eeinfer"
         )

@@ -1,6 +1,6 @@
 """What the report says in words; the same in the terminal and on the page."""
 
-from eeinfer.bench.formats import flops_unit, headline, milliseconds, percent, selection, tau_text, times
+from eeinfer.bench.formats import chosen, flops_unit, headline, milliseconds, percent, selection, times
 from eeinfer.bench.report import Report
 
 METHOD = (
@@ -17,18 +17,32 @@ SAVED = (
     "Latency saved over FLOPs saved is the share of the static network's milliseconds that the cascade saves, divided "
     "by the share of its FLOPs that it saves on the same images: 1 is ideal, below 0 the cascade is slower."
 )
-CLIFF = (
-    "Between the last two thresholds and 1 there often is a cliff: a well-trained network gives most images a score "
-    "above 0.99, and an even grid has few points there."
+LINSPACE = (
+    "One tau for all exits, evenly over [0, 1]. Between the last two thresholds and 1 there often is a cliff: a "
+    "well-trained network gives most images a score above 0.99, and an even grid has few points there."
 )
+LOG = (
+    "One threshold T for all exits, the entropy in nats below which an image leaves (tau is 1 - T / ln K), evenly in "
+    "its logarithm from 0.0001 to 10, with both ends of the score."
+)
+PATIENCE = (
+    "One patience t for all exits: an image leaves when its score is above t of as many steps as there are exits, so "
+    "when more than t exits in a row agree (tau is half-way to the next step)."
+)
+BUDGET = (
+    "One tau per exit, in the JSON and CSV: fitted on {} images, a random part set aside for this alone, so that there "
+    "the shares leaving change from exit to exit by the factor p / 20 (MSDNet's budgets, p = 1 to 39)."
+)
+GRIDS = {"linspace": LINSPACE, "log": LOG, "patience": PATIENCE, "budget": BUDGET}
 CUTS = (
     "FLOPs of a network cut at an exit are those of leaving there, so they include the heads before it; its time does "
     "not: the cut network computes only what its own answer needs."
 )
 BUDGETS = (
-    "Budgets are shares of the static network's FLOPs. Largest affordable tau: the last threshold whose mean FLOPs "
-    "stay within the budget; Max is the last exit. Best affordable accuracy: the most accurate threshold strictly "
-    "below the budget; Max is the best of all. A dash: even the first exit costs more."
+    "Budgets are shares of the static network's FLOPs. Largest affordable tau: the last threshold, in the order of "
+    "cost, whose mean FLOPs stay within the budget; Max is the dearest, with tau 1 the last exit. Best affordable "
+    "accuracy: the most accurate threshold strictly below the budget; Max is the best of all. A dash: even the first "
+    "threshold costs more."
 )
 OVERHEAD = (
     "Back-to-back pairs on the same images; the ratio is the median over pairs. Leaving at exit k is compared with the "
@@ -49,9 +63,10 @@ def circumstances(report: Report) -> str:
     """The one line that must stand beside the numbers."""
     place, settings = report.environment, report.settings
     versions = ", ".join(f"{name} {version}" for name, version in place.versions.items())
+    others = f"; thresholds fitted on {report.data.calibration} others" if report.data.calibration else ""
     return (
         f"{place.cpu}, {_threads(report)}, batch {settings.batch}; {versions}; accuracy on {report.data.images} "
-        f"images, time on {report.data.timed} of them x {settings.rounds} rounds; {report.flops.convention}"
+        f"images, time on {report.data.timed} of them x {settings.rounds} rounds{others}; {report.flops.convention}"
     )
 
 
@@ -86,13 +101,25 @@ def _runs(report: Report) -> str:
     return f"{run} of {every} run, the others send every timed image the same way as one of these"
 
 
+def grid(report: Report) -> str:
+    """Which thresholds these are."""
+    return GRIDS[report.grid.family].format(report.data.calibration)
+
+
+def choice(report: Report) -> str:
+    """Why the headline threshold is the headline."""
+    tolerance = report.settings.tolerance
+    points = f"{percent(tolerance)} points of the static network"
+    near = headline(report).accuracy >= report.static.accuracy - tolerance - 1e-9
+    return f"the cheapest threshold within {points}" if near else f"the dearest threshold: none is within {points}"
+
+
 def verdict(report: Report) -> str:
     """The honest headline."""
     row, static, unit = headline(report), report.static, flops_unit(report)
     ratio = "undefined, too few FLOPs saved" if row.saved_ratio is None else f"{row.saved_ratio:.2f}"
-    points = percent(report.settings.tolerance)
     return (
-        f"tau {tau_text(row.tau)}, the cheapest within {points} points of the static network: "
+        f"{chosen(report)}, {choice(report)}: "
         f"{percent(row.accuracy)} % (static {percent(static.accuracy)} %), "
         f"{milliseconds(report, row.timing.mean_ms)} ms (static {milliseconds(report, static.timing.mean_ms)} ms, "
         f"{times(row.speedup)}), {unit.text(row.mean_flops)} of {unit.text(static.flops)} {unit.name}; "
@@ -122,7 +149,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
         ("score", bundle.score),
         ("FLOPs", f"{report.flops.convention}; operators without a rule to count them: {uncounted}"),
         ("data", f"{report.data.name}: {report.data.images} images for accuracy, {report.data.timed} of them for time"),
-        ("thresholds", f"{len(report.thresholds)}, {_runs(report)}"),
+        ("thresholds", f"{report.grid.family}: {len(report.thresholds)}, {_runs(report)}. {grid(report)}"),
         ("timing", f"{settings.rounds} rounds, {settings.warmup} untimed calls of each variant, seed {settings.seed}"),
         ("agreement", f"{percent(agreement)} % of the timed images left where the sweep says, at every threshold"),
         ("device", f"{place.device}: {place.cpu}, {place.cores} cores, {_threads(report)}, load {_load(report)}"),

@@ -5,7 +5,7 @@ answers; a NaN never passes. Shapes: N rows, E exits, T thresholds.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -19,18 +19,20 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Sweep:
-    """What each threshold does to a data set; rows of the arrays are thresholds in ascending order."""
+    """What each threshold does to a data set; rows of the arrays are thresholds."""
 
-    taus: Array  # [T] float64
     exits: Array  # [T, N] int64, where each row leaves
     accuracy: Array  # [T] share of rows answered with their label
     mean_flops: Array  # [T] per row, multiply-adds, heads on the way included
     shares: Array  # [T, E] share of rows leaving at each exit
 
+    def by_cost(self) -> Array:
+        """Return the positions [T] of the thresholds, cheapest first; equally dear ones keep their order."""
+        return np.argsort(self.mean_flops, kind="stable")
 
-def threshold_grid(count: int) -> Array:
-    """Return ``count`` thresholds evenly over [0, 1], both ends included, as the paper's protocol has 100 of them."""
-    return np.linspace(0.0, 1.0, count)
+    def part(self, points: Array) -> "Sweep":
+        """Pick thresholds by their positions."""
+        return Sweep(**{field.name: getattr(self, field.name)[points] for field in fields(self)})
 
 
 def exits_at(scores: Array, tau: Taus) -> Array:
@@ -48,7 +50,7 @@ def sweep(scores: Array, predictions: Array, labels: Array, cumulative_flops: Se
         predictions: [N, E], the class each exit would answer.
         labels: [N]. A row whose answering score is not finite counts as wrong: the engine answers it with -1.
         cumulative_flops: E costs of leaving at each exit.
-        taus: [T] thresholds.
+        taus: [T] thresholds for all exits, or [T, E] with one for each.
 
     Raises:
         InputError: the arrays disagree in rows or exits.
@@ -57,13 +59,14 @@ def sweep(scores: Array, predictions: Array, labels: Array, cumulative_flops: Se
     rows = np.arange(len(scores))
     right = (predictions == labels[:, np.newaxis]) & np.isfinite(scores)
     exits = np.stack([exits_at(scores, tau) for tau in taus])
-    shares = np.stack([np.bincount(left, minlength=scores.shape[1]) for left in exits]) / len(scores)
+    counts = np.stack([np.bincount(left, minlength=scores.shape[1]) for left in exits])
     return Sweep(
-        taus=np.asarray(taus, np.float64),
         exits=exits,
         accuracy=np.array([right[rows, left].mean() for left in exits]),
-        mean_flops=shares @ np.asarray(cumulative_flops, np.float64),
-        shares=shares,
+        mean_flops=counts
+        @ np.asarray(cumulative_flops, np.int64)
+        / len(scores),  # whole numbers: equal costs stay equal
+        shares=counts / len(scores),
     )
 
 

@@ -9,12 +9,13 @@ from rich.text import Text
 from eeinfer.bench import sentences
 from eeinfer.bench.formats import (
     FlopsUnit,
+    chosen,
     flops_unit,
     milliseconds,
     percent,
+    point_text,
     selection,
     significant,
-    tau_text,
     times,
 )
 from eeinfer.bench.report import Network, Report, Threshold
@@ -52,7 +53,13 @@ def _table(*columns: str, title: str = "") -> Table:
 def _thresholds(report: Report) -> RenderableType:
     unit = flops_unit(report)
     table = _table(
-        "tau", "accuracy\n%", unit.name, _share_heading(report), "mean\nms", "median (min)\nms", "vs\nstatic"
+        report.grid.parameter,
+        "accuracy\n%",
+        unit.name,
+        _share_heading(report),
+        "mean\nms",
+        "median (min)\nms",
+        "vs\nstatic",
     )
     for index in selection(report):
         row = report.thresholds[index]
@@ -66,7 +73,7 @@ def _thresholds(report: Report) -> RenderableType:
 
 def _threshold_cells(report: Report, row: Threshold, unit: FlopsUnit) -> Sequence[str]:
     return (
-        tau_text(row.tau),
+        point_text(report, row.point),
         percent(row.accuracy),
         unit.text(row.mean_flops),
         _shares(row.shares),
@@ -125,8 +132,9 @@ def _overheads(report: Report) -> RenderableType:
 
 
 def _break_even(report: Report) -> RenderableType:
-    tau = tau_text(report.thresholds[report.headline].tau)
-    table = _table(f"exits at tau {tau}", "reached\n%", "leave\n%", "must leave\n%", "costs\nms", "saves\nms", "pays")
+    table = _table(
+        f"exits at {chosen(report)}", "reached\n%", "leave\n%", "must leave\n%", "costs\nms", "saves\nms", "pays"
+    )
     for row in report.break_even:
         table.add_row(
             f"exit {row.exit}",

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from eeinfer.bench.report import BreakEven
 from eeinfer.bench.sweep import exits_at
+from eeinfer.thresholds import Taus, as_taus
 
 Array = NDArray[Any]
 
@@ -17,7 +18,8 @@ _LEAST_SAVED = 0.01
 def headline_index(accuracy: Array, static_accuracy: float, tolerance: float) -> int:
     """Return the first, so cheapest, threshold whose accuracy is at most ``tolerance`` below the static network's.
 
-    tau = 1 answers as the static network does, so there always is one.
+    Where tau = 1 is among them there always is one, as it answers as the static network does; otherwise, where none
+    is that good, it is the last and dearest.
     """
     good = accuracy >= static_accuracy - tolerance - 1e-9
     return int(good.argmax()) if good.any() else len(accuracy) - 1
@@ -32,27 +34,28 @@ def saved_ratio(ms: float, static_ms: float, flops: float, static_flops: float) 
     return (1 - ms / static_ms) / flops_saved if flops_saved >= _LEAST_SAVED else None
 
 
-def break_even(scores: Array, tau: float, cascade_ms: Sequence[float], session_ms: Sequence[float]) -> list[BreakEven]:
+def break_even(scores: Array, tau: Taus, cascade_ms: Sequence[float], session_ms: Sequence[float]) -> list[BreakEven]:
     """Weigh what each early exit costs against what it saves.
 
     Args:
         scores: [N, E].
-        tau: the threshold everybody is judged by.
+        tau: the threshold everybody is judged by, or one per exit.
         cascade_ms: E times of leaving at each exit.
         session_ms: E times of the network cut at each exit, which has neither earlier heads nor borders; their
             difference grows from one exit to the next by what the exit between them costs.
     """
-    exits = exits_at(scores, tau)
+    taus = as_taus(tau, scores.shape[1])
+    exits = exits_at(scores, taus)
     extra = np.subtract(cascade_ms, session_ms)
     return [
-        _weigh(scores, tau, exits, k, max(0.0, float(extra[k + 1] - extra[k])), np.asarray(cascade_ms))
+        _weigh(scores, taus, exits, k, max(0.0, float(extra[k + 1] - extra[k])), np.asarray(cascade_ms))
         for k in range(scores.shape[1] - 1)
     ]
 
 
-def _weigh(scores: Array, tau: float, exits: Array, exit: int, cost: float, cascade_ms: Array) -> BreakEven:
+def _weigh(scores: Array, taus: Array, exits: Array, exit: int, cost: float, cascade_ms: Array) -> BreakEven:
     reached, fired = exits >= exit, exits == exit
-    without = np.full(scores.shape[1], tau)
+    without = taus.copy()
     without[exit] = 1.0
     later = exits_at(scores[fired], without)
     saved = float(np.mean(cascade_ms[later] - cascade_ms[exit])) if fired.any() else None

@@ -23,7 +23,7 @@ from eeinfer.cli import bundles, failure, options, settings
 from eeinfer.errors import ConfigError, EeinferError, InputError
 from eeinfer.training import RECIPES, BackboneConfig, DataConfig, PhaseConfig, TrainConfig, train
 
-COMMANDS = ("demo", "train", "export", "bench", "predict", "inspect", "doctor")
+COMMANDS = ("demo", "train", "calibrate", "export", "bench", "predict", "inspect", "doctor")
 
 Done = SimpleNamespace  # status, out, err
 Run = Callable[..., Done]
@@ -165,6 +165,15 @@ def test_bench_as_json_prints_nothing_else_on_stdout(run: Run, tiny_bundle: Path
 
 
 @pytest.mark.usefixtures("quick_bench")
+def test_bench_measures_at_the_family_of_thresholds_that_is_asked_for(
+    run: Run, tiny_bundle: Path, labelled: Path
+) -> None:
+    done = run("bench", tiny_bundle, "--grid", "budget", "--data", labelled, "--threads", 1, "--json")
+    found = json.loads(done.out)
+    assert (found["grid"]["family"], found["data"]["calibration"], len(found["thresholds"])) == ("budget", 20, 39)
+
+
+@pytest.mark.usefixtures("quick_bench")
 def test_bench_without_a_bundle_takes_the_newest_and_says_which(
     run: Run, tiny_bundle: Path, labelled: Path, tmp_path: Path
 ) -> None:
@@ -202,12 +211,17 @@ def test_inspect_shows_segments_carried_tensors_and_origin(run: Run, tiny_bundle
     out = run("inspect", tiny_bundle).out
     for part in ("hashes ok", "stage2", "carried_00: 4 x 8 x 8 float32, 1024 bytes", "parity with torch", "recipe"):
         assert part in out
+    assert re.findall(r"alive behind this exit: (.*) per sample", out) == [
+        "3 tensors, 1300 bytes",
+        "3 tensors, 660 bytes",
+    ]
 
 
 def test_inspect_as_json_holds_the_manifest(run: Run, tiny_bundle: Path) -> None:
     found = json.loads(run("inspect", tiny_bundle, "--json").out)
     assert found["hashes"] == "ok"
     assert found["carried_bytes_per_sample"] == [1024 + 256 + 20, 384 + 20, 0]
+    assert found["alive_bytes_per_sample"] == [1024 + 256 + 20, 256 + 384 + 20, 0]  # 256 pass segment 1 by unread
     assert len(found["manifest"]["segments"]) == 3
 
 
@@ -265,6 +279,15 @@ def test_export_prints_the_bundle_and_how_well_it_agrees(run: Run, checkpoint: P
     assert "--force" in only_line(again.err)
 
 
+def test_calibrate_prints_the_new_checkpoint_which_exports(run: Run, checkpoint: Path) -> None:
+    done = run("calibrate", checkpoint, "--out", "sure.pt")
+    assert (done.status, done.out) == (0, "sure.pt\n"), done.err
+    assert re.search(r"exit 1 on test images: accuracy .* NLL .* calibration error", done.err)
+    facts = json.loads(run("calibrate", checkpoint, "--kind", "laplace", "--draws", 5, "--json", "--out", "l.pt").out)
+    assert (facts["path"], facts["kind"], len(facts["test_after"])) == ("l.pt", "laplace", 2)
+    assert run("export", "sure.pt", "--out", "sure.eeb").status == 0
+
+
 @pytest.mark.usefixtures("quick_bench")
 def test_demo_replaces_another_run_and_repeats_only_the_measurement(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(RECIPES, "digits", tiny_recipe)
@@ -306,6 +329,7 @@ def test_folder_without_manifest_is_no_bundle(tmp_path: Path) -> None:
         (("inspect", "missing.eeb"), "no bundle at missing.eeb"),
         (("bench", "{bundle}", "--thresholds", "1"), "thresholds is 1"),
         (("bench", "{bundle}", "--batch", "0"), "batch is 0"),
+        (("bench", "{bundle}", "--grid", "even"), "grid is 'even'"),
         (("bench", "{bundle}", "--data", "missing.npz"), "no file missing.npz"),
         (("bench", "{bundle}"), "does not say which data set it was trained on"),
         (("predict", "{photo}", "--bundle", "missing.eeb"), "no bundle at missing.eeb"),
@@ -316,6 +340,8 @@ def test_folder_without_manifest_is_no_bundle(tmp_path: Path) -> None:
         (("predict", "missing.png", "--bundle", "{bundle}"), "missing.png cannot be read: No such file"),
         (("predict", ".", "--bundle", "{bundle}"), ". is a folder: give the images in it"),
         (("export", "missing.pt"), "checkpoint missing.pt does not exist"),
+        (("calibrate", "missing.pt"), "checkpoint missing.pt does not exist"),
+        (("calibrate", "missing.pt", "--kind", "guess"), "unknown kind of calibration 'guess': known are temperature"),
         (("export", "{photo}"), "is no file that torch.save wrote"),
         (("train", "nothing"), "unknown recipe 'nothing': known are digits"),
         (("train", "--data", "nothing"), "unknown data set 'nothing': known are digits"),

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from eeinfer.bench.config import BenchConfig
+from eeinfer.bench.config import GRIDS, BenchConfig
 from eeinfer.cli.app import Debug, Json, command, say
 from eeinfer.cli.bundles import BundleArgument, chosen_bundle
 from eeinfer.cli.progress import print_table, step_bar
@@ -18,8 +18,15 @@ _DEFAULTS = BenchConfig()
 def bench(
     bundle: BundleArgument = None,
     thresholds: Annotated[
-        int, typer.Option(help="Points of the grid of tau, 0 and 1 included.")
+        int, typer.Option(help="Points of the grids linspace and log, 0 and 1 included.")
     ] = _DEFAULTS.thresholds,
+    grid: Annotated[
+        str,
+        typer.Option(
+            metavar="|".join(GRIDS),
+            help="Family of thresholds. auto: what suits the score. budget: fitted per exit on half of the images.",
+        ),
+    ] = _DEFAULTS.grid,
     data: Annotated[
         str | None,
         typer.Option(
@@ -48,7 +55,7 @@ def bench(
     """
     from eeinfer.bench import bench_data, default_folder, measure, render, write_files
 
-    config = BenchConfig(thresholds=thresholds, batch=batch, threads=threads, max_images=max_images)
+    config = BenchConfig(grid=grid, thresholds=thresholds, batch=batch, threads=threads, max_images=max_images)
     path = chosen_bundle(bundle)
     images = bench_data(path, data)
     share_pool(config.threads)

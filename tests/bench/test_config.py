@@ -21,5 +21,10 @@ def test_a_setting_out_of_range_is_named_with_its_bound(field: str, value: int) 
         BenchConfig(**{field: value})
 
 
+def test_an_unknown_family_of_thresholds_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match="grid is 'even'; bench takes one of auto, linspace, log, patience, budget"):
+        BenchConfig(grid="even")
+
+
 def test_a_hundred_thresholds_are_the_default() -> None:
     assert BenchConfig().thresholds == 100

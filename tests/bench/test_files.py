@@ -24,7 +24,7 @@ def test_an_earlier_report_is_replaced(report: Report, tmp_path: Path) -> None:
 
 def test_the_table_has_a_row_per_threshold(report: Report) -> None:
     rows = list(csv.DictReader(io.StringIO(csv_table(report))))
-    assert [float(row["tau"]) for row in rows] == [row.tau for row in report.thresholds]
+    assert [float(row["tau"]) for row in rows] == [row.point for row in report.thresholds]
     assert float(rows[-1]["share_exit_2"]) == 1
     assert rows[-1]["saved_ratio"] == ""
 

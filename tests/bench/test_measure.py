@@ -11,7 +11,8 @@ from eeinfer.errors import BundleError, DataError, InputError
 
 
 def test_every_threshold_has_a_row_and_was_run_on_the_sample(report: Report) -> None:
-    assert [row.tau for row in report.thresholds] == np.linspace(0, 1, 11).tolist()
+    assert [row.point for row in report.thresholds] == np.linspace(0, 1, 11).tolist()
+    assert [row.taus for row in report.thresholds] == [(tau,) * 3 for tau in np.linspace(0, 1, 11)]
     assert {row.timing.calls for row in report.thresholds} == {12 * report.settings.rounds}
     assert report.data.timed == 12
     assert report.settings.rounds >= 2

@@ -8,7 +8,8 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 import eeinfer
-from eeinfer.bench.sweep import exits_at, sweep, threshold_grid
+from eeinfer.bench.grids import linspace_grid
+from eeinfer.bench.sweep import exits_at, sweep
 from eeinfer.errors import InputError
 
 Array = NDArray[Any]
@@ -49,7 +50,7 @@ def test_rows_leave_where_a_plain_loop_says(given_outputs: tuple[Array, Array, A
 
 @given(outputs())
 def test_cost_never_falls_as_tau_rises(given_outputs: tuple[Array, Array, Array, list[int]]) -> None:
-    found = sweep(*given_outputs, threshold_grid(23))
+    found = sweep(*given_outputs, np.linspace(0, 1, 23))
     assert (np.diff(found.mean_flops) >= -1e-9).all()
     assert found.shares.sum(axis=1) == pytest.approx(1)
 
@@ -58,7 +59,7 @@ def test_the_ends_of_the_grid_are_the_first_and_the_last_exit() -> None:
     scores = np.array([[0.3, 0.9, 0.4], [1.0, 1.0, 1.0]], np.float32)  # saturated: 1 is not above 1
     assert exits_at(scores, 0.0).tolist() == [0, 0]
     assert exits_at(scores, 1.0).tolist() == [2, 2]
-    assert threshold_grid(100)[[0, -1]].tolist() == [0, 1]
+    assert linspace_grid(100, 2).taus[[0, -1]].tolist() == [[0, 0], [1, 1]]
 
 
 def test_each_exit_may_have_its_own_threshold() -> None:
@@ -80,6 +81,16 @@ def test_the_sweep_equals_the_engines_own_exits_row_by_row(tiny_engine: eeinfer.
         assert result.flops.mean() == pytest.approx(found.mean_flops[t])
 
 
+def test_thresholds_can_be_put_in_the_order_of_cost() -> None:
+    scores = np.array([[0.6, 0.6], [0.2, 0.6]], np.float32)
+    found = sweep(scores, np.zeros((2, 2), np.int64), np.array([0, 1]), [1, 3], np.array([1, 0.5, 0.1, 0.9]))
+    order = found.by_cost()
+    assert order.tolist() == [2, 1, 0, 3]  # 1 and 0.9 cost the same and stay as they were
+    ranked = found.part(order)
+    assert ranked.mean_flops.tolist() == [1, 2, 3, 3]
+    assert ranked.exits.tolist() == [[0, 0], [0, 1], [1, 1], [1, 1]]
+
+
 @pytest.mark.parametrize(
     ("rows", "labels", "costs"),
     [((4, 3), 4, 2), ((4, 3), 5, 3), ((0, 3), 0, 3), ((4,), 4, 1)],
@@ -87,4 +98,4 @@ def test_the_sweep_equals_the_engines_own_exits_row_by_row(tiny_engine: eeinfer.
 def test_arrays_that_do_not_belong_together_are_refused(rows: tuple[int, ...], labels: int, costs: int) -> None:
     scores = np.zeros(rows, np.float32)
     with pytest.raises(InputError):
-        sweep(scores, np.zeros(rows, np.int64), np.zeros(labels, np.int64), [1] * costs, threshold_grid(3))
+        sweep(scores, np.zeros(rows, np.int64), np.zeros(labels, np.int64), [1] * costs, np.linspace(0, 1, 3))
