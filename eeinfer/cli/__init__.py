@@ -6,6 +6,7 @@ import signal
 # The order of registration is the order in `eeinfer --help`: the order in which a newcomer meets the commands.
 from eeinfer.cli import demo as demo
 from eeinfer.cli import train as train
+from eeinfer.cli import calibrate as calibrate
 from eeinfer.cli import export as export
 from eeinfer.cli import bench as bench
 from eeinfer.cli import predict as predict
