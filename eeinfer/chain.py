@@ -35,6 +35,24 @@ def last_reads(manifest: Manifest) -> list[tuple[str, ...]]:
     return [tuple(name for name, at in last.items() if at == number) for number in range(len(manifest.segments))]
 
 
+def alive(manifest: Manifest) -> list[tuple[TensorSpec, ...]]:
+    """Return, per segment, the tensors that have to be kept when it has run, because a later one reads them.
+
+    That is more than it carries: a tensor of an earlier segment may pass by unread.
+    """
+    read_later: set[str] = set()
+    kept = []
+    for segment in reversed(manifest.segments):
+        kept.append(frozenset(read_later))
+        read_later |= {spec.name for spec in segment.inputs}
+    made: dict[str, TensorSpec] = {manifest.input.tensor.name: manifest.input.tensor}
+    crossing = []
+    for segment, names in zip(manifest.segments, reversed(kept), strict=True):
+        made |= {spec.name: spec for spec in segment.carried}
+        crossing.append(tuple(spec for name, spec in made.items() if name in names))
+    return crossing
+
+
 def _check_counts(manifest: Manifest) -> str | None:
     exits = len(manifest.segments)
     if not exits:

@@ -42,11 +42,14 @@ def _facts(bundle: "Bundle") -> dict[str, Any]:  # JSON
     """The manifest, and what follows from it."""
     import msgspec
 
+    from eeinfer.chain import alive
+
     segments = bundle.manifest.segments
     return {
         "path": str(bundle.path),
         "hashes": "ok",
         "carried_bytes_per_sample": [sum(map(_bytes_per_sample, segment.carried)) for segment in segments],
+        "alive_bytes_per_sample": [sum(map(_bytes_per_sample, kept)) for kept in alive(bundle.manifest)],
         "manifest": msgspec.to_builtins(bundle.manifest),
     }
 
@@ -65,14 +68,15 @@ def _heading(bundle: "Bundle") -> list[str]:
 
 
 def _segments(manifest: "Manifest") -> list[str]:
-    """One line per exit, then one per carried tensor."""
+    """One line per exit, one per carried tensor, then what crosses the cut behind the exit in all."""
     from eeinfer.bench.formats import FlopsUnit
+    from eeinfer.chain import alive
 
     unit = FlopsUnit(max(manifest.flops.static, manifest.segments[-1].cumulative_flops))
     columns = f"{'exit':>6}{'tau':>8}{unit.name:>11}{'cumulative':>12}{'share':>8}{'max error':>11}  module"
     lines = ["", f"{columns}, and what is carried on"]
-    for index, (segment, tau, parity) in enumerate(
-        zip(manifest.segments, manifest.taus, manifest.parity.exits, strict=True)
+    for index, (segment, tau, parity, kept) in enumerate(
+        zip(manifest.segments, manifest.taus, manifest.parity.exits, alive(manifest), strict=True)
     ):
         share = segment.cumulative_flops / manifest.flops.static
         lines.append(
@@ -82,6 +86,9 @@ def _segments(manifest: "Manifest") -> list[str]:
         for tensor in segment.carried:
             shape = " x ".join(map(str, tensor.shape))
             lines.append(f"{'':>58}{tensor.name}: {shape} {tensor.dtype}, {_bytes_per_sample(tensor)} bytes per sample")
+        if kept:
+            size = sum(map(_bytes_per_sample, kept))
+            lines.append(f"{'':>58}alive behind this exit: {len(kept)} tensors, {size} bytes per sample")
     lines.append(f"  share: of the {unit.text(manifest.flops.static)} {unit.name} of the network without early exits")
     lines.append(f"  FLOPs: {manifest.flops.convention}; uncounted: {manifest.flops.uncounted or 'nothing'}")
     return lines
