@@ -104,7 +104,7 @@ class Engine:
     def _many(self, images: NDArray[Any], taus: NDArray[np.float32], deadline: float) -> Answers:
         """Run the rows of a batch segment by segment; who leaves is removed, so that the rest costs less."""
         backend = self._running()
-        answers = Answers(len(images), len(self.manifest.classes))
+        answers = Answers.none_yet(len(images), len(self.manifest.classes))
         rows = np.flatnonzero(finite_rows(images))
         live = backend.start(images if len(rows) == len(images) else images[rows])
         for k in range(len(taus) if len(rows) else 0):
@@ -122,15 +122,15 @@ class Engine:
 
     def _one(self, image: NDArray[Any], taus: NDArray[np.float32], deadline: float) -> Answers:
         """Do the same for a single row, in buffers that were bound beforehand."""
-        answers = Answers(1, len(self.manifest.classes))
-        if finite_rows(image)[0]:
-            lane = self._borrow()
-            lane.load(image)
-            for k, tau in enumerate(taus.tolist()):
-                if lane.run(k) > tau or k == self._last or perf_counter() >= deadline:
-                    answers.write(k, self._costs[k], lane.exits[k], 0, 0)
-                    break
-            self._give_back(lane)  # one that failed is left to the garbage collector
+        if not finite_rows(image)[0]:
+            return Answers.none_yet(1, len(self.manifest.classes))
+        lane = self._borrow()
+        lane.load(image)
+        for k, tau in enumerate(taus.tolist()):
+            if lane.run(k) > tau or k == self._last or perf_counter() >= deadline:
+                break
+        answers = Answers.of_all(k, self._costs[k], lane.exits[k])
+        self._give_back(lane)  # one that failed is left to the garbage collector
         return answers
 
     def anytime(self, image: Images) -> Iterator[Answer]:
