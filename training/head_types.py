@@ -128,7 +128,8 @@ def conv_same(spec: FeatureSpec, config: HeadConfig) -> MapBody:
 
 def msd(spec: FeatureSpec, config: HeadConfig) -> MapBody:
     """Build MSDNet's classifier (Huang et al., ICLR 2018, 3.6): twice Conv s2 + BN + ReLU, then a 2x2 mean."""
-    layers = StridedReduction(map_shape(spec, "head msd"), config.width or MSD_WIDTH)
+    shape = map_shape(spec, "head msd")
+    layers = StridedReduction(shape, MSD_WIDTH if config.width is None else config.width or shape[0])
     initialise(layers)
     return MapBody(spec, layers)
 

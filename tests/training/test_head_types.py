@@ -103,6 +103,10 @@ def test_msd_takes_a_map_of_any_size(side: int, width: int) -> None:
     assert body(torch.zeros(2, 8, side, side)).shape == (2, body.width) == (2, width)
 
 
+def test_msd_may_be_as_wide_as_its_map() -> None:
+    assert build_body(FeatureSpec(kind="map", shape=(7, 6, 6)), HeadConfig(type="msd", width=0)).width == 7
+
+
 def test_measuring_a_head_does_not_move_its_statistics() -> None:
     body = build_body(MAP, HeadConfig(type="msd"))
     norms = [module for module in body.modules() if isinstance(module, nn.BatchNorm2d)]
@@ -158,7 +162,7 @@ def test_channels_last_maps_give_what_channels_first_maps_do(
         ({"type": "conv_9l"}, "unknown type of head 'conv_9l': known are standard"),
         ({"type": "conv_1l", "width": 8}, "head conv_1l has no width to set"),
         ({"type": "msd", "pool": 2}, "head msd has no mixed pooling"),
-        ({"width": 0}, "width is 0"),
+        ({"width": -1}, "width is -1"),
     ],
 )
 def test_settings_without_a_meaning_are_refused(changes: dict[str, Any], message: str) -> None:

@@ -22,14 +22,15 @@ def _multi_scale(recipe: str, network: str, exits: int, **changes: Any) -> Train
     """Return a multi-scale network as all of that family train it: a plain sum of the losses, SGD in steps."""
     imagenet = "imagenet" in network
     phase = _IMAGENET_STEPS if imagenet else _CIFAR_STEPS
-    data = {"name": "imagefolder", "image_size": 224} if imagenet else {"name": "cifar100", "augment": "crop-flip"}
+    data: dict[str, Any] = (
+        {"name": "imagefolder", "image_size": 224} if imagenet else {"name": "cifar100", "augment": "crop-flip"}
+    )
     settings: dict[str, Any] = {
         "recipe": recipe,
-        "data": DataConfig(batch_size=256 if imagenet else 64, **data),  # type: ignore[arg-type]  # two kinds of values
+        "data": DataConfig(batch_size=256 if imagenet else 64, **data),
         "backbone": BackboneConfig(name=network),
         "exits": tuple(range(exits - 1)),
-        # Heads are as wide as the papers' on CIFAR; on ImageNet theirs are as wide as their maps.
-        "method": MethodConfig(heads=HeadConfig(type="msd")),
+        "method": MethodConfig(heads=HeadConfig(type="msd", width=0 if imagenet else None)),
         "loss_weights": "sum",
         "regime": "joint",
         **dict.fromkeys(("phase1", "phase2", "phase3"), phase),
@@ -48,7 +49,7 @@ def msdnet_cifar100_batch() -> TrainConfig:
 
 
 def msdnet_imagenet() -> TrainConfig:
-    """Return MSDNet (ICLR 2018), step 4, on a folder of ImageNet (--root); its heads are 128 wide here."""
+    """Return MSDNet (ICLR 2018), step 4, on a folder of ImageNet, which --root names."""
     return _multi_scale("msdnet_imagenet", "msdnet_imagenet_4", 5)
 
 
