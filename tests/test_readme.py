@@ -16,6 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from eeinfer.training import RECIPES
+from eeinfer.training.methods import METHODS
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -139,3 +142,33 @@ def test_links_lead_somewhere() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#]+)\)", text):
         assert target.startswith("https://") or (ROOT / target).exists(), target
+
+
+def systems() -> list[list[str]]:
+    """The cells of the table of systems, row by row."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## Systems\n")[2].partition("\n## ")[0]
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def quoted(text: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", text)
+
+
+def test_systems_name_every_method_and_every_recipe() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## Systems\n")[2].partition("\n## ")[0]
+    assert {name for row in systems() for name in quoted(row[0])} == {*METHODS, "method"}
+    assert set(quoted(text)) >= set(RECIPES)
+    assert {name for row in systems() for name in quoted(row[6])} <= {*RECIPES, "eeinfer calibrate"}
+
+
+@pytest.mark.parametrize("row", systems(), ids=lambda row: row[0])
+def test_a_system_trains_and_is_judged_as_its_row_says(row: list[str]) -> None:
+    methods, regimes, scores = quoted(row[0]), row[1].replace("`", "").split(", "), quoted(row[3])
+    for name in quoted(row[6]):
+        if name in RECIPES:
+            config = RECIPES[name]()
+            assert config.regime in regimes
+            assert config.method.name in methods or methods == ["method"]
+            score = METHODS[config.method.name].score
+            assert score in scores or (score == "own" and not scores)
