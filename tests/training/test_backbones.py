@@ -66,6 +66,21 @@ def test_vit_with_hidden_heads_costs_what_the_reference_counted() -> None:
     assert found[-1] == pytest.approx(100.2, abs=0.06)
 
 
+@pytest.mark.parametrize(
+    ("name", "classes", "exits", "base", "expected"),
+    [
+        ("vit_s", 10, (0,), 4621.9, [9.5, 100.0]),
+        ("vit_b", 100, (3, 5, 7, 9), 17609.9, [33.8, 50.3, 66.9, 83.4, 100.0]),
+    ],
+)
+def test_vits_for_large_images_cost_what_the_reference_counted(
+    name: str, classes: int, exits: tuple[int, ...], base: float, expected: list[float]
+) -> None:
+    found_base, found = shares(name, 224, classes, exits, patch=16)
+    assert found_base == pytest.approx(base, rel=1e-4)
+    assert found == pytest.approx(expected, abs=0.06)
+
+
 def test_efficientnet_costs_no_more_than_the_reference_counted() -> None:
     base, found = shares("efficientnet_v2_s", 32, 100, tuple(range(6, 39, 2)))
     assert base == pytest.approx(62.78, rel=1e-4)
