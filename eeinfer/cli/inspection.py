@@ -88,7 +88,8 @@ def _segments(manifest: "Manifest") -> list[str]:
             lines.append(f"{'':>58}{tensor.name}: {shape} {tensor.dtype}, {_bytes_per_sample(tensor)} bytes per sample")
         if kept:
             size = sum(map(_bytes_per_sample, kept))
-            lines.append(f"{'':>58}alive behind this exit: {len(kept)} tensors, {size} bytes per sample")
+            count = f"{len(kept)} tensor{'s' if len(kept) > 1 else ''}"
+            lines.append(f"{'':>58}alive behind this exit: {count}, {size} bytes per sample")
     lines.append(f"  share: of the {unit.text(manifest.flops.static)} {unit.name} of the network without early exits")
     lines.append(f"  FLOPs: {manifest.flops.convention}; uncounted: {manifest.flops.uncounted or 'nothing'}")
     return lines
