@@ -60,9 +60,7 @@ class HeadConfig:
     type: str = "standard"  # one of HEAD_TYPES; standard pools a map and takes the class token of a sequence
     hidden: tuple[int, ...] = ()  # widths of hidden layers with GELU between; () is one linear layer
     pool: int | None = None  # side of the pooled map; None: 4, and 1 for channels-last maps
-    width: int | None = (
-        None  # of the convolutions of conv_same and msd; 0: the map's channels; None: their own rule
-    )
+    width: int | None = None  # of the convolutions of conv_same and msd; 0: the map's channels; None: their own rule
 
     def __post_init__(self) -> None:
         _choice("type of head", self.type, HEAD_TYPES)
