@@ -19,6 +19,7 @@ from multiscale_networks import (
 )
 
 from eeinfer.bundle import Bundle
+from eeinfer.chain import alive
 from eeinfer.errors import ConfigError
 from eeinfer.export import export_bundle
 from eeinfer.training import BackboneConfig
@@ -188,3 +189,4 @@ def test_cuts_carry_finer_stem_maps_and_every_layer_that_is_still_to_be_fused(bu
     # and the three maps of each of two blocks.
     assert [len(names) for names in crossing(manifest)] == [5, 7]
     assert {tensor.name for tensor in manifest.segments[2].inputs} == crossing(manifest)[1]
+    assert [{tensor.name for tensor in kept} for kept in alive(manifest)] == [*crossing(manifest), set()]
