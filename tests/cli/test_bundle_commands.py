@@ -1,0 +1,118 @@
+"""bench, predict, inspect and doctor on a small bundle, and which bundle they take."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from cli_runs import Run, only_line
+
+from eeinfer.cli import bundles
+
+
+@pytest.mark.usefixtures("quick_bench")
+def test_bench_prints_a_table_and_writes_the_report(
+    run: Run, tiny_bundle: Path, labelled: Path, tmp_path: Path
+) -> None:
+    done = run(
+        "bench", tiny_bundle, "--thresholds", 3, "--data", labelled, "--threads", 1, "--out", tmp_path / "report"
+    )
+    assert done.status == 0, done.err
+    assert "static network" in done.out
+    assert {path.name for path in (tmp_path / "report").iterdir()} == {"report.json", "report.csv", "report.html"}
+
+
+@pytest.mark.usefixtures("quick_bench")
+def test_bench_as_json_prints_nothing_else_on_stdout(run: Run, tiny_bundle: Path, labelled: Path) -> None:
+    done = run("bench", tiny_bundle, "--thresholds", 2, "--data", labelled, "--threads", 1, "--json")
+    assert len(json.loads(done.out)["thresholds"]) == 2
+
+
+@pytest.mark.usefixtures("quick_bench")
+def test_bench_measures_at_the_family_of_thresholds_that_is_asked_for(
+    run: Run, tiny_bundle: Path, labelled: Path
+) -> None:
+    done = run("bench", tiny_bundle, "--grid", "budget", "--data", labelled, "--threads", 1, "--json")
+    found = json.loads(done.out)
+    assert (found["grid"]["family"], found["data"]["calibration"], len(found["thresholds"])) == ("budget", 20, 39)
+
+
+@pytest.mark.usefixtures("quick_bench")
+def test_bench_without_a_bundle_takes_the_newest_and_says_which(
+    run: Run, tiny_bundle: Path, labelled: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(tiny_bundle, tmp_path / "runs" / "mine.eeb")
+    done = run("bench", "--thresholds", 2, "--data", labelled, "--threads", 1)
+    assert done.status == 0, done.err
+    assert "using runs/mine.eeb" in done.err.replace("\\", "/")
+
+
+def test_predict_prints_one_row_per_image(run: Run, tiny_bundle: Path, photo: Path) -> None:
+    done = run("predict", photo, photo, "--bundle", tiny_bundle, "--tau", "0.9,0.9,0.9")
+    assert done.status == 0, done.err
+    heading, *rows = done.out.splitlines()
+    assert heading.split() == ["image", "class", "score", "exit", "ms", "FLOPs"]
+    assert len(rows) == 2
+
+
+def test_predict_as_json_obeys_tau(run: Run, tiny_bundle: Path, photo: Path) -> None:
+    for tau, exit in ((0, 0), (1, 2)):
+        [row] = json.loads(run("predict", photo, "--bundle", tiny_bundle, "--tau", tau, "--json").out)
+        assert row["exit"] == exit
+        assert row["class"].startswith("class ")
+
+
+def test_predict_answers_for_the_images_beside_an_unreadable_one(run: Run, tiny_bundle: Path, photo: Path) -> None:
+    broken = photo.with_name("broken.png")
+    broken.write_bytes(photo.read_bytes()[:200])
+    done = run("predict", broken, photo, "--bundle", tiny_bundle, "--json")
+    assert done.status == 1
+    assert [row["image"] for row in json.loads(done.out)] == [str(photo)]
+    assert only_line(done.err) == f"error: {broken} cannot be read: image file is truncated"
+
+
+def test_inspect_shows_segments_carried_tensors_and_origin(run: Run, tiny_bundle: Path) -> None:
+    out = run("inspect", tiny_bundle).out
+    for part in ("hashes ok", "stage2", "carried_00: 4 x 8 x 8 float32, 1024 bytes", "parity with torch", "recipe"):
+        assert part in out
+    assert re.findall(r"alive behind this exit: (.*) per sample", out) == [
+        "3 tensors, 1300 bytes",
+        "3 tensors, 660 bytes",
+    ]
+
+
+def test_inspect_as_json_holds_the_manifest(run: Run, tiny_bundle: Path) -> None:
+    found = json.loads(run("inspect", tiny_bundle, "--json").out)
+    assert found["hashes"] == "ok"
+    assert found["carried_bytes_per_sample"] == [1024 + 256 + 20, 384 + 20, 0]
+    assert found["alive_bytes_per_sample"] == [1024 + 256 + 20, 256 + 384 + 20, 0]  # 256 pass segment 1 by unread
+    assert len(found["manifest"]["segments"]) == 3
+
+
+def test_doctor_finds_what_this_environment_can_do(run: Run) -> None:
+    found = json.loads(run("doctor", "--json").out)
+    assert {"library": "onnxruntime", "name": "CPUExecutionProvider", "problem": None} in found["devices"]
+    assert found["problems"] == []
+
+
+def test_doctor_reports_two_runtimes_at_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from eeinfer import doctor
+
+    monkeypatch.setattr(doctor, "_installed", lambda name: "1.0" if name.startswith("onnxruntime") else None)
+    done = run("doctor")
+    assert done.status == 1
+    assert "overwrite each other" in done.out
+    assert "pip install 'eeinfer[gpu]'" in done.out
+
+
+def test_newest_bundle_wins_and_hidden_ones_do_not_count(tiny_bundle: Path, tmp_path: Path) -> None:
+    for name in ("old.eeb", "new.eeb", ".venv/x.eeb", ".unfinished.eeb"):
+        shutil.copytree(tiny_bundle, tmp_path / name)
+    found = {path.relative_to(tmp_path).as_posix() for path in bundles._bundles_below(tmp_path)}
+    assert found == {"old.eeb", "new.eeb"}
+
+
+def test_folder_without_manifest_is_no_bundle(tmp_path: Path) -> None:
+    (tmp_path / "empty.eeb").mkdir()
+    assert list(bundles._bundles_below(tmp_path)) == []

@@ -1,0 +1,70 @@
+"""train, calibrate, export and demo on the smallest network there is."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from cli_runs import Run, only_line, tiny_recipe
+
+from eeinfer.training import RECIPES
+
+
+def test_train_prints_the_checkpoint_and_goes_on_when_repeated(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(RECIPES, "tiny", tiny_recipe)
+    for repetition in range(2):
+        done = run("train", "tiny", "--regime", "joint", "--seed", 3, "--set", "phase2.lr=0.05", "--out", "mine")
+        assert done.status == 0, done.err
+        assert Path(done.out.strip()) == Path("mine/checkpoint.pt")
+        assert "test accuracy at each exit" in done.err
+        assert ("phase 2 epoch" in done.err) == (repetition == 0)
+
+
+def test_train_shows_the_settings_that_options_lead_to(run: Run) -> None:
+    arguments = ["--data", "cifar10", "--root", "data", "--backbone", "resnet56", "--exits", "0.15,0.3", "--epochs", 4]
+    shown = json.loads(run("train", "digits", *arguments, "--device", "cpu", "--show").out)
+    assert (shown["data"]["name"], shown["data"]["root"]) == ("cifar10", "data")
+    assert (shown["backbone"]["name"], shown["backbone"]["options"]) == ("resnet56", {})
+    assert shown["exits"] == [0.15, 0.3]
+    assert [shown[phase]["epochs"] for phase in ("phase1", "phase2", "phase3")] == [4, 4, 4]
+    assert shown["regime"] == RECIPES["digits"]().regime
+
+
+def test_train_lists_the_recipes(run: Run) -> None:
+    assert set(json.loads(run("train", "--list", "--json").out)) == set(RECIPES)
+    assert {line.split()[0] for line in run("train", "--list").out.splitlines()} == set(RECIPES)
+
+
+def test_export_prints_the_bundle_and_how_well_it_agrees(run: Run, checkpoint: Path) -> None:
+    done = run("export", checkpoint, "--out", "mine.eeb")
+    assert (done.status, done.out) == (0, "mine.eeb\n"), done.err
+    assert "exit 1: max error" in done.err
+    assert "mine" in run("inspect", "mine.eeb").out
+    again = run("export", checkpoint, "--out", "mine.eeb")
+    assert again.status == 1
+    assert "--force" in only_line(again.err)
+
+
+def test_calibrate_prints_the_new_checkpoint_which_exports(run: Run, checkpoint: Path) -> None:
+    done = run("calibrate", checkpoint, "--out", "sure.pt")
+    assert (done.status, done.out) == (0, "sure.pt\n"), done.err
+    assert re.search(r"exit 1 on test images: accuracy .* NLL .* calibration error", done.err)
+    facts = json.loads(run("calibrate", checkpoint, "--kind", "laplace", "--draws", 5, "--json", "--out", "l.pt").out)
+    assert (facts["path"], facts["kind"], len(facts["test_after"])) == ("l.pt", "laplace", 2)
+    assert run("export", "sure.pt", "--out", "sure.eeb").status == 0
+
+
+@pytest.mark.usefixtures("quick_bench")
+def test_demo_replaces_another_run_and_repeats_only_the_measurement(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(RECIPES, "digits", tiny_recipe)
+    assert run("train", "digits", "--seed", 5, "--out", "demo/training").status == 0
+    first = run("demo")
+    assert first.status == 0, first.err
+    assert "starting over" in first.err
+    assert "static network" in first.out
+    assert Path("demo/report/report.html").is_file()
+    written = Path("demo/digits.eeb/manifest.json").stat().st_mtime_ns
+    second = run("demo")
+    assert "static network" in second.out
+    assert "phase 1 epoch" not in second.err
+    assert Path("demo/digits.eeb/manifest.json").stat().st_mtime_ns == written
