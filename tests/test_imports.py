@@ -9,7 +9,7 @@ import pytest
 
 from eeinfer.extras import PACKAGES
 
-COMMANDS = ("demo", "train", "export", "bench", "predict", "inspect", "doctor")
+COMMANDS = ("demo", "train", "calibrate", "export", "bench", "predict", "inspect", "doctor")
 
 # Runs the command line as if the packages named first were not installed.
 WITHOUT = """
