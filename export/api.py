@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from eeinfer.bundle import hash_file, write_manifest
+from eeinfer.chain import EXIT_OUTPUTS
 from eeinfer.errors import ExportError
 from eeinfer.export import TOLERANCE
-from eeinfer.export.cut import EXIT_OUTPUTS, SegmentGraph, cut
+from eeinfer.export.cut import SegmentGraph, cut
 from eeinfer.export.graph import ScoredExits, export_graph, split_outputs
 from eeinfer.export.verify import Chain, verify
 from eeinfer.export.write import SUFFIX, new_folder

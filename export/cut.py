@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 import onnx
 from onnx import helper
 
+from eeinfer.chain import EXIT_OUTPUTS
 from eeinfer.errors import ExportError
 from eeinfer.export.graphs import GraphIndex, assemble, reads
 
-EXIT_OUTPUTS = ("logits", "score", "prediction")
 HEAVY = {"Conv", "ConvTranspose", "ConvInteger", "QLinearConv", "Gemm", "MatMul", "MatMulInteger", "QLinearMatMul"}
 HEAVY |= {"Einsum", "Attention", "MultiHeadAttention", "LSTM", "GRU", "RNN", "Scan", "Loop", "If"}
 

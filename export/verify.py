@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from eeinfer.backends.sessions import open_session
+from eeinfer.chain import EXIT_OUTPUTS
 from eeinfer.errors import ExportError
-from eeinfer.export.cut import EXIT_OUTPUTS
 from eeinfer.export.graph import INPUT, ScoredExits
 from eeinfer.manifest import ExitParity, Parity, Segment
 
