@@ -7,8 +7,13 @@ TOLERANCE = 1e-4  # largest absolute error of a float32 logit against torch, rel
 if TYPE_CHECKING:
     from eeinfer.export.api import export_bundle as export_bundle
     from eeinfer.export.checkpoint import export_checkpoint as export_checkpoint
+    from eeinfer.export.single_file import export_single_file as export_single_file
 else:
-    _HOME = {"export_bundle": "eeinfer.export.api", "export_checkpoint": "eeinfer.export.checkpoint"}
+    _HOME = {
+        "export_bundle": "eeinfer.export.api",
+        "export_checkpoint": "eeinfer.export.checkpoint",
+        "export_single_file": "eeinfer.export.single_file",
+    }
 
     def __getattr__(name: str) -> object:
         """Import torch only for those who export: the static baselines of bench need the graph code alone."""

@@ -6,32 +6,82 @@ from typing import Annotated
 import typer
 
 from eeinfer.cli.app import Debug, command, say
+from eeinfer.errors import ExportError
 from eeinfer.export import TOLERANCE
+
+_BUNDLE, _SINGLE = ".eeb", ".onnx"
 
 
 @command(example="eeinfer export runs/digits/checkpoint.pt --out digits.eeb")
 def export(
-    checkpoint: Annotated[Path, typer.Argument(help="What `eeinfer train` wrote.", show_default=False)],
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="CHECKPOINT",
+            help="What `eeinfer train` wrote; with --single-file also a bundle (.eeb).",
+            show_default=False,
+        ),
+    ],
     out: Annotated[
-        Path | None, typer.Option(help="The bundle to write. Without it: beside the checkpoint.", show_default=False)
+        Path | None,
+        typer.Option(help="The bundle or file to write. Without it: beside the checkpoint.", show_default=False),
     ] = None,
+    single_file: Annotated[
+        bool, typer.Option("--single-file", help="Write one ONNX file with nested Ifs that runs without eeinfer.")
+    ] = False,
     tolerance: Annotated[float, typer.Option(help="Largest error of a logit against torch.")] = TOLERANCE,
-    force: Annotated[bool, typer.Option("--force", help="Replace a bundle that exists.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace what exists.")] = False,
     debug: Debug = False,
 ) -> None:
     """Cut a checkpoint into one ONNX graph per exit, verify them against torch, and write the bundle.
 
-    The path of the bundle is printed on stdout, the parity report on stderr.
+    The path of the bundle is printed on stdout, the parity report on stderr. With --single-file one ONNX file comes
+    out instead, for places where only an ONNX runtime can go; in it a batch goes on as long as one of its rows does.
     """
+    if single_file:
+        path = _single_file(source, out, force=force, tolerance=tolerance)
+    elif _is_bundle(source):
+        raise ExportError(
+            f"{source} is a bundle, exported already; make one ONNX file of it with --single-file, "
+            f"look at it with: eeinfer inspect {source}"
+        )
+    elif out is not None and out.suffix == _SINGLE:
+        raise ExportError(f"--out {out} names an ONNX file; add --single-file, or name a bundle, {out.stem}{_BUNDLE}")
+    else:
+        path = _bundle(source, out, force=force, tolerance=tolerance)
+    typer.echo(path)
+
+
+def _is_bundle(source: Path) -> bool:
+    return source.is_dir() or source.suffix == _BUNDLE
+
+
+def _step(step: str) -> None:
+    say(f"{step} ...")
+
+
+def _bundle(checkpoint: Path, out: Path | None, *, force: bool, tolerance: float) -> Path:
     from eeinfer.bundle import Bundle
     from eeinfer.export import export_checkpoint
 
-    path = export_checkpoint(
-        checkpoint, out, force=force, tolerance=tolerance, progress=lambda step: say(f"{step} ...")
-    )
+    path = export_checkpoint(checkpoint, out, force=force, tolerance=tolerance, progress=_step)
     parity = Bundle.open(path).manifest.parity
     for index, entry in enumerate(parity.exits):
         agreement = "predictions equal" if entry.predictions_equal else "predictions differ"
         say(f"exit {index}: max error {entry.max_abs_error:.1e}, {agreement}, decisions {entry.decisions_equal:.2%}")
     say(f"verified against torch on {' and '.join(parity.inputs)} inputs, tolerance {parity.tolerance:g}")
-    typer.echo(path)
+    return path
+
+
+def _single_file(source: Path, out: Path | None, *, force: bool, tolerance: float) -> Path:
+    """Make the file of a bundle, or of a checkpoint by way of a bundle that is thrown away."""
+    from tempfile import TemporaryDirectory
+
+    from eeinfer.export.single_file import export_single_file, single_file_target
+
+    target = single_file_target(source, out, force=force)
+    if _is_bundle(source):
+        return export_single_file(source, target, force=force, tolerance=tolerance, progress=say)
+    with TemporaryDirectory(prefix="eeinfer.") as folder:
+        bundle = _bundle(source, Path(folder) / f"{target.stem}{_BUNDLE}", force=False, tolerance=tolerance)
+        return export_single_file(bundle, target, force=force, tolerance=tolerance, progress=say)
