@@ -3,7 +3,7 @@
 import csv
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from eeinfer.bench.page import html_page
@@ -28,12 +28,26 @@ def write_files(report: Report, folder: str | os.PathLike[str]) -> dict[str, Pat
         InputError: the folder cannot be made or written to.
         DependencyError: matplotlib is missing.
     """
+    return write_all(
+        folder,
+        {
+            JSON_NAME: report.to_json,
+            CSV_NAME: lambda: csv_table(report).encode(),
+            HTML_NAME: lambda: html_page(report).encode(),
+        },
+    )
+
+
+def write_all(folder: str | os.PathLike[str], makers: Mapping[str, Callable[[], bytes]]) -> dict[str, Path]:
+    """Write one file after the other, the page last: without matplotlib the numbers are saved all the same.
+
+    Returns:
+        The paths by the ending of their names.
+
+    Raises:
+        InputError: the folder cannot be made or written to.
+    """
     target = Path(folder)
-    makers: dict[str, Callable[[], bytes]] = {  # the page last: without matplotlib the numbers are saved all the same
-        JSON_NAME: report.to_json,
-        CSV_NAME: lambda: csv_table(report).encode(),
-        HTML_NAME: lambda: html_page(report).encode(),
-    }
     try:
         target.mkdir(parents=True, exist_ok=True)
         for name, make in makers.items():

@@ -79,7 +79,7 @@ def measure(
     )
     return Report(
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        bundle=_bundle_facts(engine.bundle),
+        bundle=bundle_facts(engine.bundle),
         data=DataFacts(name=data, images=len(rows), calibration=calibration, timed=len(picks)),
         environment=environment(config.device, threads, load_before),
         settings=found.settings(perf_counter() - began),
@@ -150,7 +150,8 @@ def _timed(
     return picks, time_everything(cascade, networks, outputs.scores[picks], grid.taus, runs, config, size, progress)
 
 
-def _bundle_facts(bundle: Bundle) -> BundleFacts:
+def bundle_facts(bundle: Bundle) -> BundleFacts:
+    """Say which network a bundle holds."""
     manifest = bundle.manifest
     return BundleFacts(
         name=manifest.name,

@@ -5,7 +5,7 @@ that was handicapped would flatter the cascade.
 """
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -52,13 +52,23 @@ def fixed_networks(bundle: Bundle, batches: Sequence[Array], threads: int | None
     names = {**{cut_name(k): [k] for k in range(exits - 1)}, STATIC: [exits - 1], ALL_EXITS: [*range(exits)]}
     count = physical_cores() if threads is None else threads
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        paths = _write_parts(bundle, list(names.values()), Path(folder))
+        paths = write_parts(bundle, list(names.values()), Path(folder))
         sessions = [open_session(path, threads=count)[0] for path in paths]
     return {name: _bound(session, batches) for name, session in zip(names, sessions, strict=True)}
 
 
-def _write_parts(bundle: Bundle, ends: Sequence[Sequence[int]], folder: Path) -> list[Path]:
-    """Write one graph per list of exits, their weights beside them: external data may not leave a graph's folder."""
+def write_parts(bundle: Bundle, ends: Sequence[Sequence[int]], folder: Path, *, link: bool = True) -> list[Path]:
+    """Write one graph per list of exits, their weights beside them: external data may not leave a graph's folder.
+
+    Args:
+        bundle: whose model.onnx is cut.
+        ends: for each graph the exits that it answers for.
+        folder: where the graphs go; an empty one.
+        link: let the weights be a link to the bundle's; while there is one, onnx refuses to read the bundle.
+
+    Raises:
+        DependencyError: the onnx package is missing.
+    """
     try:
         import onnx
 
@@ -68,7 +78,7 @@ def _write_parts(bundle: Bundle, ends: Sequence[Sequence[int]], folder: Path) ->
     model = onnx.load(bundle.model, load_external_data=False)
     weights = bundle.file(WEIGHTS_NAME)
     if weights.exists():
-        _link(weights, folder / WEIGHTS_NAME)
+        (_link if link else shutil.copyfile)(weights, folder / WEIGHTS_NAME)
     paths = [folder / f"network_{position:02d}.onnx" for position in range(len(ends))]
     for path, exits in zip(paths, ends, strict=True):
         onnx.save(extract(model, [f"{kind}_{k:02d}" for k in exits for kind in KINDS]), path)
@@ -83,16 +93,31 @@ def _link(source: Path, target: Path) -> None:
 
 
 def _bound(session: Any, batches: Sequence[Array]) -> Call:
+    run, _ = run_bound(session, batches[0])
+    return lambda batch: run(batches[batch])
+
+
+def run_bound(session: Any, example: Array) -> tuple[Callable[[Array], None], list[Array]]:
+    """Bind a session's outputs to memory that its calls share.
+
+    Args:
+        session: with one input, and the outputs logits, score, prediction of one exit or several.
+        example: a batch like those to come.
+
+    Returns:
+        What runs a batch of that shape, and the memory that it writes its outputs to.
+    """
     from onnxruntime import OrtValue
 
-    buffer = np.zeros_like(batches[0])
-    binding = session.io_binding()
-    binding.bind_ortvalue_input(session.get_inputs()[0].name, OrtValue.ortvalue_from_numpy(buffer))
+    binding, name = session.io_binding(), session.get_inputs()[0].name
+    outputs = []
     for output in session.get_outputs():
-        binding.bind_output(output.name)
+        shape = (len(example), *output.shape[1:])
+        outputs.append(np.zeros(shape, np.int64 if output.type == "tensor(int64)" else np.float32))
+        binding.bind_ortvalue_output(output.name, OrtValue.ortvalue_from_numpy(outputs[-1]))
 
-    def call(batch: int) -> None:
-        np.copyto(buffer, batches[batch])
+    def run(batch: Array) -> None:
+        binding.bind_cpu_input(name, batch)  # read in place, as the engine's lane does
         session.run_with_iobinding(binding)
 
-    return call
+    return run, outputs

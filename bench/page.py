@@ -23,15 +23,11 @@ from eeinfer.bench.timing import Timing
 
 def html_page(report: Report) -> str:
     """Return the whole page."""
-    title = escape(sentences.title(report))
-    style = resources.files("eeinfer.bench").joinpath("page.css").read_text(encoding="utf-8")
-    return "\n".join(
+    return whole_page(
+        "eeinfer bench",
+        sentences.title(report),
         (
-            '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{title}: eeinfer bench</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>",
-            f"<header><p>eeinfer bench</p><h1>{title}</h1>{_paragraph(sentences.circumstances(report))}"
-            f"{_warning(report)}</header>",
+            f"{paragraph(sentences.circumstances(report))}{_warning(report)}",
             _cards(report),
             _plots(report),
             _thresholds(report),
@@ -39,6 +35,21 @@ def html_page(report: Report) -> str:
             _overheads(report),
             _break_even(report) if report.break_even else "",
             _circumstances(report),
+        ),
+    )
+
+
+def whole_page(command: str, title: str, parts: Sequence[str]) -> str:
+    """Return a page of HTML ``parts``, the first of which belongs to the header; styles are inline."""
+    heading, *sections = parts
+    style = resources.files("eeinfer.bench").joinpath("page.css").read_text(encoding="utf-8")
+    return "\n".join(
+        (
+            '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f"<title>{escape(title)}: {command}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>",
+            f"<header><p>{command}</p><h1>{escape(title)}</h1>{heading}</header>",
+            *sections,
             "</main>\n</body>\n</html>\n",
         )
     )
@@ -66,14 +77,15 @@ def _cards(report: Report) -> str:
 
 def _plots(report: Report) -> str:
     pair = (
-        _figure(plots.accuracy_against_flops(report), "Accuracy against analytic cost"),
-        _figure(plots.accuracy_against_ms(report), "Accuracy against measured time"),
+        figure(plots.accuracy_against_flops(report), "Accuracy against analytic cost"),
+        figure(plots.accuracy_against_ms(report), "Accuracy against measured time"),
     )
-    shares = _figure(plots.exit_shares(report), "Where images leave; the dashed line is the threshold above")
+    shares = figure(plots.exit_shares(report), "Where images leave; the dashed line is the threshold above")
     return f"<section><div class=pair>{''.join(pair)}</div>{shares}</section>"
 
 
-def _figure(svg: str, caption: str) -> str:
+def figure(svg: str, caption: str) -> str:
+    """Return a plot with its caption, which is HTML."""
     return f"<figure><figcaption>{caption}</figcaption>{svg}</figure>"
 
 
@@ -98,10 +110,10 @@ def _thresholds(report: Report) -> str:
     fixed = [_network_row(report, network, unit) for network in (report.static, report.all_exits, *report.cuts)]
     every = [_threshold_row(report, index, unit) for index in range(len(report.thresholds))]
     return (
-        f"<section><h2>Thresholds and fixed networks</h2>{_table(columns, [*rows, *fixed])}"
-        f"{_paragraph(_timing_note(report))}{_paragraph(sentences.SAVED)}{_paragraph(sentences.CUTS)}"
-        f"<details><summary>All {len(every)} thresholds</summary>{_table(columns, every)}"
-        f"{_paragraph(sentences.grid(report))}</details></section>"
+        f"<section><h2>Thresholds and fixed networks</h2>{table(columns, [*rows, *fixed])}"
+        f"{paragraph(_timing_note(report))}{paragraph(sentences.SAVED)}{paragraph(sentences.CUTS)}"
+        f"<details><summary>All {len(every)} thresholds</summary>{table(columns, every)}"
+        f"{paragraph(sentences.grid(report))}</details></section>"
     )
 
 
@@ -143,7 +155,7 @@ def _budgets(report: Report) -> str:
         rows.append(("sub", [report.grid.parameter, *(point_text(report, cell.point) for cell in cells)]))
         rows.append(("sub", [f"mean {unit.name}", *(unit.text(cell.mean_flops) for cell in cells)]))
     columns = ["accuracy % within a budget of", *(sentences.budget(cell.fraction) for cell in first)]
-    return f"<section><h2>Compute budgets</h2>{_table(columns, rows)}{_paragraph(sentences.BUDGETS)}</section>"
+    return f"<section><h2>Compute budgets</h2>{table(columns, rows)}{paragraph(sentences.BUDGETS)}</section>"
 
 
 def _overheads(report: Report) -> str:
@@ -161,7 +173,7 @@ def _overheads(report: Report) -> str:
         for row in report.overheads
     ]
     columns = ["cascade against one session", "cascade ms", "session ms", "ratio", "pairs"]
-    return f"<section><h2>Overhead</h2>{_table(columns, rows)}{_paragraph(sentences.OVERHEAD)}</section>"
+    return f"<section><h2>Overhead</h2>{table(columns, rows)}{paragraph(sentences.OVERHEAD)}</section>"
 
 
 def _break_even(report: Report) -> str:
@@ -182,17 +194,18 @@ def _break_even(report: Report) -> str:
     ]
     columns = ["", "reached %", "leave %", "must leave %", "costs ms", "saves ms", "pays"]
     return (
-        f"<section><h2>Does each exit pay at {chosen(report)}?</h2>{_table(columns, rows)}"
-        f"{_paragraph(sentences.BREAK_EVEN)}</section>"
+        f"<section><h2>Does each exit pay at {chosen(report)}?</h2>{table(columns, rows)}"
+        f"{paragraph(sentences.BREAK_EVEN)}</section>"
     )
 
 
 def _circumstances(report: Report) -> str:
     body = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in sentences.facts(report))
-    return f"<section><h2>Circumstances</h2><dl>{body}</dl>{_paragraph(sentences.SAMPLE)}</section>"
+    return f"<section><h2>Circumstances</h2><dl>{body}</dl>{paragraph(sentences.SAMPLE)}</section>"
 
 
-def _table(columns: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]]) -> str:
+def table(columns: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]]) -> str:
+    """Return a table; each row is its CSS class and its cells."""
     head = "".join(f"<th>{escape(column)}</th>" for column in columns)
     body = "".join(
         f'<tr class="{kind}">' + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>" for kind, cells in rows
@@ -200,5 +213,6 @@ def _table(columns: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]]) ->
     return f"<div class=scroll><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
 
 
-def _paragraph(text: str) -> str:
+def paragraph(text: str) -> str:
+    """Return a note."""
     return f"<p class=note>{escape(text)}</p>"

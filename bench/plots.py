@@ -25,21 +25,21 @@ _THEME = {
     "#c2410c": "--static",
     "#0f766e": "--cut",
 }
-_INK, _MUTED, _LINE, _CASCADE, _STATIC, _CUT = _THEME
+INK, MUTED, LINE, CASCADE, STATIC, CUT = _THEME
 _STYLE: Any = {
     "svg.fonttype": "none",
     "font.size": 10,
-    "axes.edgecolor": _LINE,
-    "axes.labelcolor": _MUTED,
+    "axes.edgecolor": LINE,
+    "axes.labelcolor": MUTED,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.axisbelow": True,
     "axes.grid": True,
-    "grid.color": _LINE,
+    "grid.color": LINE,
     "grid.linewidth": 0.8,
-    "text.color": _INK,
-    "xtick.color": _MUTED,
-    "ytick.color": _MUTED,
+    "text.color": INK,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
     "xtick.major.size": 0,
     "ytick.major.size": 0,
     "legend.frameon": False,
@@ -49,17 +49,17 @@ _STYLE: Any = {
 def accuracy_against_flops(report: Report) -> str:
     """Accuracy over mean FLOPs: the cascade's curve, the static network and the network cut at each exit."""
     unit = flops_unit(report)
-    return _svg("flops", (5.4, 3.9), lambda axes: _pareto_flops(axes, report, unit))
+    return svg("flops", (5.4, 3.9), lambda axes: _pareto_flops(axes, report, unit))
 
 
 def accuracy_against_ms(report: Report) -> str:
     """Accuracy over measured milliseconds per image, for the same networks."""
-    return _svg("ms", (5.4, 3.9), lambda axes: _pareto_ms(axes, report))
+    return svg("ms", (5.4, 3.9), lambda axes: _pareto_ms(axes, report))
 
 
 def exit_shares(report: Report) -> str:
     """Which share of images leaves at each exit, over tau or, where no such number orders them, mean FLOPs."""
-    return _svg("shares", (11, 3.2), lambda axes: _shares(axes, report))
+    return svg("shares", (11, 3.2), lambda axes: _shares(axes, report))
 
 
 def _pareto_flops(axes: "Axes", report: Report, unit: FlopsUnit) -> None:
@@ -82,7 +82,7 @@ def _pareto(axes: "Axes", report: Report, x: Sequence[float], points: Sequence[t
     axes.plot(
         x,
         y,
-        color=_CASCADE,
+        color=CASCADE,
         linewidth=1.6,
         marker="o",
         markersize=2.6,
@@ -90,19 +90,19 @@ def _pareto(axes: "Axes", report: Report, x: Sequence[float], points: Sequence[t
     )
     _points(axes, points, report)
     here = report.headline
-    axes.plot(x[here], y[here], "o", markersize=9, markerfacecolor="none", markeredgecolor=_CASCADE, mew=1.6)
+    axes.plot(x[here], y[here], "o", markersize=9, markerfacecolor="none", markeredgecolor=CASCADE, mew=1.6)
     axes.annotate(
         chosen(report),
         (x[here], y[here]),
         xytext=(0, 9),
         textcoords="offset points",
         ha="right",
-        color=_CASCADE,
+        color=CASCADE,
     )
     axes.set_ylabel("accuracy, %")
     axes.set_xlim(left=0)
     axes.margins(y=0.12)
-    axes.legend(loc="lower right", labelcolor=_MUTED)
+    axes.legend(loc="lower right", labelcolor=MUTED)
 
 
 def _points(axes: "Axes", points: Sequence[tuple[Network, float]], report: Report) -> None:
@@ -111,13 +111,13 @@ def _points(axes: "Axes", points: Sequence[tuple[Network, float]], report: Repor
         y = 100 * network.accuracy
         if network in report.cuts:
             label = "network cut at an exit" if network is report.cuts[0] else None
-            axes.plot(x, y, "s", color=_CUT, markersize=5.5, label=label)
-            axes.annotate(f"{network.exit}", (x, y), xytext=(6, -9), textcoords="offset points", color=_CUT)
+            axes.plot(x, y, "s", color=CUT, markersize=5.5, label=label)
+            axes.annotate(f"{network.exit}", (x, y), xytext=(6, -9), textcoords="offset points", color=CUT)
         else:
             hollow = network is report.all_exits
-            face = "none" if hollow else _STATIC
+            face = "none" if hollow else STATIC
             label = "all exits, one session" if hollow else "static network"
-            axes.plot(x, y, "D", color=_STATIC, markerfacecolor=face, markersize=6, label=label)
+            axes.plot(x, y, "D", color=STATIC, markerfacecolor=face, markersize=6, label=label)
 
 
 def _shares(axes: "Axes", report: Report) -> None:
@@ -128,12 +128,12 @@ def _shares(axes: "Axes", report: Report) -> None:
     colours = [colormaps["YlGnBu"](0.25 + 0.65 * k / max(1, count - 1)) for k in range(count)]
     layers = [[100 * row.shares[k] for row in report.thresholds] for k in range(count)]
     axes.stackplot(x, layers, colors=colours, labels=[f"exit {k}" for k in range(count)], linewidth=0)
-    axes.axvline(x[report.headline], color=_INK, linewidth=1.2, linestyle=(0, (4, 3)))
+    axes.axvline(x[report.headline], color=INK, linewidth=1.2, linestyle=(0, (4, 3)))
     axes.margins(x=0)
     axes.set_ylim(0, 100)
     axes.set_xlabel(name)
     axes.set_ylabel("share of images, %")
-    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), labelcolor=_MUTED, reverse=True, ncols=1 + count // 14)
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), labelcolor=MUTED, reverse=True, ncols=1 + count // 14)
 
 
 def _order(report: Report) -> tuple[str, list[float]]:
@@ -143,7 +143,12 @@ def _order(report: Report) -> tuple[str, list[float]]:
     return f"mean {unit.name} per image", [row.mean_flops / unit.divisor for row in report.thresholds]
 
 
-def _svg(name: str, inches: tuple[float, float], draw: Callable[["Axes"], None]) -> str:
+def svg(name: str, inches: tuple[float, float], draw: Callable[["Axes"], None]) -> str:
+    """Draw one plot, to be put inline; ``name`` tells its ids apart from other plots'.
+
+    Raises:
+        DependencyError: matplotlib is missing.
+    """
     try:
         import matplotlib
         from matplotlib.figure import Figure
@@ -159,13 +164,13 @@ def _svg(name: str, inches: tuple[float, float], draw: Callable[["Axes"], None])
     return _inline(out.getvalue(), name)
 
 
-def _inline(svg: str, name: str) -> str:
+def _inline(text: str, name: str) -> str:
     """Fit for an HTML body: no prologue, ids that do not meet those of another plot, the page's colours."""
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r'<svg[^>]*viewBox="([^"]*)"[^>]*>', rf'<svg viewBox="\1" role="img" class="{name}">', svg, count=1)
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r' id="([^"]+)"', rf' id="{name}-\1"', svg)
-    svg = re.sub(r'(xlink:href="#|url\(#)', rf"\1{name}-", svg).replace("xlink:href", "href")
+    text = text[text.index("<svg") :]
+    text = re.sub(r'<svg[^>]*viewBox="([^"]*)"[^>]*>', rf'<svg viewBox="\1" role="img" class="{name}">', text, count=1)
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r' id="([^"]+)"', rf' id="{name}-\1"', text)
+    text = re.sub(r'(xlink:href="#|url\(#)', rf"\1{name}-", text).replace("xlink:href", "href")
     for colour, variable in _THEME.items():
-        svg = svg.replace(colour, f"var({variable})")
-    return svg
+        text = text.replace(colour, f"var({variable})")
+    return text

@@ -4,23 +4,15 @@ Accuracies and shares are in [0, 1], FLOPs are multiply-adds for one sample, tim
 holds ``settings.batch`` images).
 """
 
-from typing import Any
-
-import msgspec
-
 from eeinfer.bench.budget import BudgetCell
 from eeinfer.bench.environment import Environment
+from eeinfer.bench.records import Record, decode, encode
 from eeinfer.bench.timing import Timing
-from eeinfer.errors import InputError
 
 SCHEMA_VERSION = 2
 
 
-class _Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What every part of a report has in common."""
-
-
-class BundleFacts(_Record, frozen=True, kw_only=True):
+class BundleFacts(Record, frozen=True, kw_only=True):
     """Which network was measured."""
 
     name: str
@@ -31,7 +23,7 @@ class BundleFacts(_Record, frozen=True, kw_only=True):
     classes: int
 
 
-class DataFacts(_Record, frozen=True, kw_only=True):
+class DataFacts(Record, frozen=True, kw_only=True):
     """On which images."""
 
     name: str
@@ -40,7 +32,7 @@ class DataFacts(_Record, frozen=True, kw_only=True):
     timed: int  # random part of them behind every time
 
 
-class Settings(_Record, frozen=True, kw_only=True):
+class Settings(Record, frozen=True, kw_only=True):
     """What was asked for, where it shapes the numbers."""
 
     batch: int
@@ -52,14 +44,14 @@ class Settings(_Record, frozen=True, kw_only=True):
     seconds: float  # the whole measurement took
 
 
-class FlopsFacts(_Record, frozen=True, kw_only=True):
+class FlopsFacts(Record, frozen=True, kw_only=True):
     """How FLOPs were counted."""
 
     convention: str
     uncounted: dict[str, int]
 
 
-class Network(_Record, frozen=True, kw_only=True):
+class Network(Record, frozen=True, kw_only=True):
     """A network that always does the same work, run as one session."""
 
     name: str
@@ -69,14 +61,14 @@ class Network(_Record, frozen=True, kw_only=True):
     timing: Timing
 
 
-class GridFacts(_Record, frozen=True, kw_only=True):
+class GridFacts(Record, frozen=True, kw_only=True):
     """Which thresholds were measured."""
 
     family: str  # linspace, log, patience or budget
     parameter: str  # what `Threshold.point` is: tau, entropy (nats), patience or budget
 
 
-class Threshold(_Record, frozen=True, kw_only=True):
+class Threshold(Record, frozen=True, kw_only=True):
     """The cascade at one operating point."""
 
     point: float  # what tells it apart, see GridFacts.parameter
@@ -91,7 +83,7 @@ class Threshold(_Record, frozen=True, kw_only=True):
     saved_ratio: float | None  # share of latency saved / share of FLOPs saved; None where next to none are saved
 
 
-class Overhead(_Record, frozen=True, kw_only=True):
+class Overhead(Record, frozen=True, kw_only=True):
     """The cascade against one session that does the same work, in back-to-back pairs."""
 
     name: str
@@ -102,7 +94,7 @@ class Overhead(_Record, frozen=True, kw_only=True):
     pairs: int
 
 
-class BreakEven(_Record, frozen=True, kw_only=True):
+class BreakEven(Record, frozen=True, kw_only=True):
     """Whether an exit earns its keep at the headline threshold: it must fire more often than cost / saving."""
 
     exit: int
@@ -114,7 +106,7 @@ class BreakEven(_Record, frozen=True, kw_only=True):
     pays: bool
 
 
-class Report(_Record, frozen=True, kw_only=True):
+class Report(Record, frozen=True, kw_only=True):
     """One bundle on one machine."""
 
     schema_version: int = SCHEMA_VERSION
@@ -136,7 +128,7 @@ class Report(_Record, frozen=True, kw_only=True):
 
     def to_json(self) -> bytes:
         """Encode as indented JSON."""
-        return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
+        return encode(self)
 
     @staticmethod
     def from_json(data: bytes) -> "Report":
@@ -145,26 +137,4 @@ class Report(_Record, frozen=True, kw_only=True):
         Raises:
             InputError: not a report, or one of another schema.
         """
-        _check_version(data)
-        try:
-            return msgspec.json.decode(data, type=Report)
-        except msgspec.ValidationError as error:
-            raise InputError(f"the bench report does not follow schema {SCHEMA_VERSION}: {error}") from error
-
-
-def _check_version(data: bytes) -> None:
-    try:
-        found: Any = msgspec.json.decode(data)
-    except msgspec.DecodeError as error:
-        raise InputError(f"the bench report is not JSON: {error}; run eeinfer bench again") from error
-    version = found.get("schema_version") if isinstance(found, dict) else None
-    if not isinstance(version, int):
-        raise InputError("the file is not a bench report: it has no schema_version; run eeinfer bench again")
-    if version < SCHEMA_VERSION:
-        raise InputError(
-            f"the bench report has schema {version} and this eeinfer reads {SCHEMA_VERSION}; run eeinfer bench again"
-        )
-    if version > SCHEMA_VERSION:
-        raise InputError(
-            f"the bench report has schema {version} and this eeinfer reads {SCHEMA_VERSION}; upgrade eeinfer"
-        )
+        return decode(data, Report, SCHEMA_VERSION)

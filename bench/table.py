@@ -41,7 +41,8 @@ def render(report: Report) -> Group:
     )
 
 
-def _table(*columns: str, title: str = "") -> Table:
+def plain_table(*columns: str, title: str = "") -> Table:
+    """Return an empty table without lines, the first column to the left and numbers to the right."""
     table = Table(
         title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False, collapse_padding=True
     )
@@ -52,7 +53,7 @@ def _table(*columns: str, title: str = "") -> Table:
 
 def _thresholds(report: Report) -> RenderableType:
     unit = flops_unit(report)
-    table = _table(
+    table = plain_table(
         report.grid.parameter,
         "accuracy\n%",
         unit.name,
@@ -112,14 +113,14 @@ def _shares(shares: Sequence[float]) -> str:
 
 def _budgets(report: Report) -> RenderableType:
     fractions = [cell.fraction for cell in next(iter(report.budgets.values()))]
-    table = _table("accuracy % within a budget of", *(sentences.budget(fraction) for fraction in fractions))
+    table = plain_table("accuracy % within a budget of", *(sentences.budget(fraction) for fraction in fractions))
     for rule, cells in report.budgets.items():
         table.add_row(rule, *(percent(cell.accuracy) for cell in cells))
     return table
 
 
 def _overheads(report: Report) -> RenderableType:
-    table = _table("cascade against one session", "cascade\nms", "session\nms", "ratio", "pairs")
+    table = plain_table("cascade against one session", "cascade\nms", "session\nms", "ratio", "pairs")
     for row in report.overheads:
         table.add_row(
             row.name,
@@ -132,7 +133,7 @@ def _overheads(report: Report) -> RenderableType:
 
 
 def _break_even(report: Report) -> RenderableType:
-    table = _table(
+    table = plain_table(
         f"exits at {chosen(report)}", "reached\n%", "leave\n%", "must leave\n%", "costs\nms", "saves\nms", "pays"
     )
     for row in report.break_even:

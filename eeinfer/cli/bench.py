@@ -8,6 +8,7 @@ import typer
 from eeinfer.bench.config import GRIDS, BenchConfig
 from eeinfer.cli.app import Debug, Json, command, say
 from eeinfer.cli.bundles import BundleArgument, chosen_bundle
+from eeinfer.cli.peers import Checkpoint, Peer, Peers, Rounds, Taus, compare_peers, refuse_alone
 from eeinfer.cli.progress import print_table, step_bar
 from eeinfer.cli.threads import share_pool
 
@@ -42,6 +43,11 @@ def bench(
     max_images: Annotated[
         int | None, typer.Option(help="Accuracy from a random part of the images.", show_default=False)
     ] = _DEFAULTS.max_images,
+    rounds: Rounds = None,
+    peers: Peers = False,
+    peer: Peer = None,
+    checkpoint: Checkpoint = None,
+    taus: Taus = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the report. Without it: NAME-bench.", show_default=False)
     ] = None,
@@ -51,12 +57,34 @@ def bench(
     """Measure accuracy, latency and FLOPs over a range of thresholds.
 
     Every threshold is run for real, beside the same network without exits. Besides the table there is a report as
-    JSON, CSV and HTML.
+    JSON, CSV and HTML. With --peers the cascade is compared with everything else a user could run, at each exit and
+    in a mix of exits.
     """
     from eeinfer.bench import bench_data, default_folder, measure, render, write_files
 
-    config = BenchConfig(grid=grid, thresholds=thresholds, batch=batch, threads=threads, max_images=max_images)
+    refuse_alone(peers, peer, checkpoint, taus)
+    config = BenchConfig(
+        grid=grid,
+        thresholds=thresholds,
+        batch=batch,
+        threads=threads,
+        max_images=max_images,
+        rounds=_DEFAULTS.rounds if rounds is None else rounds,
+    )
     path = chosen_bundle(bundle)
+    if peers:
+        compare_peers(
+            path,
+            data,
+            config,
+            names=peer,
+            rounds=rounds,
+            checkpoint=checkpoint,
+            taus=taus,
+            out=out,
+            json_output=json_output,
+        )
+        return
     images = bench_data(path, data)
     share_pool(config.threads)
     with step_bar() as progress:

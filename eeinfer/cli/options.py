@@ -24,10 +24,19 @@ def taus(text: str | None) -> float | list[float] | None:
     """
     if text is None:
         return None
+    values = numbers("--tau", text)
+    return values[0] if len(values) == 1 else values
+
+
+def numbers(option: str, text: str) -> list[float]:
+    """Turn ``0.9,0.8`` into numbers.
+
+    Raises:
+        InputError: something between the commas is not a number.
+    """
     try:
-        values = [float(part) for part in text.split(",")]
+        return [float(part) for part in text.split(",")]
     except ValueError:
         raise InputError(
-            f"--tau {text!r} is not a number or numbers separated by commas, such as 0.9 or 0.9,0.8"
+            f"{option} {text!r} is not a number or numbers separated by commas, such as 0.9 or 0.9,0.8"
         ) from None
-    return values[0] if len(values) == 1 else values

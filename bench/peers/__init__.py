@@ -1,0 +1,6 @@
+"""Measure a bundle beside everything a user could run instead, one process per peer, in interleaved rounds."""
+
+from eeinfer.bench.peers.compare import compare as compare
+from eeinfer.bench.peers.config import PeersConfig as PeersConfig
+from eeinfer.bench.peers.report import PeersReport as PeersReport
+from eeinfer.bench.peers.table import render as render

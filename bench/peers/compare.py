@@ -1,0 +1,206 @@
+"""The comparison: the same images through every peer, each in a process of its own, taking turns."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from eeinfer.backends.cores import physical_cores
+from eeinfer.bench.data import take
+from eeinfer.bench.environment import environment, load_average
+from eeinfer.bench.measure import bundle_facts
+from eeinfer.bench.outputs import Progress
+from eeinfer.bench.peers import messages
+from eeinfer.bench.peers.base import Setup, Unavailable, Workload
+from eeinfer.bench.peers.checkpoints import find_checkpoint
+from eeinfer.bench.peers.config import PeersConfig
+from eeinfer.bench.peers.process import PeerFailed, PeerProcess
+from eeinfer.bench.peers.registry import SUBJECT, chosen
+from eeinfer.bench.peers.report import PeersReport, PeersSettings
+from eeinfer.bench.peers.results import ideal, peer_result, workload_facts
+from eeinfer.bench.peers.rounds import Turns, calls_per_turn, run_rounds, warm_up
+from eeinfer.bench.peers.settle import settle
+from eeinfer.bench.peers.workloads import dealt, equal_shares, exits_at, workloads
+from eeinfer.bundle import Bundle
+from eeinfer.errors import EeinferError, InputError
+from eeinfer.preprocess import prepare
+from eeinfer.thresholds import as_taus
+
+_FEWEST_BATCHES = 2
+
+
+def _quiet(_doing: str, _done: int, _planned: int) -> None:
+    """Report no progress."""
+
+
+@dataclass
+class _Standing:
+    """A peer and what is known of it so far."""
+
+    name: str
+    turns: Turns
+    process: PeerProcess | None = None
+    opened: messages.Opened | None = None
+    memory: messages.Memory | None = None
+    skipped: str | None = None
+
+
+def compare(
+    bundle: str | os.PathLike[str],
+    images: Any,
+    config: PeersConfig | None = None,
+    progress: Progress = _quiet,
+    *,
+    checkpoint: Path | None = None,
+    data: str = "images",
+) -> PeersReport:
+    """Measure a bundle beside everything a user could run instead.
+
+    Args:
+        bundle: the .eeb folder.
+        images: N images that the engine takes: an array with the images on axis 0, or a sequence of single ones.
+        config: how; None takes the defaults.
+        progress: told what is being done, how many steps of it are done and how many are planned.
+        checkpoint: what the bundle was exported from; None looks beside the bundle.
+        data: what the report calls the images.
+
+    Raises:
+        BundleError: the bundle is missing or damaged.
+        CheckpointError: the named checkpoint is missing or another one.
+        InputError: fewer images than two batches, or thresholds that do not fit.
+        EeinferError: the engine itself fails; any other peer may, and the report says so.
+    """
+    config, began, load_before = config or PeersConfig(), perf_counter(), load_average()
+    opened = Bundle.open(bundle)
+    found = find_checkpoint(opened, checkpoint)
+    rows = _rows(len(images), config)
+    prepared = prepare(take(images, rows), opened.manifest.input)
+    with TemporaryDirectory(prefix="eeinfer-peers-", ignore_cleanup_errors=True) as folder, ExitStack() as stack:
+        setup = Setup(
+            bundle=str(opened.path.resolve()),
+            checkpoint=None if found is None else str(found.resolve()),
+            folder=folder,
+            images=str(Path(folder) / "images.npy"),
+            batch=config.batch,
+            threads=config.threads or physical_cores(),
+            threads_asked=config.threads,
+        )
+        np.save(setup.images, prepared)
+        plans = _planned(setup, prepared, config, progress)
+        peers = [_Standing(name=name, turns=Turns()) for name in chosen(config.peers)]
+        calls = _ready(peers, setup, plans, len(rows) // config.batch, config, stack, progress)
+        running = {peer.name: peer.process for peer in peers if peer.process is not None}
+        with _of_the_subject():
+            run_rounds(running, {peer.name: peer.turns for peer in peers}, plans, calls, config, progress)
+        for peer in peers:
+            _measure_memory(peer, config)
+    subject, costs = peers[0].turns, [segment.cumulative_flops for segment in opened.manifest.segments]
+    return PeersReport(
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        bundle=bundle_facts(opened),
+        data=data,
+        environment=environment("cpu", setup.threads, load_before),
+        settings=PeersSettings(
+            batch=config.batch,
+            images=len(rows),
+            rounds=config.rounds,
+            calls={name: len(batches) for name, batches in calls.items()},
+            threads=setup.threads,
+            seed=config.seed,
+            seconds=perf_counter() - began,
+        ),
+        workloads=tuple(workload_facts(plan, costs) for plan in plans),
+        peers=tuple(
+            peer_result(peer.name, peer.turns, subject, plans, peer.opened, peer.memory, peer.skipped) for peer in peers
+        ),
+        ideal=ideal(subject.ms, plans) if config.batch > 1 else None,
+    )
+
+
+def _rows(count: int, config: PeersConfig) -> Any:
+    """Draw the images that are timed, in whole batches."""
+    batches = max(_FEWEST_BATCHES, config.images // config.batch)
+    if count < _FEWEST_BATCHES * config.batch:
+        raise InputError(
+            f"there are {count} images; with batches of {config.batch} the comparison takes "
+            f"{_FEWEST_BATCHES * config.batch} or more"
+        )
+    wanted = min(batches, count // config.batch) * config.batch
+    return np.random.default_rng(config.seed).permutation(count)[:wanted]
+
+
+def _planned(setup: Setup, prepared: Any, config: PeersConfig, progress: Progress) -> tuple[Workload, ...]:
+    """Ask the engine where rows would leave, and put the images into an order that gives batches the same mix."""
+    progress("every exit's answer to the images", 0, 1)
+    with _of_the_subject(), PeerProcess(SUBJECT) as scout:
+        scout.ask(messages.Open(peer=SUBJECT, setup=setup), messages.Opened, seconds=config.open_seconds)
+        answers = scout.ask(messages.Score(), messages.Scores, seconds=config.call_seconds)
+    scores = np.array(answers.scores, np.float64).astype(np.float32)
+    taus = equal_shares(scores) if config.taus is None else as_taus(list(config.taus), scores.shape[1]).tolist()
+    order = dealt(exits_at(scores, taus), len(scores) // config.batch, config.seed)
+    np.save(setup.images, prepared[order])
+    progress("every exit's answer to the images", 1, 1)
+    return workloads(scores[order], taus)
+
+
+def _ready(
+    peers: Sequence[_Standing],
+    setup: Setup,
+    plans: Sequence[Workload],
+    batches: int,
+    config: PeersConfig,
+    stack: ExitStack,
+    progress: Progress,
+) -> dict[str, tuple[int, ...]]:
+    """Open every peer and warm it up, one after another; return the batches of a turn, by workload."""
+    calls: dict[str, tuple[int, ...]] = {}
+    for position, peer in enumerate(peers):
+        progress(f"opening {peer.name}", position, len(peers))
+        try:
+            _prepare(peer.name, setup, config)
+            process = stack.enter_context(PeerProcess(peer.name))
+            request = messages.Open(peer=peer.name, setup=setup)
+            peer.opened = process.ask(request, messages.Opened, seconds=config.open_seconds)
+            settle(process.pid, config.pause_seconds)
+            ms = warm_up(process, plans, batches, config, peer.turns)
+            peer.process = process
+        except Unavailable as error:
+            peer.skipped = str(error)
+        except PeerFailed as error:
+            peer.turns.failed = str(error)
+        if peer.name == SUBJECT:
+            if peer.process is None:
+                raise EeinferError(f"the engine itself failed: {peer.skipped or peer.turns.failed}")
+            calls = calls_per_turn(ms, batches, config)
+        progress(f"opening {peer.name}", position + 1, len(peers))
+    return calls
+
+
+def _prepare(name: str, setup: Setup, config: PeersConfig) -> None:
+    with PeerProcess(name) as process:
+        process.ask(messages.Prepare(peer=name, setup=setup), messages.Done, seconds=config.open_seconds)
+
+
+def _measure_memory(peer: _Standing, config: PeersConfig) -> None:
+    if peer.process is None or peer.turns.failed is not None:
+        return
+    try:
+        peer.memory = peer.process.ask(messages.Measure(), messages.Memory, seconds=config.call_seconds)
+    except (PeerFailed, Unavailable) as error:
+        peer.turns.failed = str(error)
+
+
+@contextmanager
+def _of_the_subject() -> Iterator[None]:
+    """Without the engine there is nothing to compare with."""
+    try:
+        yield
+    except (PeerFailed, Unavailable) as error:
+        raise EeinferError(f"the engine itself failed: {error}") from error

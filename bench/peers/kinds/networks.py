@@ -1,0 +1,108 @@
+"""Networks without a decision: the one without early exits, and those cut at each exit, each as one session."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eeinfer.backends.sessions import open_session
+from eeinfer.bench.networks import run_bound, write_parts
+from eeinfer.bench.peers.base import Array, Call, Peer, Setup, Workload, needs
+from eeinfer.bundle import Bundle
+
+
+class _Fixed(Peer):
+    """Sessions as the runtime opens its own, inputs and outputs bound beforehand, in the one pool of the process."""
+
+    packages = ("onnxruntime", "onnxruntime-gpu")
+
+    @classmethod
+    def ends(cls, exits: int) -> list[int]:
+        """The exits at which the networks end."""
+        raise NotImplementedError
+
+    @classmethod
+    def prepare(cls, setup: Setup) -> None:
+        """Cut model.onnx."""
+        needs("onnx")
+        bundle = Bundle.open(setup.bundle)
+        folder = cls._folder(setup)
+        folder.mkdir()
+        write_parts(bundle, [[end] for end in cls.ends(len(bundle.manifest.segments))], folder, link=False)
+
+    @classmethod
+    def libraries(cls) -> None:
+        """Import ONNX Runtime."""
+        needs("onnxruntime")
+
+    def __init__(self, setup: Setup) -> None:
+        from eeinfer import share_threads
+
+        super().__init__(setup)
+        share_threads(setup.threads)
+        paths = sorted(self._folder(setup).glob("*.onnx"))
+        self._sessions = [open_session(path, threads=setup.threads)[0] for path in paths]
+        self._bound: dict[tuple[int, int], tuple[Call, Any]] = {}
+
+    @classmethod
+    def _folder(cls, setup: Setup) -> Path:
+        return setup.workspace / cls.__name__.lower()
+
+    def run(self, network: int, images: Array) -> Array:
+        """Return the predictions [B] of one network; they are overwritten by its next call."""
+        key = network, len(images)
+        if key not in self._bound:
+            self._bound[key] = run_bound(self._sessions[network], images)
+        call, outputs = self._bound[key]
+        call(images)
+        return np.asarray(outputs[-1])
+
+
+class Static(_Fixed):
+    """The whole network, without early exits."""
+
+    note = "the network without early exits as one session; it runs the whole network for every row"
+    decides = False
+
+    @classmethod
+    def ends(cls, exits: int) -> list[int]:
+        """The last one alone."""
+        return [exits - 1]
+
+    def plan(self, workload: Workload, rows: Array) -> Call:
+        """Return the network; workloads mean nothing to it."""
+        last = len(workload.taus) - 1
+        return lambda images: (last, self.run(0, images))
+
+    def answers(self, raw: Any) -> tuple[Array, Array]:
+        """Every row has left at the last exit."""
+        exit, predictions = raw
+        return np.full(len(predictions), exit, np.int64), predictions.copy()
+
+
+class Cuts(_Fixed):
+    """The network cut at each exit: the ideal, because it knows beforehand where a row leaves."""
+
+    note = "the network cut where the row leaves, known beforehand; a batch runs as one call per exit"
+
+    @classmethod
+    def ends(cls, exits: int) -> list[int]:
+        """All of them."""
+        return [*range(exits)]
+
+    def plan(self, workload: Workload, rows: Array) -> Call:
+        """Return what runs the rows of each exit in the network that ends there."""
+        exits = np.array(workload.exits)[rows]
+        parts = [(int(exit), np.flatnonzero(exits == exit)) for exit in np.unique(exits)]
+        if len(parts) == 1:
+            only = parts[0][0]
+            return lambda images: (exits, [(slice(None), self.run(only, images))])
+        return lambda images: (exits, [(own, self.run(exit, images[own])) for exit, own in parts])
+
+    def answers(self, raw: Any) -> tuple[Array, Array]:
+        """Put the parts of the batch together."""
+        exits, parts = raw
+        predictions = np.empty(len(exits), np.int64)
+        for own, found in parts:
+            predictions[own] = found
+        return exits, predictions

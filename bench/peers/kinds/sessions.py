@@ -1,0 +1,68 @@
+"""What somebody writes first: one session per segment, as ONNX Runtime makes them."""
+
+from typing import Any
+
+import numpy as np
+
+from eeinfer.bench.peers.base import Array, Call, Peer, Setup, Workload, needs
+from eeinfer.bundle import Bundle
+from eeinfer.chain import EXIT_OUTPUTS, last_reads
+
+
+class Sessions(Peer):
+    """Default options but for the number of threads; NumPy arrays in and out; rows that leave are taken out."""
+
+    note = "one session per segment with default options (pools that spin), NumPy in and out"
+    packages = ("onnxruntime", "onnxruntime-gpu")
+
+    @classmethod
+    def libraries(cls) -> None:
+        """Import ONNX Runtime."""
+        needs("onnxruntime")
+
+    def __init__(self, setup: Setup) -> None:
+        import onnxruntime
+
+        super().__init__(setup)
+        bundle = Bundle.open(setup.bundle)
+        self._manifest = bundle.manifest
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = setup.threads
+        self._sessions = [
+            onnxruntime.InferenceSession(str(bundle.file(part.file)), options, providers=["CPUExecutionProvider"])
+            for part in bundle.manifest.segments
+        ]
+        self._reads = [[spec.name for spec in part.inputs] for part in bundle.manifest.segments]
+        self._carried = [[spec.name for spec in part.carried] for part in bundle.manifest.segments]
+        self._dead = last_reads(bundle.manifest)
+
+    def plan(self, workload: Workload, rows: Array) -> Call:
+        """Return the cascade at the workload's thresholds."""
+        taus = np.array(workload.taus, np.float32)
+        taus[-1] = -np.inf  # the last exit always answers
+        return lambda images: self._cascade(images, taus)
+
+    def answers(self, raw: Any) -> tuple[Array, Array]:
+        """Take them as they are."""
+        exits, predictions = raw
+        return exits, predictions
+
+    def _cascade(self, images: Array, taus: Array) -> tuple[Array, Array]:
+        exits, predictions = np.empty(len(images), np.int64), np.empty(len(images), np.int64)
+        rows = np.arange(len(images))
+        live = {self._manifest.input.tensor.name: images}
+        for k, session in enumerate(self._sessions):
+            _, score, prediction, *made = session.run(
+                [*EXIT_OUTPUTS, *self._carried[k]], {name: live[name] for name in self._reads[k]}
+            )
+            live.update(zip(self._carried[k], made, strict=True))
+            leaves = score > taus[k]
+            exits[rows[leaves]], predictions[rows[leaves]] = k, prediction[leaves]
+            if leaves.all():
+                break
+            for name in self._dead[k]:
+                del live[name]
+            if leaves.any():
+                rows = rows[~leaves]
+                live = {name: tensor[~leaves] for name, tensor in live.items()}
+        return exits, predictions

@@ -1,0 +1,83 @@
+"""The comparison as one HTML file that needs nothing else."""
+
+from html import escape
+
+from eeinfer.bench.formats import NONE, percent, significant
+from eeinfer.bench.page import figure, paragraph, table, whole_page
+from eeinfer.bench.peers import plots, sentences
+from eeinfer.bench.peers.registry import SUBJECT
+from eeinfer.bench.peers.report import PeerResult, PeersReport
+from eeinfer.bench.peers.table import cost_cells
+
+
+def html_page(report: PeersReport) -> str:
+    """Return the whole page."""
+    header = paragraph(sentences.circumstances(report)) + "".join(
+        f"<p class=warning>{escape(line)}</p>" for line in sentences.warnings(report)
+    )
+    return whole_page(
+        "eeinfer bench --peers",
+        sentences.title(report),
+        (header, _plots(report), _ratios(report), _times(report), _costs(report), _who(report), _facts(report)),
+    )
+
+
+def _plots(report: PeersReport) -> str:
+    caption = f"Time over {SUBJECT}'s: above the line is slower; whiskers: 10th to 90th percentile of rounds"
+    ratios = figure(plots.ratios(report), caption)
+    pair = figure(plots.memory(report), "Memory"), figure(plots.loading(report), "Loading")
+    return f"<section>{ratios}<div class=pair>{''.join(pair)}</div></section>"
+
+
+def _ratios(report: PeersReport) -> str:
+    others = report.ran[1:]
+    rows = []
+    for workload in report.workloads:
+        cells = (peer.timing(workload.name) for peer in others)
+        rows.append(("", [workload.name, *(NONE if cell is None else sentences.spread(cell.ratio) for cell in cells)]))
+    ideal = sentences.ideal(report)
+    return (
+        f"<section><h2>Time over {SUBJECT}'s, median (p10-p90)</h2>"
+        f"{table(['', *(peer.name for peer in others)], rows)}{paragraph(sentences.mix(report))}"
+        f"{paragraph(ideal) + paragraph(sentences.IDEAL) if ideal else ''}{paragraph(sentences.METHOD)}</section>"
+    )
+
+
+def _times(report: PeersReport) -> str:
+    rows = []
+    for peer in report.ran:
+        cells = (peer.timing(workload.name) for workload in report.workloads)
+        style = "chosen" if peer.name == SUBJECT else ""
+        rows.append((style, [peer.name, *(NONE if cell is None else significant(cell.ms.median) for cell in cells)]))
+    columns = ["", *(workload.name for workload in report.workloads)]
+    return f"<section><h2>Milliseconds per call</h2>{table(columns, rows)}</section>"
+
+
+def _costs(report: PeersReport) -> str:
+    rows = [("chosen" if peer.name == SUBJECT else "", [peer.name, *cost_cells(peer)]) for peer in report.ran]
+    columns = ["", "open s", "import s", "memory increase MB", "memory peak MB", "same exits %", "same answers %"]
+    return (
+        f"<section><h2>Loading, memory, agreement</h2>{table(columns, rows)}{paragraph(sentences.MEMORY)}"
+        f"{paragraph(sentences.AGREEMENT)}</section>"
+    )
+
+
+def _who(report: PeersReport) -> str:
+    body = "".join(f"<dt>{escape(peer.name)}</dt><dd>{escape(_about(peer))}</dd>" for peer in report.peers)
+    return f"<section><h2>The peers</h2><dl>{body}</dl></section>"
+
+
+def _about(peer: PeerResult) -> str:
+    versions = ", ".join(f"{name} {version}" for name, version in peer.versions.items())
+    state = f"SKIPPED: {peer.skipped}" if peer.skipped else f"FAILED: {peer.failed}" if peer.failed else versions
+    return f"{peer.note}. {state}" if peer.note else state
+
+
+def _facts(report: PeersReport) -> str:
+    body = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in sentences.facts(report))
+    shares = [
+        ("", [plan.name, *(percent(share) for share in plan.shares), ", ".join(f"{tau:.4g}" for tau in plan.taus)])
+        for plan in report.workloads
+    ]
+    columns = ["workload", *(f"exit {k} %" for k in range(len(report.bundle.modules))), "taus"]
+    return f"<section><h2>Circumstances</h2><dl>{body}</dl>{table(columns, shares)}</section>"
