@@ -38,6 +38,9 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume/--fresh", help="Go on with the run in the folder, or start over.")
     ] = True,
+    untrained: Annotated[
+        bool, typer.Option("--untrained", help="Write the network as initialised: to measure its speed, not to use it.")
+    ] = False,
     show: Annotated[bool, typer.Option("--show", help="Print all settings as JSON and stop.")] = False,
     list_recipes: Annotated[bool, typer.Option("--list", help="List the recipes and stop.")] = False,
     json_output: Annotated[bool, typer.Option("--json", help="With --list: as JSON.")] = False,
@@ -68,6 +71,13 @@ def train(
     )
     if show:
         typer.echo(json.dumps(config_to_dict(config), indent=2))
+        return
+    if untrained:
+        from eeinfer.training.untrained import save_untrained
+
+        path = save_untrained(config, out or Path("runs") / f"{recipe}-untrained")
+        say(f"next: eeinfer export {path}")
+        typer.echo(path)
         return
     with RichProgress() as progress:
         path = run(config, out or Path("runs") / recipe, resume=resume, progress=progress)

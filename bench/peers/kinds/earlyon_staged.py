@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from eeinfer.bench.peers.base import Array, Call, Peer, Setup, Unavailable, Workload, needs
-from eeinfer.bench.peers.kinds.torch_segments import load_segments, prepare_segments
+from eeinfer.bench.peers.kinds.torch_segments import instant, load_segments, prepare_segments
 from eeinfer.bundle import Bundle
 
 
@@ -42,7 +42,7 @@ class Staged(Peer):
         super().__init__(setup)
         torch.set_num_threads(setup.threads)
         classes = len(Bundle.open(setup.bundle, verify=False).manifest.classes)
-        self._model = _staged(load_segments(setup.workspace / "staged"), classes)
+        self._model = _staged(instant(load_segments(setup.workspace / "staged")), classes)
 
     def plan(self, workload: Workload, rows: Array) -> Call:
         """Return the staged model; its rule is ``>=``, so it gets the next float32 above tau."""

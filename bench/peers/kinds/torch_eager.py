@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from eeinfer.bench.peers.base import Array, Call, Peer, Setup, Workload, needs
-from eeinfer.bench.peers.kinds.torch_segments import ANSWERS, load_segments, prepare_segments
+from eeinfer.bench.peers.kinds.torch_segments import ANSWERS, instant, load_segments, prepare_segments
 
 
 class Eager(Peer):
@@ -40,8 +40,8 @@ class Eager(Peer):
         self._segments = self.ready(load_segments(self.folder(setup)))
 
     def ready(self, segments: list[Any]) -> list[Any]:
-        """Make the segments what is called; eager calls them as they are."""
-        return segments
+        """Make the segments what is called."""
+        return instant(segments)
 
     def plan(self, workload: Workload, rows: Array) -> Call:
         """Return the cascade at the workload's thresholds, float32 as the engine's."""

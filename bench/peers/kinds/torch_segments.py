@@ -51,6 +51,13 @@ def load_segments(folder: Path) -> "list[nn.Module]":
     return [part.eval() for part in parts]
 
 
+def instant(parts: "list[nn.Module]") -> "list[nn.Module]":
+    """Put each module's tensors where Python finds them at once, and return the modules."""
+    for part in parts:
+        part.__dict__.update(part._parameters | part._buffers)
+    return parts
+
+
 def segments(model: "nn.Module", example: "Tensor", *, answers: Sequence[int]) -> "list[GraphModule]":
     """Cut `model`, whose forward returns three tensors per exit.
 
@@ -71,11 +78,11 @@ def segments(model: "nn.Module", example: "Tensor", *, answers: Sequence[int]) -
         batch = ({0: torch.export.Dim("batch")},)
         traced = torch.export.export(model, (example,), dynamic_shapes=batch).module(check_guards=False)
     graph = _Graph(traced.graph, answers)
-    parts = [GraphModule(traced, graph.segment(k)) for k in range(len(graph.ends))]
-    for part in parts:
-        part.requires_grad_(False)
+    parts = []
+    for k in range(len(graph.ends)):
+        part = graph.segment(k)
         _call_directly(part)
-        part.recompile()
+        parts.append(GraphModule(_flattened(part, traced), part).requires_grad_(False))
     return parts
 
 
@@ -191,14 +198,25 @@ def _flat(values: Any) -> list[Any]:
     return [inner for value in values for inner in _flat(value)] if isinstance(values, (list, tuple)) else [values]
 
 
-def _call_directly(part: "GraphModule") -> None:
+def _flattened(graph: "Graph", traced: "nn.Module") -> dict[str, Any]:
+    """Give the tensors that a graph reads names without dots: every dot is another slow look-up in every call."""
+    tensors = {}
+    for node in graph.nodes:
+        if node.op == "get_attr":
+            owner, _, name = node.target.rpartition(".")
+            flat = node.target.replace(".", "_")
+            tensors[flat] = getattr(traced.get_submodule(owner), name)
+            node.target = flat
+    return tensors
+
+
+def _call_directly(graph: "Graph") -> None:
     """Call operators as people's own code does: PyTorch's built-in functions are entered faster than its operators."""
     import torch
 
-    for node in part.graph.nodes:
+    for node in graph.nodes:
         if node.op == "call_function" and isinstance(node.target, torch._ops.OpOverload):
-            direct = _direct(node.target)
-            node.target = direct or node.target
+            node.target = _direct(node.target) or node.target
 
 
 def _direct(overload: Any) -> Callable[..., Any] | None:
