@@ -71,6 +71,7 @@ class Peer:
     def __init__(self, setup: Setup) -> None:
         """Open the model, ready to be called."""
         self.setup = setup
+        self.detail = ""  # what was chosen where there was a choice
 
     def plan(self, workload: Workload, rows: Array) -> Call:
         """Return what runs a batch under a workload.

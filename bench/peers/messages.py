@@ -54,6 +54,7 @@ class Opened(_Message, frozen=True, kw_only=True):
     import_s: float
     open_s: float  # from the file to the end of the first call through the whole network
     versions: dict[str, str]
+    detail: str  # what the peer chose where there was a choice
 
 
 class Scores(_Message, frozen=True, kw_only=True):

@@ -70,7 +70,7 @@ def _who(report: PeersReport) -> str:
 def _about(peer: PeerResult) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in peer.versions.items())
     state = f"SKIPPED: {peer.skipped}" if peer.skipped else f"FAILED: {peer.failed}" if peer.failed else versions
-    return f"{peer.note}. {state}" if peer.note else state
+    return ". ".join(text for text in (peer.note, peer.detail, state) if text)
 
 
 def _facts(report: PeersReport) -> str:

@@ -67,6 +67,7 @@ class PeerResult(Record, frozen=True, kw_only=True):
     name: str
     note: str
     versions: dict[str, str]
+    detail: str = ""  # what it chose where there was a choice
     skipped: str | None = None  # it cannot run here or not this network
     failed: str | None = None  # it crashed, hung or raised
     decides: bool = True  # whether a row can leave it early

@@ -40,6 +40,7 @@ def peer_result(
         name=name,
         note=kind.note,
         versions={} if opened is None else opened.versions,
+        detail="" if opened is None else opened.detail,
         skipped=skipped,
         failed=turns.failed,
         decides=kind.decides,

@@ -65,7 +65,10 @@ class Worker:
         self._peer = peer = kind(setup)
         peer.answers(_through(peer, self._batches[0])())
         return messages.Opened(
-            import_s=imported - began, open_s=perf_counter() - opening, versions=_versions(kind.packages)
+            import_s=imported - began,
+            open_s=perf_counter() - opening,
+            versions=_versions(kind.packages),
+            detail=peer.detail,
         )
 
     def _score(self) -> messages.Reply:

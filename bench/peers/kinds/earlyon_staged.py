@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from eeinfer.bench.peers.base import Array, Call, Peer, Setup, Unavailable, Workload, needs
-from eeinfer.bench.peers.kinds.torch_segments import instant, load_segments, prepare_segments
+from eeinfer.bench.peers.kinds.torch_segments import prepare_segments
+from eeinfer.bench.peers.kinds.torch_variants import EAGER, choose, chosen
 from eeinfer.bundle import Bundle
 
 
@@ -29,6 +30,7 @@ class Staged(Peer):
         if score != "max_softmax":
             raise Unavailable(f"earlyon does not judge exits by {score!r}; it knows the softmax's maximum and entropy")
         prepare_segments(setup, setup.workspace / "staged", scored=False)
+        choose(setup, setup.workspace / "staged", EAGER, answers=1)
 
     @classmethod
     def libraries(cls) -> None:
@@ -42,7 +44,8 @@ class Staged(Peer):
         super().__init__(setup)
         torch.set_num_threads(setup.threads)
         classes = len(Bundle.open(setup.bundle, verify=False).manifest.classes)
-        self._model = _staged(instant(load_segments(setup.workspace / "staged")), classes)
+        self.detail, segments = chosen(setup, setup.workspace / "staged", EAGER)
+        self._model = _staged(segments, classes)
 
     def plan(self, workload: Workload, rows: Array) -> Call:
         """Return the staged model; its rule is ``>=``, so it gets the next float32 above tau."""

@@ -1,19 +1,36 @@
 """PyTorch, each segment compiled."""
 
+import functools
+import os
 import shutil
-from typing import Any
+from typing import Any, ClassVar
 
 from eeinfer.bench.peers.base import Setup, Unavailable, needs
 from eeinfer.bench.peers.kinds.torch_eager import Eager
+from eeinfer.bench.peers.kinds.torch_variants import Variant
 
 _COMPILERS = ("g++", "clang++", "cl")
+
+
+def _compiled(segments: list[Any], vary: bool, *, frozen: bool, backend: str = "inductor") -> list[Any]:
+    import torch
+
+    if frozen:
+        import torch._inductor.config
+
+        torch._inductor.config.freezing = True
+    return [torch.compile(part, backend=backend, dynamic=vary) for part in segments]
 
 
 class Compiled(Eager):
     """`torch.compile` with its default backend on every segment; a free batch size only where there are batches."""
 
-    note = "torch.compile on each segment (inductor); opening includes compiling, the cache empty"
-    backend = "inductor"
+    note = "torch.compile (inductor) on each segment, with or without freezing, what is faster; opening compiles"
+    backend: ClassVar[str] = "inductor"
+    variants: ClassVar[dict[str, Variant]] = {  # the plain one first: freezing stays on once it is
+        "not frozen": functools.partial(_compiled, frozen=False),
+        "frozen": functools.partial(_compiled, frozen=True),
+    }
 
     @classmethod
     def libraries(cls) -> None:
@@ -27,16 +44,8 @@ class Compiled(Eager):
                 raise Unavailable(f"no C++ compiler here, and inductor needs one of {', '.join(_COMPILERS)}")
 
     def __init__(self, setup: Setup) -> None:
-        import os
-
         os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(self.folder(setup) / "cache"))
         super().__init__(setup)
-
-    def ready(self, segments: list[Any]) -> list[Any]:
-        """Compile; the first call does the work."""
-        import torch
-
-        return [torch.compile(part, backend=self.backend, dynamic=self.setup.batch > 1) for part in segments]
 
 
 def _cxx(setting: Any) -> list[str]:

@@ -6,20 +6,23 @@ from typing import Any, ClassVar
 import numpy as np
 
 from eeinfer.bench.peers.base import Array, Call, Peer, Setup, Workload, needs
-from eeinfer.bench.peers.kinds.torch_segments import ANSWERS, instant, load_segments, prepare_segments
+from eeinfer.bench.peers.kinds.torch_segments import ANSWERS, prepare_segments
+from eeinfer.bench.peers.kinds.torch_variants import EAGER, Variant, choose, chosen
 
 
 class Eager(Peer):
     """The network's operators one by one, segment after segment, in inference mode."""
 
-    note = "PyTorch eager, inference mode, returning early; rows that leave are taken out of a batch"
+    note = "PyTorch eager in the faster layout, returning early; rows that leave are taken out of a batch"
     packages = ("torch",)
     needs_checkpoint: ClassVar[bool] = True
+    variants: ClassVar[dict[str, Variant]] = EAGER
 
     @classmethod
     def prepare(cls, setup: Setup) -> None:
-        """Trace and cut the network."""
+        """Trace and cut the network, and find the fastest way to run it."""
         prepare_segments(setup, cls.folder(setup), scored=True)
+        choose(setup, cls.folder(setup), cls.variants, answers=ANSWERS)
 
     @classmethod
     def libraries(cls) -> None:
@@ -37,11 +40,7 @@ class Eager(Peer):
 
         super().__init__(setup)
         torch.set_num_threads(setup.threads)
-        self._segments = self.ready(load_segments(self.folder(setup)))
-
-    def ready(self, segments: list[Any]) -> list[Any]:
-        """Make the segments what is called."""
-        return instant(segments)
+        self.detail, self._segments = chosen(setup, self.folder(setup), self.variants)
 
     def plan(self, workload: Workload, rows: Array) -> Call:
         """Return the cascade at the workload's thresholds, float32 as the engine's."""

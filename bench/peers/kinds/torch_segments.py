@@ -51,13 +51,6 @@ def load_segments(folder: Path) -> "list[nn.Module]":
     return [part.eval() for part in parts]
 
 
-def instant(parts: "list[nn.Module]") -> "list[nn.Module]":
-    """Put each module's tensors where Python finds them at once, and return the modules."""
-    for part in parts:
-        part.__dict__.update(part._parameters | part._buffers)
-    return parts
-
-
 def segments(model: "nn.Module", example: "Tensor", *, answers: Sequence[int]) -> "list[GraphModule]":
     """Cut `model`, whose forward returns three tensors per exit.
 
