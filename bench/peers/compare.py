@@ -79,6 +79,7 @@ def compare(
     """
     config, began, load_before = config or PeersConfig(), perf_counter(), load_average()
     opened = Bundle.open(bundle)
+    taus = _given_taus(config, len(opened.manifest.segments))
     found = find_checkpoint(opened, checkpoint)
     rows = _rows(len(images), config)
     prepared = prepare(take(images, rows), opened.manifest.input)
@@ -93,7 +94,7 @@ def compare(
             threads_asked=config.threads,
         )
         np.save(setup.images, prepared)
-        plans = _planned(setup, prepared, config, progress)
+        plans = _planned(setup, prepared, taus, config, progress)
         peers = [_Standing(name=name, turns=Turns()) for name in chosen(config.peers)]
         calls = _ready(peers, setup, plans, len(rows) // config.batch, config, stack, progress)
         running = {peer.name: peer.process for peer in peers if peer.process is not None}
@@ -136,14 +137,23 @@ def _rows(count: int, config: PeersConfig) -> Any:
     return np.random.default_rng(config.seed).permutation(count)[:wanted]
 
 
-def _planned(setup: Setup, prepared: Any, config: PeersConfig, progress: Progress) -> tuple[Workload, ...]:
+def _given_taus(config: PeersConfig, exits: int) -> list[float] | None:
+    if config.taus is None:
+        return None
+    given = config.taus[0] if len(config.taus) == 1 else config.taus
+    return [float(tau) for tau in as_taus(given, exits)]
+
+
+def _planned(
+    setup: Setup, prepared: Any, given: list[float] | None, config: PeersConfig, progress: Progress
+) -> tuple[Workload, ...]:
     """Ask the engine where rows would leave, and put the images into an order that gives batches the same mix."""
     progress("every exit's answer to the images", 0, 1)
     with _of_the_subject(), PeerProcess(SUBJECT) as scout:
         scout.ask(messages.Open(peer=SUBJECT, setup=setup), messages.Opened, seconds=config.open_seconds)
         answers = scout.ask(messages.Score(), messages.Scores, seconds=config.call_seconds)
     scores = np.array(answers.scores, np.float64).astype(np.float32)
-    taus = equal_shares(scores) if config.taus is None else as_taus(list(config.taus), scores.shape[1]).tolist()
+    taus = equal_shares(scores) if given is None else given
     order = dealt(exits_at(scores, taus), len(scores) // config.batch, config.seed)
     np.save(setup.images, prepared[order])
     progress("every exit's answer to the images", 1, 1)

@@ -25,7 +25,10 @@ def html_page(report: PeersReport) -> str:
 def _plots(report: PeersReport) -> str:
     caption = f"Time over {SUBJECT}'s: above the line is slower; whiskers: 10th to 90th percentile of rounds"
     ratios = figure(plots.ratios(report), caption)
-    pair = figure(plots.memory(report), "Memory"), figure(plots.loading(report), "Loading")
+    pair = (
+        figure(plots.memory(report), "Memory; coloured, and in numbers: what came with the model"),
+        figure(plots.loading(report), "Seconds to open the model; grey: to import libraries"),
+    )
     return f"<section>{ratios}<div class=pair>{''.join(pair)}</div></section>"
 
 
@@ -38,7 +41,7 @@ def _ratios(report: PeersReport) -> str:
     ideal = sentences.ideal(report)
     return (
         f"<section><h2>Time over {SUBJECT}'s, median (p10-p90)</h2>"
-        f"{table(['', *(peer.name for peer in others)], rows)}{paragraph(sentences.mix(report))}"
+        f"<div class=tight>{table(['', *(peer.name for peer in others)], rows)}</div>{paragraph(sentences.mix(report))}"
         f"{paragraph(ideal) + paragraph(sentences.IDEAL) if ideal else ''}{paragraph(sentences.METHOD)}</section>"
     )
 

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from eeinfer.bench.formats import significant
 from eeinfer.bench.peers.registry import PEERS, SUBJECT
 from eeinfer.bench.peers.report import PeerResult, PeersReport, Spread
 from eeinfer.bench.peers.sentences import short
@@ -55,7 +56,7 @@ def _ratios(axes: "Axes", report: PeersReport) -> None:
         shift = position * step - (_SPREAD / 2 if len(others) > 1 else 0)
         _series(axes, peer, names, [place + shift for place in places])
     axes.set_yscale("log", base=2)
-    axes.yaxis.set_major_locator(LogLocator(base=2))
+    axes.yaxis.set_major_locator(LogLocator(base=2, subs=(1.0, 1.5)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}x"))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_xticks(places, [short(workload) for workload in report.workloads])
@@ -88,35 +89,36 @@ def _whiskers(spreads: list[Spread]) -> list[list[float]]:
 def _memory(axes: "Axes", report: PeersReport) -> None:
     grown = [peer.increase_mb or 0.0 for peer in report.ran]
     rest = [max(0.0, (peer.peak_mb or 0.0) - more) for peer, more in zip(report.ran, grown, strict=True)]
-    what = "with the model", "process and libraries"
-    _stacked(axes, report, grown, rest, what, "peak of resident memory, MB", "{:.0f}")
+    rows = range(len(report.ran))
+    axes.barh(rows, grown, color=_colours(report), height=0.62)
+    axes.barh(rows, rest, left=grown, color=LINE, height=0.62)
+    for row, (more, other) in enumerate(zip(grown, rest, strict=True)):
+        _number(axes, f"{more:.0f}", more + other, row)
+    axes.set_xlabel("peak of resident memory, MB")
+    _name_rows(axes, report)
 
 
 def _loading(axes: "Axes", report: PeersReport) -> None:
-    opening = [peer.open_s or 0.0 for peer in report.ran]
-    imports = [peer.import_s or 0.0 for peer in report.ran]
-    what = "opening the model", "importing libraries"
-    _stacked(axes, report, opening, imports, what, "seconds", "{:.3g}")
+    """On a logarithmic axis, because a compiler takes a thousand times as long; bars would lie there."""
+    for row, peer in enumerate(report.ran):
+        axes.plot(peer.import_s or 0.0, row, "o", color=LINE, markersize=7)
+        axes.plot(peer.open_s or 0.0, row, "o", color=_COLOURS[peer.name], markersize=8)
+        _number(axes, significant(peer.open_s or 0.0), max(peer.open_s or 0.0, peer.import_s or 0.0), row)
+    axes.set_xscale("log")
+    axes.set_xlabel("seconds")
+    _name_rows(axes, report)
 
 
-def _stacked(
-    axes: "Axes",
-    report: PeersReport,
-    first: list[float],
-    second: list[float],
-    what: tuple[str, str],
-    label: str,
-    form: str,
-) -> None:
-    rows = range(len(report.ran))
-    axes.barh(rows, first, color=[_COLOURS[peer.name] for peer in report.ran], height=0.62)
-    axes.barh(rows, second, left=first, color=LINE, height=0.62)
-    for row, (dark, light) in enumerate(zip(first, second, strict=True)):
-        axes.annotate(
-            form.format(dark), (dark + light, row), xytext=(4, 0), textcoords="offset points", va="center", color=INK
-        )
-    axes.set_yticks(rows, [peer.name for peer in report.ran])
-    axes.invert_yaxis()
+def _number(axes: "Axes", text: str, x: float, row: int) -> None:
+    axes.annotate(text, (x, row), xytext=(7, 0), textcoords="offset points", va="center", color=INK)
+
+
+def _name_rows(axes: "Axes", report: PeersReport) -> None:
+    axes.set_yticks(range(len(report.ran)), [peer.name for peer in report.ran])
+    axes.set_ylim(len(report.ran) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
-    axes.margins(x=0.14)
-    axes.set_xlabel(f"{label}; coloured, and in numbers: {what[0]}; grey: {what[1]}", fontsize=8.5)
+    axes.margins(x=0.16)
+
+
+def _colours(report: PeersReport) -> list[str]:
+    return [_COLOURS[peer.name] for peer in report.ran]

@@ -42,12 +42,16 @@ def equal_shares(scores: Array) -> tuple[float, ...]:
 
 
 def _between(scores: Array, count: int) -> float:
-    """The middle of the gap below the ``count`` best; nobody passes where there are none to pass."""
+    """The middle of the gap below the ``count`` best, or of the gap nearest to it where scores are equal.
+
+    Nobody passes where there is none to pass.
+    """
     ranked = np.sort(scores[np.isfinite(scores)])[::-1].astype(np.float64)
-    if not 1 <= count <= len(ranked):
+    middles = np.clip((ranked + np.append(ranked[1:], 0.0)) / 2, 0, 1).astype(np.float32)
+    gaps = 1 + np.flatnonzero(ranked > middles)
+    if count < 1 or not len(gaps):
         return 1.0
-    below = ranked[count] if count < len(ranked) else 0.0
-    return float(np.float32(np.clip((ranked[count - 1] + below) / 2, 0, 1)))
+    return float(middles[gaps[np.abs(gaps - count).argmin()] - 1])
 
 
 def leaving(k: int, exits: int) -> str:
