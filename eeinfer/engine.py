@@ -35,7 +35,7 @@ def load(
     *,
     device: str = "cpu",
     tau: Taus | None = None,
-    threads: int | None = None,
+    threads: int | str | None = None,
     backend: str = "onnxruntime",
     verify: bool = True,
 ) -> "Engine":
@@ -45,15 +45,16 @@ def load(
         path: the bundle's folder; None takes the small trained one that the package ships.
         device: where to run; "cpu".
         tau: threshold in [0, 1], or one per exit; None takes the manifest's.
-        threads: threads per segment; None takes one per physical core open to the process, but one alone for segments
-            of less than a millisecond. Faster: ``eeinfer.share_threads``, where the process is yours.
+        threads: threads per segment, or a mode of ``eeinfer.backends.threads``, such as "stopping:2"; None takes one
+            per physical core open to the process, but one alone for segments of less than a millisecond. Faster:
+            "shared" or ``eeinfer.share_threads``, where the process is yours.
         backend: a name of ``eeinfer.backends.BACKENDS``.
         verify: False skips the files' hashes, and only those.
 
     Raises:
         BundleError: the bundle is missing, damaged, from a newer format, or does not chain.
         InputError: tau is outside [0, 1] or of the wrong length.
-        ConfigError: unknown backend or device, or a thread count below 1.
+        ConfigError: unknown backend or device, or a setting of threads that is none.
         DependencyError: the backend's package is not installed.
 
     Example:
@@ -62,7 +63,7 @@ def load(
     """
     bundle = Bundle.open(samples.bundle_path() if path is None else path, verify=verify)
     taus = as_taus(bundle.manifest.taus if tau is None else tau, len(bundle.manifest.segments))
-    return Engine(bundle, open_backend(backend, bundle, device=device, threads=threads), taus)
+    return Engine(bundle, open_backend(backend, bundle, device=device, threads=threads, verify=verify), taus)
 
 
 class Engine:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
@@ -18,6 +17,7 @@ from eeinfer.errors import ExportError
 from eeinfer.export import TOLERANCE
 from eeinfer.export.cut import SegmentGraph, cut
 from eeinfer.export.graph import ScoredExits, export_graph, split_outputs
+from eeinfer.export.graphs import tensor_spec
 from eeinfer.export.verify import Chain, verify
 from eeinfer.export.write import SUFFIX, new_folder
 from eeinfer.manifest import (
@@ -26,7 +26,6 @@ from eeinfer.manifest import (
     Manifest,
     Preprocess,
     Segment,
-    TensorSpec,
 )
 from eeinfer.training.flops import CONVENTION, cumulative_flops
 
@@ -94,7 +93,7 @@ def export_bundle(
             parity = verify(scored, Chain(folder, segments), example, real=real_inputs, tolerance=tolerance)
             manifest = Manifest(
                 name=name or target.stem,
-                input=Input(tensor=_spec(proto.graph.input[0]), preprocess=preprocess),
+                input=Input(tensor=tensor_spec(proto.graph.input[0]), preprocess=preprocess),
                 classes=_classes(classes, proto),
                 score=scores,
                 taus=_taus(taus, len(segments)),
@@ -139,8 +138,8 @@ def _segments(
     segments = tuple(
         Segment(
             file=f"segment_{k:02d}.onnx",
-            inputs=tuple(_spec(value) for value in part.model.graph.input),
-            carried=tuple(_spec(value) for value in part.model.graph.output[len(EXIT_OUTPUTS) :]),
+            inputs=tuple(tensor_spec(value) for value in part.model.graph.input),
+            carried=tuple(tensor_spec(value) for value in part.model.graph.output[len(EXIT_OUTPUTS) :]),
             module=modules[k] if modules is not None else part.module,
             flops=total - (count.cumulative[k - 1] if k else 0),
             cumulative_flops=total,
@@ -148,15 +147,6 @@ def _segments(
         for k, (part, total) in enumerate(zip(parts, count.cumulative, strict=True))
     )
     return segments, Flops(convention=CONVENTION, static=static.cumulative[0], uncounted=count.uncounted)
-
-
-def _spec(value: onnx.ValueInfoProto) -> TensorSpec:
-    tensor = value.type.tensor_type
-    return TensorSpec(
-        name=value.name,
-        dtype=str(np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type))),
-        shape=tuple(dim.dim_value for dim in tensor.shape.dim[1:]),
-    )
 
 
 def _classes(classes: Sequence[str] | None, proto: onnx.ModelProto) -> tuple[str, ...]:

@@ -4,7 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import onnx
+
+from eeinfer.manifest import TensorSpec
 
 BATCH = "batch"
 
@@ -76,6 +79,16 @@ class GraphIndex:
                 nodes.add(node)
                 stack.extend(reads(self.graph.node[node]))
         return nodes
+
+
+def tensor_spec(value: onnx.ValueInfoProto) -> TensorSpec:
+    """Describe a graph's input or output as the manifest does; axis 0 is the batch."""
+    tensor = value.type.tensor_type
+    return TensorSpec(
+        name=value.name,
+        dtype=str(np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type))),
+        shape=tuple(dim.dim_value for dim in tensor.shape.dim[1:]),
+    )
 
 
 def extract(model: onnx.ModelProto, outputs: Sequence[str]) -> onnx.ModelProto:

@@ -3,7 +3,7 @@
 from importlib import import_module
 
 from eeinfer.backends.base import Backend
-from eeinfer.backends.sessions import share_threads as share_threads
+from eeinfer.backends.pools import share_threads as share_threads
 from eeinfer.bundle import Bundle
 from eeinfer.errors import ConfigError
 
@@ -12,18 +12,16 @@ BACKENDS = {
 }
 
 
-def open_backend(name: str, bundle: Bundle, *, device: str, threads: int | None) -> Backend:
+def open_backend(name: str, bundle: Bundle, *, device: str, threads: int | str | None, verify: bool = True) -> Backend:
     """Open every segment of ``bundle`` with the backend ``name``.
 
     Raises:
-        ConfigError: an unknown backend or device, or a thread count below 1.
+        ConfigError: an unknown backend or device, or a setting of threads that is none.
         DependencyError: the backend's package is not installed.
         BundleError: a segment is not what the manifest says.
     """
     if name not in BACKENDS:
         raise ConfigError(f"unknown backend {name!r}; known are: {', '.join(BACKENDS)}")
-    if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
-        raise ConfigError(f"threads is {threads!r}; give 1 or more, or None for one per physical core")
     module, attribute = BACKENDS[name].split(":")
-    backend: Backend = getattr(import_module(module), attribute)(bundle, device=device, threads=threads)
+    backend: Backend = getattr(import_module(module), attribute)(bundle, device=device, threads=threads, verify=verify)
     return backend

@@ -7,16 +7,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eeinfer.backends import optimised
 from eeinfer.backends.base import Exit, Live
-from eeinfer.backends.cores import physical_cores
-from eeinfer.backends.sessions import check_graph, onnxruntime, open_session
+from eeinfer.backends.pools import onnxruntime, share_threads
+from eeinfer.backends.sessions import check_graph, open_session
+from eeinfer.backends.threads import SHARED, Threads, as_threads
 from eeinfer.bundle import Bundle
 from eeinfer.chain import EXIT_OUTPUTS, last_reads
 from eeinfer.errors import ConfigError
 from eeinfer.manifest import Manifest, TensorSpec
 
 _CACHE_LINE_BYTES = 64
-_SMALL_FLOPS = 50_000_000  # about 0.7 ms of one AVX-512 core
+_SAME = 1e-4  # how far the optimised logits may be off, relative to the largest beyond 1
 
 
 class OrtBackend:
@@ -24,40 +26,32 @@ class OrtBackend:
 
     name = "onnxruntime"
 
-    def __init__(self, bundle: Bundle, *, device: str, threads: int | None) -> None:
+    def __init__(self, bundle: Bundle, *, device: str, threads: int | str | None, verify: bool) -> None:
         if device != "cpu":
             providers = ", ".join(onnxruntime().get_available_providers())
             raise ConfigError(f"device {device!r} is not available here; give 'cpu' (ONNX Runtime has {providers})")
         self.device = device
-        self._manifest = manifest = bundle.manifest
-        opened = [
-            open_session(bundle.file(segment.file), threads=_own_threads(segment.flops, threads))
-            for segment in manifest.segments
-        ]
-        counts = [count for _, count in opened]
-        self.threads = None if None in counts else max(count for count in counts if count is not None)
-        if threads is not None and self.threads != threads:
+        plan = as_threads(threads, [segment.flops for segment in bundle.manifest.segments])
+        if plan.mode == SHARED:
+            share_threads(plan.counts[0])
+        found = optimised.find(bundle, verify=verify)
+        self._chain = Chain(found, plan, optimised=True) if found else _optimised(Chain(bundle, plan, optimised=False))
+        self.threads = self._chain.threads
+        if threads is not None and self._chain.counts != plan.counts:
             warnings.warn(f"threads={threads} has no effect: this process has one pool for all sessions", stacklevel=4)
-        self._sessions = [session for session, _ in opened]
-        for session, segment in zip(self._sessions, manifest.segments, strict=True):
-            check_graph(session, segment, classes=len(manifest.classes), where=bundle.file(segment.file))
-        self._reads = [[spec.name for spec in segment.inputs] for segment in manifest.segments]
-        self._carried = [[spec.name for spec in segment.carried] for segment in manifest.segments]
-        self._dead = last_reads(manifest)
+
+    @property
+    def optimised(self) -> bool:
+        """Whether the segments run in the form that was optimised for this machine."""
+        return self._chain.optimised
 
     def start(self, images: NDArray[Any]) -> Live:
         """Take prepared images [B, *shape]; ONNX Runtime reads NumPy's memory in place."""
-        return {self._manifest.input.tensor.name: images}
+        return {self._chain.manifest.input.tensor.name: images}
 
     def run(self, segment: int, live: Live) -> Exit:
         """Compute a segment; its outputs are NumPy views of ONNX Runtime's memory and become the next one's inputs."""
-        feeds = {name: live[name] for name in self._reads[segment]}
-        carried = self._carried[segment]
-        logits, score, prediction, *made = self._sessions[segment].run([*EXIT_OUTPUTS, *carried], feeds)
-        live.update(zip(carried, made, strict=True))
-        for name in self._dead[segment]:
-            del live[name]
-        return Exit(logits, score, prediction)
+        return self._chain.run(segment, live)
 
     def keep(self, live: Live, rows: NDArray[Any]) -> Live:
         """Gather ``rows`` of every live tensor."""
@@ -65,7 +59,78 @@ class OrtBackend:
 
     def lane(self) -> "OrtLane":
         """Make the buffers for one image at a time."""
-        return OrtLane(self._sessions, self._manifest)
+        return OrtLane(self._chain.sessions, self._chain.manifest)
+
+
+class Chain:
+    """The opened segments of one bundle, and what each reads, makes and leaves behind."""
+
+    def __init__(self, bundle: Bundle, plan: Threads, *, optimised: bool) -> None:
+        self.bundle, self.manifest, self.plan, self.optimised = bundle, bundle.manifest, plan, optimised
+        segments = self.manifest.segments
+        opened = [
+            open_session(bundle.file(segment.file), threads=count, mode=plan.mode, optimised=optimised)
+            for segment, count in zip(segments, plan.counts, strict=True)
+        ]
+        self.sessions = [session for session, _ in opened]
+        self.counts = tuple(count for _, count in opened)
+        self.threads = max((count for count in self.counts if count is not None), default=None)
+        for session, segment in zip(self.sessions, segments, strict=True):
+            check_graph(session, segment, classes=len(self.manifest.classes), where=bundle.file(segment.file))
+        self._reads = [[spec.name for spec in segment.inputs] for segment in segments]
+        self._carried = [[spec.name for spec in segment.carried] for segment in segments]
+        self._dead = last_reads(self.manifest)
+
+    def run(self, segment: int, live: Live) -> Exit:
+        """Compute a segment for every row; what it carries joins ``live``, what nobody reads any more leaves it."""
+        feeds = {name: live[name] for name in self._reads[segment]}
+        carried = self._carried[segment]
+        logits, score, prediction, *made = self.sessions[segment].run([*EXIT_OUTPUTS, *carried], feeds)
+        live.update(zip(carried, made, strict=True))
+        for name in self._dead[segment]:
+            del live[name]
+        return Exit(logits, score, prediction)
+
+    def answers(self, images: NDArray[Any]) -> list[Exit]:
+        """Return what every exit answers."""
+        live = {self.manifest.input.tensor.name: images}
+        return [self.run(segment, live) for segment in range(len(self.sessions))]
+
+
+def _optimised(plain: Chain) -> Chain:
+    """Return the chain in the form that suits this machine if it can be made and answers the same."""
+    if optimised.place(plain.bundle) is None:
+        return plain
+    images = _trial(plain.manifest.input.tensor)
+    try:
+        expected = plain.answers(images)
+    except Exception:  # a segment that does not run is reported when the engine warms it up
+        return plain
+    made = optimised.make(plain.bundle)
+    if made is None:
+        return plain
+    try:
+        chain = Chain(made, plain.plan, optimised=True)
+        answers = chain.answers(images)
+    except Exception as error:
+        optimised.refuse(plain.bundle, f"optimised they do not run: {error}")
+        return plain
+    if not all(map(_same, expected, answers)):
+        optimised.refuse(plain.bundle, "optimised they answer differently")
+        return plain
+    return chain
+
+
+def _trial(spec: TensorSpec) -> NDArray[Any]:
+    return np.random.default_rng(0).standard_normal((2, *spec.shape)).astype(spec.dtype)
+
+
+def _same(expected: Exit, answer: Exit) -> bool:
+    for wanted, got in ((expected.logits, answer.logits), (expected.score, answer.score)):
+        size = max(1.0, float(np.abs(wanted[np.isfinite(wanted)]).max(initial=0)))
+        if not np.allclose(wanted, got, rtol=0, atol=_SAME * size, equal_nan=True):
+            return False
+    return True
 
 
 class OrtLane:
@@ -96,13 +161,6 @@ class OrtLane:
         self._runs[segment](self._bindings[segment])
         score: float = self._scores[segment]()
         return score
-
-
-def _own_threads(flops: int, threads: int | None) -> int:
-    """Threads of a segment's own pool: below about a millisecond a second one does less than its waking costs."""
-    if threads is not None:
-        return threads
-    return 1 if flops < _SMALL_FLOPS else physical_cores()
 
 
 def _bind(session: Any, inputs: dict[str, NDArray[Any]], outputs: dict[str, NDArray[Any]]) -> Any:

@@ -1,87 +1,35 @@
-"""ONNX Runtime sessions that do not get in each other's way.
+"""ONNX Runtime sessions that do not get in each other's way: see eeinfer.backends.pools."""
 
-With default settings a cascade loses: every session brings a thread pool that goes on spinning while the next
-session computes, and an arena of its own whose memory is cold each time. Here all sessions of the process draw from
-one arena, and pools never spin - unless the process has one pool for all its sessions, which is fastest, because it
-spins and nobody is in its way. That pool is made by ``share_threads`` and not by itself: from then on ONNX Runtime
-refuses every session in the process that keeps its default settings, other libraries' too.
-"""
-
-import threading
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from eeinfer.backends.cores import physical_cores
-from eeinfer.errors import BundleError, ConfigError, DependencyError
+from eeinfer.backends.pools import onnxruntime, share_arena, shared_threads
+from eeinfer.backends.threads import PARKED, STOPPING
+from eeinfer.errors import BundleError
 from eeinfer.manifest import Segment, TensorSpec
 
 _REFUSED_OWN_POOL = "use_per_session_threads must be false"
 _FATAL = 4  # whatever is not fatal arrives as an exception too
 _TYPE_NAMES = {"float32": "float", "float64": "double"}  # where ONNX Runtime's name is not NumPy's
-_arena_lock = threading.Lock()
-_arena_made = False
-_pool_threads: int | None = None  # of the pool that share_threads made
+_KEPT_INSIDE_BYTES = 1024  # of a saved graph's weights; larger ones go to a file of their own
+_POOL_ENTRIES = {
+    PARKED: {"session.intra_op.allow_spinning": "0"},
+    STOPPING: {"session.force_spinning_stop": "1"},
+}
 
 
-def onnxruntime() -> ModuleType:
-    """Import ONNX Runtime.
-
-    Raises:
-        DependencyError: it is not installed.
-    """
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise DependencyError(
-            "backend 'onnxruntime' needs the onnxruntime package: pip install 'eeinfer[cpu]'"
-        ) from error
-    module: ModuleType = onnxruntime
-    return module
-
-
-def share_threads(threads: int | None = None) -> int:
-    """Give all ONNX Runtime sessions of this process one thread pool: the fastest way to run a cascade.
-
-    Call it once, at the start of a process that is yours: afterwards ONNX Runtime refuses sessions that are made with
-    its default settings; theirs need ``SessionOptions.use_per_session_threads = False``. ``eeinfer.load`` sees to its
-    own. Without this call every segment has a pool of its own that does not spin.
-
-    Args:
-        threads: size of the pool; None takes one per physical core open to the process.
-
-    Returns:
-        The size of the pool.
-
-    Raises:
-        ConfigError: a size below 1, or the process has a pool of another size already.
-        DependencyError: ONNX Runtime is not installed.
-    """
-    global _pool_threads
-    count = physical_cores() if threads is None else threads
-    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-        raise ConfigError(f"threads is {threads!r}; give 1 or more, or None for one per physical core")
-    ort = onnxruntime()
-    with _arena_lock:
-        if _pool_threads == count:
-            return count
-        try:
-            ort.set_global_thread_pool_sizes(count, 1)
-        except Exception as error:  # ONNX Runtime's own classes derive from Exception alone
-            size = "a pool" if _pool_threads is None else f"a pool of {_pool_threads}"
-            raise ConfigError(
-                f"this process has {size} for all sessions already; call share_threads({count}) once, at its start"
-            ) from error
-        _pool_threads = count
-        return count
-
-
-def open_session(path: Path, *, threads: int) -> tuple[Any, int | None]:
+def open_session(
+    path: Path, *, threads: int, mode: str = PARKED, optimised: bool = False, save_as: Path | None = None
+) -> tuple[Any, int | None]:
     """Open the graph at ``path`` on the CPU.
 
     Args:
         path: an ONNX file; its external data lies beside it.
         threads: threads per run where the session keeps its own pool; 1 means no pool.
+        mode: what that pool does when it waits, of ``eeinfer.backends.threads.MODES``.
+        optimised: whether the graph was optimised before it was saved.
+        save_as: where to write the graph as it is run, its weights beside it in a file with the ending ``.bin``.
 
     Returns:
         The ``InferenceSession``, and its threads per run: the process's where that has one pool for all, and None
@@ -91,48 +39,51 @@ def open_session(path: Path, *, threads: int) -> tuple[Any, int | None]:
         BundleError: ONNX Runtime cannot read or run the graph.
     """
     ort = onnxruntime()
-    _share_arena(ort)
-    if _pool_threads is not None:
-        return _opened(ort, path, None), _pool_threads
+    share_arena()
+    options = _options(ort, optimised=optimised, save_as=save_as)
+    if shared_threads() is not None:
+        return _opened(ort, path, _in_shared_pool(options)), shared_threads()
     try:
-        return _opened(ort, path, threads), threads
+        return _opened(ort, path, _in_own_pool(options, threads, mode)), threads
     except BundleError as error:
         if _REFUSED_OWN_POOL not in str(error.__cause__):
             raise
-        return _opened(ort, path, None), None
+        return _opened(ort, path, _in_shared_pool(options)), None
 
 
-def _opened(ort: ModuleType, path: Path, threads: int | None) -> Any:
+def _opened(ort: ModuleType, path: Path, options: Any) -> Any:
     try:
         # Its fallback prints to stdout and tries the same provider again.
-        return ort.InferenceSession(
-            str(path), _options(ort, threads), providers=["CPUExecutionProvider"], enable_fallback=0
-        )
+        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"], enable_fallback=0)
     except Exception as error:  # ONNX Runtime's own classes derive from Exception alone
         raise _unreadable(path, error) from error
 
 
-def _options(ort: ModuleType, threads: int | None) -> Any:
+def _options(ort: ModuleType, *, optimised: bool, save_as: Path | None) -> Any:
     options = ort.SessionOptions()
     options.log_severity_level = _FATAL
     options.add_session_config_entry("session.use_env_allocators", "1")
-    if threads is None:
-        options.use_per_session_threads = False
-    else:
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if optimised:
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    if save_as is not None:
+        options.optimized_model_filepath = str(save_as)
+        entry, size = "session.optimized_model_external_initializers", str(_KEPT_INSIDE_BYTES)
+        options.add_session_config_entry(f"{entry}_file_name", save_as.with_suffix(".bin").name)
+        options.add_session_config_entry(f"{entry}_min_size_in_bytes", size)
     return options
 
 
-def _share_arena(ort: ModuleType) -> None:
-    """Register, once per process, the arena that sessions with ``use_env_allocators`` draw from."""
-    global _arena_made
-    with _arena_lock:
-        if not _arena_made:
-            kind = ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR
-            ort.create_and_register_allocator(ort.OrtMemoryInfo("Cpu", kind, 0, ort.OrtMemType.DEFAULT), None)
-            _arena_made = True
+def _in_own_pool(options: Any, threads: int, mode: str) -> Any:
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    for name, value in _POOL_ENTRIES.get(mode, {}).items():
+        options.add_session_config_entry(name, value)
+    return options
+
+
+def _in_shared_pool(options: Any) -> Any:
+    options.use_per_session_threads = False
+    return options
 
 
 def _unreadable(path: Path, error: Exception) -> BundleError:

@@ -1,0 +1,75 @@
+"""A bundle's segments in the form that suits this machine best, kept in the machine's cache.
+
+Made by ``eeinfer.export.optimise`` when a bundle is first opened here, and compared with the bundle's own segments
+before it is used. Whatever goes wrong on the way, the bundle's own segments run.
+"""
+
+import hashlib
+import logging
+import shutil
+from importlib import import_module
+from pathlib import Path
+
+from eeinfer import machine
+from eeinfer.backends.pools import onnxruntime
+from eeinfer.bundle import Bundle
+from eeinfer.errors import BundleError, EeinferError
+from eeinfer.manifest import MANIFEST_NAME
+
+_KIND = "optimised"
+_MAKER = "eeinfer.export.optimise"  # imported when it is needed: a bundle runs where nothing can be exported
+_REFUSED = ".refused"  # what could not be optimised is not tried each time
+
+log = logging.getLogger(__name__)
+
+
+def place(bundle: Bundle) -> Path | None:
+    """Return where the optimised form of ``bundle`` lies or would lie; None where nothing is kept."""
+    manifest = hashlib.sha256(bundle.file(MANIFEST_NAME).read_bytes()).hexdigest()
+    return machine.entry(_KIND, manifest, f"onnxruntime {onnxruntime().__version__}")
+
+
+def find(bundle: Bundle, *, verify: bool) -> Bundle | None:
+    """Return the optimised form of ``bundle`` from the cache; None where it is not there or was damaged."""
+    path = place(bundle)
+    if path is None or not path.exists():
+        return None
+    try:
+        return Bundle.open(path, verify=verify)
+    except BundleError as error:
+        log.info("%s; it is made again", error)
+        shutil.rmtree(path, ignore_errors=True)
+        return None
+
+
+def make(bundle: Bundle) -> Bundle | None:
+    """Optimise ``bundle`` and put the result into the cache; None where that cannot be done."""
+    path = place(bundle)
+    if path is None or path.with_suffix(_REFUSED).exists():
+        return None
+    try:
+        export = import_module(_MAKER)
+    except ImportError:  # the onnx package cuts graphs
+        log.info("the segments of %s run as they are; faster: pip install 'eeinfer[cpu]'", bundle.path)
+        return None
+    try:
+        return Bundle.open(export.optimise_bundle(bundle, path))
+    except EeinferError as error:
+        refuse(bundle, str(error))
+        return None
+
+
+def refuse(bundle: Bundle, reason: str) -> None:
+    """Throw the optimised form of ``bundle`` away and remember that the bundle's own segments are to be run."""
+    log.warning("the segments of %s run as they are: %s", bundle.path, reason)
+    path = place(bundle)
+    if path is not None:
+        shutil.rmtree(path, ignore_errors=True)
+        _remember(path.with_suffix(_REFUSED), reason)
+
+
+def _remember(path: Path, reason: str) -> None:
+    try:
+        path.write_text(reason)
+    except OSError:  # a folder that cannot be written: then it is tried again
+        log.info("cannot write %s", path)

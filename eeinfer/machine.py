@@ -1,0 +1,47 @@
+"""What is kept for this machine and no other: a folder of its own, outside every bundle.
+
+Graphs that were optimised for its instruction set lie there, and what ``eeinfer tune`` measured. All of it can be
+made again; whoever deletes the folder loses time and nothing else. ``EEINFER_CACHE`` names another folder, and
+``EEINFER_CACHE=off`` keeps nothing.
+"""
+
+import functools
+import hashlib
+import os
+import platform
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+VARIABLE = "EEINFER_CACHE"
+_OFF = "off"
+_CPUINFO = Path("/proc/cpuinfo")
+_FLAGS = ("flags", "Features")  # what x86 and Arm call the instruction sets
+
+
+def cache_folder() -> Path | None:
+    """Return the folder of this machine; None where ``EEINFER_CACHE`` is ``off``."""
+    named = os.environ.get(VARIABLE)
+    if named == _OFF:
+        return None
+    return Path(named).expanduser() if named else user_cache_path("eeinfer", appauthor=False)
+
+
+def entry(kind: str, *facts: str) -> Path | None:
+    """Return where the thing of this kind lies that depends on ``facts`` and on the processor; None: nowhere."""
+    folder = cache_folder()
+    if folder is None:
+        return None
+    key = hashlib.sha256("\n".join([*facts, instruction_sets()]).encode()).hexdigest()
+    return folder / kind / key[:32]
+
+
+@functools.cache
+def instruction_sets() -> str:
+    """Return what the processor can do, as far as the system says: kernels and memory layouts are chosen by it."""
+    try:
+        lines = _CPUINFO.read_text().splitlines()
+    except OSError:  # not Linux
+        return f"{platform.machine()} {platform.processor()}"
+    found = (line.partition(":")[2].strip() for line in lines if line.partition(":")[0].strip() in _FLAGS)
+    return next(found, platform.machine())
