@@ -1,8 +1,7 @@
 """What is kept for this machine and no other: a folder of its own, outside every bundle.
 
-Graphs that were optimised for its instruction set lie there, and what ``eeinfer tune`` measured. All of it can be
-made again; whoever deletes the folder loses time and nothing else. ``EEINFER_CACHE`` names another folder, and
-``EEINFER_CACHE=off`` keeps nothing.
+Graphs that were optimised for its instruction set lie there. All of it can be made again; whoever deletes the
+folder loses time and nothing else. ``EEINFER_CACHE`` names another folder, and ``EEINFER_CACHE=off`` keeps nothing.
 """
 
 import functools

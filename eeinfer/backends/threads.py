@@ -74,5 +74,5 @@ def _refused(setting: object, segments: int) -> ConfigError:
     return ConfigError(
         f"threads is {setting!r}; give 1 or more, a mode ({', '.join(MODES)}), or a mode with a count such as "
         f"'parked:2', or all but shared with one count for each of the {segments} segments; "
-        "None leaves it to eeinfer, and `eeinfer tune` measures them all"
+        "None leaves it to eeinfer"
     )
