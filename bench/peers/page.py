@@ -42,6 +42,7 @@ def _ratios(report: PeersReport) -> str:
     return (
         f"<section><h2>Time over {SUBJECT}'s, median (p10-p90)</h2>"
         f"<div class=tight>{table(['', *(peer.name for peer in others)], rows)}</div>{paragraph(sentences.mix(report))}"
+        f"{paragraph(sentences.overhead(report))}"
         f"{paragraph(ideal) + paragraph(sentences.IDEAL) if ideal else ''}{paragraph(sentences.METHOD)}</section>"
     )
 

@@ -9,6 +9,8 @@ from eeinfer.bench.peers.workloads import MIX
 
 AGREEMENT_WANTED = 0.99
 GOAL_OF_IDEAL = 0.93
+IDEAL_PEER = "cut"
+_STEADY = 1.25  # 90th over 10th percentile of the engine's own times on a quiet machine, at most
 
 METHOD = (
     "Every peer has a process of its own and the same prepared images. In each round all peers take turns at every "
@@ -69,7 +71,27 @@ def warnings(report: PeersReport) -> list[str]:
         found.append(
             f"the machine was busy when this began (load {place.load:.1f} on {place.cores} cores): measure again"
         )
+    found += _disturbed(report)
     return found + [f"{peer.name} FAILED: {peer.failed}" for peer in report.peers if peer.failed]
+
+
+def _disturbed(report: PeersReport) -> list[str]:
+    wild = [timing for timing in report.peers[0].timings if timing.ms.p90 > _STEADY * timing.ms.p10]
+    if not wild:
+        return []
+    worst = max(wild, key=lambda timing: timing.ms.p90 / timing.ms.p10)
+    low, high = significant(worst.ms.p10), significant(worst.ms.p90)
+    return [f"something disturbed the rounds: {SUBJECT} itself took {low} to {high} ms at {worst.workload}"]
+
+
+def overhead(report: PeersReport) -> str:
+    """What leaving at an exit costs beyond the network cut there: the engine's time over that network's."""
+    cut = next((peer for peer in report.ran if peer.name == IDEAL_PEER), None)
+    if cut is None:
+        return ""
+    names = {plan.name: short(plan) for plan in report.workloads}
+    parts = (f"{names[timing.workload]} {1 / timing.ratio.median:.3f}" for timing in cut.timings)
+    return f"{SUBJECT} over {cut.name}: {', '.join(parts)}"
 
 
 def agreement(peer: PeerResult) -> tuple[float, float]:

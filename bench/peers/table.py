@@ -26,6 +26,7 @@ def render(report: PeersReport) -> Group:
         *_ratios(report),
         Text("median (p10-p90) over rounds; above 1 is slower than eeinfer", style="dim"),
         Text(sentences.mix(report), style="dim"),
+        *([Text(overhead, style="bold")] if (overhead := sentences.overhead(report)) else []),
         *([Text(ideal, style="bold")] if ideal else []),
         "",
         _costs(report),

@@ -9,6 +9,7 @@ from rich.console import Console
 from eeinfer.bench.peers import PeersReport, render, sentences
 from eeinfer.bench.peers.files import csv_table, write_files
 from eeinfer.bench.peers.page import html_page
+from eeinfer.bench.peers.report import Spread
 from eeinfer.errors import InputError
 
 
@@ -77,3 +78,16 @@ def test_all_files_are_written_and_the_page_needs_no_other(peers_report: PeersRe
     assert "http" not in page.replace("http://www.w3.org", "")
     assert "<script" not in page
     assert "SKIPPED" in page
+
+
+def test_the_overhead_is_the_engines_time_over_the_cut_networks(peers_report: PeersReport) -> None:
+    cut = next(peer for peer in peers_report.peers if peer.name == "cut")
+    assert f"exit 0 {1 / cut.timings[0].ratio.median:.3f}" in sentences.overhead(peers_report)
+    assert sentences.overhead(changed(peers_report, "cut", timings=())) == ""
+
+
+def test_rounds_that_were_disturbed_are_said_so(peers_report: PeersReport) -> None:
+    first, *others = peers_report.peers[0].timings
+    wild = msgspec.structs.replace(first, ms=Spread(median=2.0, p10=1.0, p90=9.0))
+    report = changed(peers_report, "eeinfer", timings=(wild, *others))
+    assert any("1.00 to 9.00 ms at exit 0" in line for line in sentences.warnings(report))
