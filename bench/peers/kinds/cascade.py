@@ -9,7 +9,7 @@ from eeinfer.engine import load
 class Cascade(Peer):
     """`eeinfer.load` and a call, with one thread pool for the process."""
 
-    note = "eeinfer.load with share_threads, as the command line does it"
+    note = "eeinfer.load with share_threads, as the command line does it; what it caches per machine is there already"
     packages = ("eeinfer", "onnxruntime", "onnxruntime-gpu", "numpy")
 
     @classmethod
