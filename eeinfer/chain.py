@@ -1,5 +1,6 @@
 """Whether a manifest holds together: the segments chain, every exit has its threshold, the costs add up."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,12 @@ def alive(manifest: Manifest) -> list[tuple[TensorSpec, ...]]:
         made |= {spec.name: spec for spec in segment.carried}
         crossing.append(tuple(spec for name, spec in made.items() if name in names))
     return crossing
+
+
+def bytes_in_front(manifest: Manifest) -> list[int]:
+    """Return, per segment, the bytes of a row that are kept when the one before it has run."""
+    behind = [sum(np.dtype(spec.dtype).itemsize * math.prod(spec.shape) for spec in specs) for specs in alive(manifest)]
+    return [0, *behind[:-1]]
 
 
 def _check_counts(manifest: Manifest) -> str | None:

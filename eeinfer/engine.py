@@ -6,7 +6,6 @@ the last exit always answers.
 
 import math
 import os
-import warnings
 from collections.abc import Iterator
 from time import perf_counter
 from types import TracebackType
@@ -16,18 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eeinfer import samples
-from eeinfer.answers import Answers
+from eeinfer.all_exits import all_exits
+from eeinfer.answers import Answers, Leaving, OneRow, unanswered
 from eeinfer.backends import open_backend
 from eeinfer.backends.base import Backend, Lane
 from eeinfer.bundle import Bundle
-from eeinfer.errors import BundleError, EeinferError, InputError, NonFiniteWarning
+from eeinfer.compaction import compacted
+from eeinfer.errors import BundleError, EeinferError, InputError
 from eeinfer.manifest import Manifest
 from eeinfer.preprocess import Images, finite_rows, prepare
-from eeinfer.result import AllExits, Answer, Result
-from eeinfer.thresholds import Taus, as_taus
-
-_ALL_EXITS_ROWS = 64  # rows at a time where every exit's answer is kept: bounds the memory of the activations
-_NAMED_ROWS = 10
+from eeinfer.result import SCORE_EPSILON, AllExits, Answer, Departure, Result
+from eeinfer.thresholds import Taus, as_limits
 
 
 def load(
@@ -62,19 +60,20 @@ def load(
         >>> engine(images).predictions
     """
     bundle = Bundle.open(samples.bundle_path() if path is None else path, verify=verify)
-    taus = as_taus(bundle.manifest.taus if tau is None else tau, len(bundle.manifest.segments))
+    taus = as_limits(bundle.manifest.taus if tau is None else tau, len(bundle.manifest.segments))
     return Engine(bundle, open_backend(backend, bundle, device=device, threads=threads, verify=verify), taus)
 
 
 class Engine:
     """A cascade ready to run. Make one with ``eeinfer.load``; any number of threads may call it at once."""
 
-    def __init__(self, bundle: Bundle, backend: Backend, taus: NDArray[np.float32]) -> None:
+    def __init__(self, bundle: Bundle, backend: Backend, taus: tuple[float, ...]) -> None:
         self._bundle = bundle
         self._backend: Backend | None = backend
         self._taus = taus
         self._last = len(taus) - 1
         self._costs = [segment.cumulative_flops for segment in bundle.manifest.segments]
+        self._one_row = OneRow(self._costs)
         self._idle_lanes: list[Lane] = []
         self._warm_up()
 
@@ -95,44 +94,81 @@ class Engine:
         """
         began = perf_counter()
         deadline = math.inf if deadline_ms is None else began + _seconds(deadline_ms)
-        taus = self._taus if tau is None else as_taus(tau, len(self._taus))
+        taus = self._taus if tau is None else as_limits(tau, len(self._taus))
         ready = prepare(images, self.manifest.input)
-        answers = self._one(ready, taus, deadline) if len(ready) == 1 else self._many(ready, taus, deadline)
-        result = answers.result(began)
-        _warn_non_finite(result.valid)
+        if len(ready) == 1 and finite_rows(ready)[0]:
+            return self._one(ready, taus, began, deadline)
+        answers = Answers.none_yet(len(ready), len(self.manifest.classes))
+        for part in self._departures(ready, taus, deadline):
+            answers.write(part, self._costs[part.k])
+        return answers.result(began)
+
+    def _one(self, image: NDArray[Any], taus: tuple[float, ...], began: float, deadline: float) -> Result:
+        """The loop for a single row: run a segment, compare its score with tau, stop or go on."""
+        lane, near = self._borrow(), False
+        lane.load(image)
+        for k, tau in enumerate(taus):
+            score = lane.run(k)
+            if k == self._last:
+                break
+            near = near or -SCORE_EPSILON <= score - tau <= SCORE_EPSILON
+            if score > tau or perf_counter() >= deadline:
+                break
+        result = self._one_row.result(k, lane.exits[k], score, near, began)
+        self._give_back(lane)  # one that failed is left to the garbage collector
         return result
 
-    def _many(self, images: NDArray[Any], taus: NDArray[np.float32], deadline: float) -> Answers:
-        """Run the rows of a batch segment by segment; who leaves is removed, so that the rest costs less."""
+    def _departures(self, images: NDArray[Any], taus: tuple[float, ...], deadline: float) -> Iterator[Leaving]:
+        """The loop for a batch: who leaves is taken out where that pays, and rides along unheeded where it does not."""
         backend = self._running()
-        answers = Answers.none_yet(len(images), len(self.manifest.classes))
-        rows = np.flatnonzero(finite_rows(images))
+        rows = np.flatnonzero(finite_rows(images))  # places in the call, -1 for who rides along
+        if not len(rows):
+            return
+        near = np.zeros(len(rows), np.bool_)
         live = backend.start(images if len(rows) == len(images) else images[rows])
-        for k in range(len(taus) if len(rows) else 0):
-            exit = backend.run(k, live)
-            leaves = exit.score > taus[k]
-            if k == self._last or perf_counter() >= deadline:
-                leaves[:] = True
-            answers.write(k, self._costs[k], exit, rows[leaves], leaves)
-            if leaves.all():
-                break
-            if leaves.any():
-                stays = np.flatnonzero(~leaves)
-                rows, live = rows[stays], backend.keep(live, stays)
-        return answers
+        try:
+            for k, tau in enumerate(taus):
+                exit = backend.run(k, live)
+                leaves = (exit.score > tau) & (rows >= 0)
+                if k < self._last:
+                    near |= np.abs(exit.score - tau) <= SCORE_EPSILON
+                if k == self._last or perf_counter() >= deadline:
+                    leaves = rows >= 0
+                yield Leaving(k, exit, leaves, rows[leaves], near[leaves])
+                rows[leaves] = -1
+                stays = rows >= 0
+                remain = int(np.count_nonzero(stays))
+                if not remain:
+                    return
+                if remain < len(rows) and backend.pays(k + 1, len(rows), remain):
+                    order = compacted(stays)
+                    rows, near, live = rows[order], near[order], backend.keep(live, order)
+        finally:
+            backend.finish(live)
 
-    def _one(self, image: NDArray[Any], taus: NDArray[np.float32], deadline: float) -> Answers:
-        """Do the same for a single row, in buffers that were bound beforehand."""
-        if not finite_rows(image)[0]:
-            return Answers.none_yet(1, len(self.manifest.classes))
-        lane = self._borrow()
-        lane.load(image)
-        for k, tau in enumerate(taus.tolist()):
-            if lane.run(k) > tau or k == self._last or perf_counter() >= deadline:
-                break
-        answers = Answers.of_all(k, self._costs[k], lane.exits[k])
-        self._give_back(lane)  # one that failed is left to the garbage collector
-        return answers
+    def stream(
+        self, images: Images, *, tau: Taus | None = None, deadline_ms: float | None = None
+    ) -> Iterator[Departure]:
+        """Classify a batch and yield its rows as they leave, exit after exit: the sure ones need not wait for the rest.
+
+        Takes what a call takes and refuses what it refuses. Every row comes once; stop asking and nothing more is
+        computed. Milliseconds count from the call on, whatever the caller does in between included.
+        """
+        began = perf_counter()
+        deadline = math.inf if deadline_ms is None else began + _seconds(deadline_ms)
+        taus = self._taus if tau is None else as_limits(tau, len(self._taus))
+        ready = prepare(images, self.manifest.input)
+        self._running()
+        return self._stream(ready.copy(), taus, began, deadline)  # the caller may write into the images meanwhile
+
+    def _stream(
+        self, images: NDArray[Any], taus: tuple[float, ...], began: float, deadline: float
+    ) -> Iterator[Departure]:
+        broken = np.flatnonzero(~finite_rows(images))
+        if len(broken):
+            yield unanswered(broken, len(self.manifest.classes), perf_counter() - began)
+        for part in self._departures(images, taus, deadline):
+            yield part.departure(self._costs[part.k], perf_counter() - began)
 
     def anytime(self, image: Images) -> Iterator[Answer]:
         """Yield every exit's answer to one image, as soon as it is there; stop asking and nothing more is computed.
@@ -176,22 +212,7 @@ class Engine:
         Raises:
             InputError: images are not what the bundle takes.
         """
-        ready = prepare(images, self.manifest.input)
-        parts = [self._every_exit(ready[at : at + _ALL_EXITS_ROWS]) for at in range(0, len(ready), _ALL_EXITS_ROWS)]
-        scores, predictions, logits = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-        predictions[~np.isfinite(scores)] = -1
-        _warn_non_finite(np.isfinite(scores[:, self._last]))
-        return AllExits(scores=scores, predictions=predictions, logits=logits)
-
-    def _every_exit(self, images: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-        backend, shape = self._running(), (len(images), len(self._taus))
-        scores, predictions = np.full(shape, np.nan, np.float32), np.full(shape, -1, np.int64)
-        logits = np.full((*shape, len(self.manifest.classes)), np.nan, np.float32)
-        rows = np.flatnonzero(finite_rows(images))
-        live = backend.start(images[rows])
-        for k in range(len(self._taus) if len(rows) else 0):
-            logits[rows, k], scores[rows, k], predictions[rows, k] = backend.run(k, live)
-        return scores, predictions, logits
+        return all_exits(self._running(), self.manifest, prepare(images, self.manifest.input))
 
     @property
     def bundle(self) -> Bundle:
@@ -206,7 +227,9 @@ class Engine:
     @property
     def tau(self) -> tuple[float, ...]:
         """The thresholds of calls that give none, one per exit."""
-        return tuple(float(str(tau)) for tau in self._taus)  # the shortest text of a float32: 0.8, not 0.800000012
+        return tuple(
+            float(str(np.float32(tau))) for tau in self._taus
+        )  # the shortest text of a float32: 0.8, not 0.800000012
 
     @property
     def backend(self) -> str:
@@ -266,7 +289,8 @@ class Engine:
                 lane.run(segment)
         except Exception as error:  # whatever the backend raises, the segment is at fault
             file = self._bundle.file(self.manifest.segments[segment].file)
-            raise BundleError(f"{file} does not run: {_first_line(error)}; export the bundle again") from error
+            reason = str(error).strip().partition("\n")[0]
+            raise BundleError(f"{file} does not run: {reason}; export the bundle again") from error
         self._give_back(lane)
 
 
@@ -274,16 +298,3 @@ def _seconds(deadline_ms: float) -> float:
     if not isinstance(deadline_ms, (int, float)) or not deadline_ms >= 0:
         raise InputError(f"deadline_ms is {deadline_ms!r}; give milliseconds, 0 or more, or None")
     return deadline_ms / 1e3
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]
-
-
-def _warn_non_finite(valid: NDArray[np.bool_]) -> None:
-    """Name the rows without an answer, to whoever called the engine."""
-    if not valid.all():
-        rows = np.flatnonzero(~valid)
-        names = ", ".join(map(str, rows[:_NAMED_ROWS])) + (", ..." if len(rows) > _NAMED_ROWS else "")
-        text = f"{len(rows)} of {len(valid)} rows have NaN or infinite pixels or scores, prediction -1: {names}"
-        warnings.warn(text, NonFiniteWarning, stacklevel=3)

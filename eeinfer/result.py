@@ -1,15 +1,14 @@
 """What a call returns. B rows, E exits, K classes."""
 
-from dataclasses import dataclass
-
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+SCORE_EPSILON = 1e-5  # how far kernels for another batch size may move a score
 _SHOWN_ROWS = 5
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Result:
+class Result(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """The answers of one call, in the order of its images.
 
     A row with NaN or infinite pixels never enters the network: its exit is -1, its FLOPs are 0, its score and
@@ -23,6 +22,7 @@ class Result:
     latency_ms: float  # of the whole call: preparation, cascade and bookkeeping
     flops: NDArray[np.int64]  # [B] analytic cost of leaving there, one multiply-add = 1
     valid: NDArray[np.bool_]  # [B] whether the row has an answer
+    near_tau: NDArray[np.bool_]  # [B] whether a decision was within SCORE_EPSILON: another batch size may change it
 
     def __len__(self) -> int:
         return len(self.predictions)
@@ -36,8 +36,27 @@ class Result:
         return f"Result([{', '.join(rows[:_SHOWN_ROWS])}{more}], {self.latency_ms:.2f} ms)"
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Answer:
+class Departure(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """The n rows of a batch that left at one exit, from ``Engine.stream``. Fields are as in ``Result``."""
+
+    exit: int  # -1 for rows with NaN or infinite pixels, which come first
+    rows: NDArray[np.int64]  # [n] their places in the call
+    predictions: NDArray[np.int64]  # [n]
+    scores: NDArray[np.float32]  # [n]
+    logits: NDArray[np.float32]  # [n, K]
+    near_tau: NDArray[np.bool_]  # [n]
+    valid: NDArray[np.bool_]  # [n]
+    flops: int  # analytic cost of leaving there, one multiply-add = 1
+    latency_ms: float  # the engine's own time since the call began, without what the caller did in between
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __repr__(self) -> str:
+        return f"Departure({len(self)} rows at exit {self.exit}, {self.latency_ms:.2f} ms)"
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """One exit's answer to one image, from ``Engine.anytime``."""
 
     exit: int
@@ -51,8 +70,7 @@ class Answer:
         return f"Answer({self.prediction} at exit {self.exit} ({self.score:.3f}), {self.latency_ms:.2f} ms)"
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class AllExits:
+class AllExits(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """Every exit's answer to every image, as if nobody had left: what sweeps and parity checks work on.
 
     Where a score is not finite, the prediction is -1; a row with NaN or infinite pixels is so at every exit.

@@ -1,10 +1,11 @@
-"""What an engine asks of a backend. A tensor belongs to the backend; on the CPU it is a NumPy array."""
+"""What an engine asks of a backend. Tensors belong to the backend; only what an exit decides is on the host."""
 
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from numpy.typing import NDArray
 
-Live: TypeAlias = dict[str, Any]  # tensors that some later segment still reads, by name
+Live: TypeAlias = Any  # the rows of one batch that are still in, as the backend keeps them
 
 
 class Exit(NamedTuple):
@@ -19,9 +20,10 @@ class Lane(Protocol):
     """One image's way through the cascade in buffers that are made once. For one caller at a time."""
 
     exits: tuple[Exit, ...]  # the buffers, B = 1; exit k is valid after ``run(k)`` and until the next ``load``
+    leave: Callable[[Sequence[float]], int] | None  # runs the whole loop on the device, returns the exit; None: cannot
 
     def load(self, image: NDArray[Any]) -> None:
-        """Take one prepared image [1, *shape]; the lane reads it in place until the next one."""
+        """Take one prepared image [1, *shape]; the lane may read it in place until the next one."""
 
     def run(self, segment: int) -> float:
         """Compute a segment, all earlier ones having run, and return its score."""
@@ -34,14 +36,23 @@ class Backend(Protocol):
     device: str
     threads: int | None  # per segment run; None where the process decides
 
-    def start(self, images: NDArray[Any]) -> Live:
-        """Take prepared images [B, *shape] to the device."""
-
-    def run(self, segment: int, live: Live) -> Exit:
-        """Compute a segment for every row; add what it carries to ``live`` and drop what no later one reads."""
-
-    def keep(self, live: Live, rows: NDArray[Any]) -> Live:
-        """Return the live tensors with only ``rows`` left on the batch axis."""
-
     def lane(self) -> Lane:
         """Make the buffers for one image at a time."""
+
+    def start(self, images: NDArray[Any]) -> Live:
+        """Take a batch of prepared images [B, *shape]; they may be read in place until ``finish``."""
+
+    def run(self, segment: int, live: Live) -> Exit:
+        """Compute a segment for every row of ``live``. The exit's arrays are valid until the next call with it."""
+
+    def pays(self, segment: int, rows: int, stays: int) -> bool:
+        """Whether ``segment`` is done sooner if all but ``stays`` of ``rows`` rows are taken out first."""
+
+    def keep(self, live: Live, order: NDArray[Any]) -> Live:
+        """Return ``live`` with the rows ``order`` [stays] int64, in that order.
+
+        Position i is row i, but for rows that left: there rows from behind ``stays`` fill the holes.
+        """
+
+    def finish(self, live: Live) -> None:
+        """Take the buffers of a batch back."""

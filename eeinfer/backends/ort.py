@@ -1,7 +1,6 @@
 """ONNX Runtime on the CPU: one session per segment, tensors passed on without a copy."""
 
 import warnings
-from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -9,15 +8,17 @@ from numpy.typing import NDArray
 
 from eeinfer.backends import optimised
 from eeinfer.backends.base import Exit, Live
+from eeinfer.backends.ort_rows import OrtLane, OrtRows
 from eeinfer.backends.pools import onnxruntime, share_threads
 from eeinfer.backends.sessions import check_graph, open_session
 from eeinfer.backends.threads import SHARED, Threads, as_threads
 from eeinfer.bundle import Bundle
-from eeinfer.chain import EXIT_OUTPUTS, last_reads
+from eeinfer.chain import EXIT_OUTPUTS, bytes_in_front
+from eeinfer.compaction import RowCosts
 from eeinfer.errors import ConfigError
-from eeinfer.manifest import Manifest, TensorSpec
+from eeinfer.manifest import TensorSpec
 
-_CACHE_LINE_BYTES = 64
+_KEPT_BYTES = 1 << 26  # of buffers for a batch that wait for the next one
 _SAME = 1e-4  # how far the optimised logits may be off, relative to the largest beyond 1
 
 
@@ -37,6 +38,12 @@ class OrtBackend:
         found = optimised.find(bundle, verify=verify)
         self._chain = Chain(found, plan, optimised=True) if found else _optimised(Chain(bundle, plan, optimised=False))
         self.threads = self._chain.threads
+        self._costs = RowCosts.estimated(
+            [segment.flops for segment in bundle.manifest.segments],
+            bytes_in_front(self._chain.manifest),
+            threads=self.threads or 1,
+        )
+        self._idle: list[OrtRows] = []
         if threads is not None and self._chain.counts != plan.counts:
             warnings.warn(f"threads={threads} has no effect: this process has one pool for all sessions", stacklevel=4)
 
@@ -45,21 +52,39 @@ class OrtBackend:
         """Whether the segments run in the form that was optimised for this machine."""
         return self._chain.optimised
 
-    def start(self, images: NDArray[Any]) -> Live:
-        """Take prepared images [B, *shape]; ONNX Runtime reads NumPy's memory in place."""
-        return {self._chain.manifest.input.tensor.name: images}
-
-    def run(self, segment: int, live: Live) -> Exit:
-        """Compute a segment; its outputs are NumPy views of ONNX Runtime's memory and become the next one's inputs."""
-        return self._chain.run(segment, live)
-
-    def keep(self, live: Live, rows: NDArray[Any]) -> Live:
-        """Gather ``rows`` of every live tensor."""
-        return {name: np.take(tensor, rows, axis=0) for name, tensor in live.items()}
-
-    def lane(self) -> "OrtLane":
+    def lane(self) -> OrtLane:
         """Make the buffers for one image at a time."""
         return OrtLane(self._chain.sessions, self._chain.manifest)
+
+    def start(self, images: NDArray[Any]) -> Live:
+        """Take a batch into buffers that a call before has left, or into new ones; ``images`` are read in place."""
+        try:
+            rows = self._idle.pop()
+        except IndexError:
+            rows = None
+        if rows is None or rows.capacity < len(images):
+            rows = OrtRows(self._chain.sessions, self._chain.manifest, len(images))
+        rows.load(images)
+        return rows
+
+    def run(self, segment: int, live: Live) -> Exit:
+        """Compute a segment from buffer to buffer."""
+        exit: Exit = live.run(segment)
+        return exit
+
+    def pays(self, segment: int, rows: int, stays: int) -> bool:
+        """Ask the table of costs."""
+        return self._costs.pays(segment, rows, stays)
+
+    def keep(self, live: Live, order: NDArray[Any]) -> Live:
+        """Move the last rows into the holes."""
+        live.keep(order)
+        return live
+
+    def finish(self, live: Live) -> None:
+        """Keep the buffers for the next batch, unless they are large."""
+        if live.bytes <= _KEPT_BYTES:
+            self._idle.append(live)
 
 
 class Chain:
@@ -77,24 +102,16 @@ class Chain:
         self.threads = max((count for count in self.counts if count is not None), default=None)
         for session, segment in zip(self.sessions, segments, strict=True):
             check_graph(session, segment, classes=len(self.manifest.classes), where=bundle.file(segment.file))
-        self._reads = [[spec.name for spec in segment.inputs] for segment in segments]
-        self._carried = [[spec.name for spec in segment.carried] for segment in segments]
-        self._dead = last_reads(self.manifest)
-
-    def run(self, segment: int, live: Live) -> Exit:
-        """Compute a segment for every row; what it carries joins ``live``, what nobody reads any more leaves it."""
-        feeds = {name: live[name] for name in self._reads[segment]}
-        carried = self._carried[segment]
-        logits, score, prediction, *made = self.sessions[segment].run([*EXIT_OUTPUTS, *carried], feeds)
-        live.update(zip(carried, made, strict=True))
-        for name in self._dead[segment]:
-            del live[name]
-        return Exit(logits, score, prediction)
 
     def answers(self, images: NDArray[Any]) -> list[Exit]:
-        """Return what every exit answers."""
-        live = {self.manifest.input.tensor.name: images}
-        return [self.run(segment, live) for segment in range(len(self.sessions))]
+        """Return what every exit answers, in the plainest way."""
+        live, exits = {self.manifest.input.tensor.name: images}, []
+        for session, segment in zip(self.sessions, self.manifest.segments, strict=True):
+            names = [*EXIT_OUTPUTS, *(spec.name for spec in segment.carried)]
+            made = session.run(names, {spec.name: live[spec.name] for spec in segment.inputs})
+            live |= dict(zip(names, made, strict=True))
+            exits.append(Exit(*made[: len(EXIT_OUTPUTS)]))
+        return exits
 
 
 def _optimised(plain: Chain) -> Chain:
@@ -131,57 +148,3 @@ def _same(expected: Exit, answer: Exit) -> bool:
         if not np.allclose(wanted, got, rtol=0, atol=_SAME * size, equal_nan=True):
             return False
     return True
-
-
-class OrtLane:
-    """One image's way through the cascade with everything bound beforehand. Implements ``Lane``."""
-
-    def __init__(self, sessions: list[Any], manifest: Manifest) -> None:
-        self._image = manifest.input.tensor.name
-        self.exits = tuple(_exit_buffers(len(manifest.classes)) for _ in sessions)
-        self._scores = [exit.score.item for exit in self.exits]
-        self._runs = [session.run_with_iobinding for session in sessions]
-        self._bindings = []
-        self._buffers = buffers = {self._image: _buffer(manifest.input.tensor)}  # bindings do not own their memory
-        for session, segment, exit in zip(sessions, manifest.segments, self.exits, strict=True):
-            made = {spec.name: _buffer(spec) for spec in segment.carried}
-            buffers |= made
-            inputs = {spec.name: buffers[spec.name] for spec in segment.inputs}
-            self._bindings.append(_bind(session, inputs, dict(zip(EXIT_OUTPUTS, exit, strict=True)) | made))
-        reads_image = [any(spec.name == self._image for spec in segment.inputs) for segment in manifest.segments]
-        self._readers = list(compress(self._bindings, reads_image))
-
-    def load(self, image: NDArray[Any]) -> None:
-        """Let every segment that reads the image find it where it is."""
-        for binding in self._readers:
-            binding.bind_cpu_input(self._image, image)
-
-    def run(self, segment: int) -> float:
-        """Compute a segment from buffer to buffer and return its score."""
-        self._runs[segment](self._bindings[segment])
-        score: float = self._scores[segment]()
-        return score
-
-
-def _bind(session: Any, inputs: dict[str, NDArray[Any]], outputs: dict[str, NDArray[Any]]) -> Any:
-    """Bind ``session`` to read and write the memory of these arrays."""
-    wrap = onnxruntime().OrtValue.ortvalue_from_numpy
-    binding = session.io_binding()
-    for name, array in inputs.items():
-        binding.bind_ortvalue_input(name, wrap(array))
-    for name, array in outputs.items():
-        binding.bind_ortvalue_output(name, wrap(array))
-    return binding
-
-
-def _exit_buffers(classes: int) -> Exit:
-    return Exit(np.zeros((1, classes), np.float32), np.zeros(1, np.float32), np.zeros(1, np.int64))
-
-
-def _buffer(spec: TensorSpec) -> NDArray[Any]:
-    """Make zeros [1, *shape] that start on a cache line, which NumPy does not promise and vector code likes."""
-    dtype, shape = np.dtype(spec.dtype), (1, *spec.shape)
-    size = dtype.itemsize * int(np.prod(shape))
-    memory = np.zeros(size + _CACHE_LINE_BYTES, np.uint8)
-    start = -memory.ctypes.data % _CACHE_LINE_BYTES
-    return memory[start : start + size].view(dtype).reshape(shape)

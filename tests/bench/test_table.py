@@ -13,7 +13,7 @@ def printed(report: Report) -> str:
 
 
 def test_the_terminal_shows_thresholds_baselines_budgets_and_overheads(report: Report) -> None:
-    text = printed(report)
+    text = " ".join(printed(report).split())  # where lines break depends on the processor's name
     for expected in (
         "tiny on noise, cpu",
         "static network",

@@ -1,5 +1,3 @@
-import dataclasses
-
 import numpy as np
 import pytest
 
@@ -20,5 +18,5 @@ def test_results_have_their_length_and_types_and_do_not_change(scripted_engine: 
     assert len(result) == 3
     types = {name: getattr(result, name).dtype.name for name in ("predictions", "exits", "scores", "flops", "valid")}
     assert types == {"predictions": "int64", "exits": "int64", "scores": "float32", "flops": "int64", "valid": "bool"}
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         result.latency_ms = 0.0  # type: ignore[misc]  # that it is refused is the point
