@@ -26,11 +26,13 @@ class MixedPool(nn.Module):
         self.alpha = nn.Parameter(torch.rand(()))
         self.rows, self.columns = _cells(height, size), _cells(width, size)
         self.kernel = (height // size, width // size) if height % size == 0 and width % size == 0 else None
+        rows, columns = _windows(self.rows, height), _windows(self.columns, width)
+        self.windows = ((rows[0], columns[0]), 1, (rows[1], columns[1])) if rows and columns else None
         # Cells of one pixel each: maximum and average are that pixel, and alpha has no effect to learn from.
         self.copies = all(end - start == 1 for start, end in (*self.rows, *self.columns))
         self.alpha.requires_grad_(not self.copies)
-        self.register_buffer("row_index", torch.tensor([start for start, _ in self.rows]), persistent=False)
-        self.register_buffer("column_index", torch.tensor([start for start, _ in self.columns]), persistent=False)
+        self.register_buffer("row_index", torch.tensor(rows[2] if rows else []), persistent=False)
+        self.register_buffer("column_index", torch.tensor(columns[2] if columns else []), persistent=False)
         self.register_buffer("row_means", _means(self.rows, height), persistent=False)  # [size, H]
         self.register_buffer("column_means", _means(self.columns, width).T.contiguous(), persistent=False)  # [W, size]
 
@@ -50,13 +52,29 @@ class MixedPool(nn.Module):
         return F.max_pool2d(x, kernel), F.avg_pool2d(x, kernel)
 
     def _irregular(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        mean = self.row_means @ x @ self.column_means
+        if self.windows:  # one at every pixel, of which some are picked: few nodes in place of many
+            every = F.max_pool2d(x, *self.windows)
+            return every.index_select(2, self.row_index).index_select(3, self.column_index), mean
         rows = torch.cat([x[:, :, start:end].amax(2, keepdim=True) for start, end in self.rows], 2)
         highest = torch.cat([rows[:, :, :, start:end].amax(3, keepdim=True) for start, end in self.columns], 3)
-        return highest, self.row_means @ x @ self.column_means
+        return highest, mean
 
 
 def _cells(side: int, size: int) -> list[tuple[int, int]]:
     return [(i * side // size, -(-(i + 1) * side // size)) for i in range(size)]
+
+
+def _windows(cells: list[tuple[int, int]], side: int) -> tuple[int, int, list[int]] | None:
+    """Return kernel and padding of a pooling with stride 1 that has every cell among its windows, and which they are.
+
+    Cells at an edge may be smaller than the rest: their windows reach over it. None where another cell is.
+    """
+    kernel = max(end - start for start, end in cells)
+    pad = max(kernel - (end - start) for start, end in cells)
+    places = [end - kernel + pad if start == 0 else start + pad for start, end in cells]
+    windows = [(max(place - pad, 0), min(place - pad + kernel, side)) for place in places]
+    return (kernel, pad, places) if windows == cells and pad <= kernel // 2 else None
 
 
 def _means(cells: list[tuple[int, int]], side: int) -> Tensor:
