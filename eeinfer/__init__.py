@@ -23,6 +23,7 @@ from eeinfer.errors import InputError as InputError
 from eeinfer.errors import NonFiniteWarning as NonFiniteWarning
 from eeinfer.result import AllExits as AllExits
 from eeinfer.result import Answer as Answer
+from eeinfer.result import Departure as Departure
 from eeinfer.result import Result as Result
 
 try:

@@ -20,6 +20,7 @@ import msgspec
 
 from eeinfer.chain import check_manifest
 from eeinfer.errors import BundleError
+from eeinfer.files import write_atomically
 from eeinfer.manifest import FORMAT_VERSION, MANIFEST_NAME, MODEL_NAME, FileHash, Manifest
 from eeinfer.onnx_files import external_files
 
@@ -170,9 +171,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> Path:
     """
     check_manifest(manifest, where=folder)
     path = folder / MANIFEST_NAME
-    temporary = path.with_suffix(".tmp")
-    temporary.write_bytes(encode_manifest(manifest))
-    temporary.replace(path)
+    write_atomically(path, lambda file: file.write(encode_manifest(manifest)))
     return path
 
 

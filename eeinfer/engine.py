@@ -134,8 +134,9 @@ class Engine:
                     near |= np.abs(exit.score - tau) <= SCORE_EPSILON
                 if k == self._last or perf_counter() >= deadline:
                     leaves = rows >= 0
-                yield Leaving(k, exit, leaves, rows[leaves], near[leaves])
-                rows[leaves] = -1
+                if leaves.any():
+                    yield Leaving(k, exit, leaves, rows[leaves], near[leaves])
+                    rows[leaves] = -1
                 stays = rows >= 0
                 remain = int(np.count_nonzero(stays))
                 if not remain:

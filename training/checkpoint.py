@@ -16,11 +16,12 @@ import torch
 from torch import nn
 
 from eeinfer.errors import CheckpointError, EeinferError
+from eeinfer.files import write_atomically
 from eeinfer.manifest import Input
 from eeinfer.training.build import Built, build_model, without_downloads
 from eeinfer.training.calibrated import calibrated
 from eeinfer.training.config import TrainConfig, config_from_dict, config_to_dict
-from eeinfer.training.files import is_sound, write_atomically
+from eeinfer.training.files import is_sound
 
 CHECKPOINT_NAME = "checkpoint.pt"
 CHECKPOINT_VERSION = 1

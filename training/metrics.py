@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from eeinfer.training.files import write_atomically
+from eeinfer.files import write_atomically
 from eeinfer.training.progress import Record
 
 METRICS_NAME = "metrics.jsonl"

@@ -7,8 +7,9 @@ from typing import Any
 import torch
 
 from eeinfer.errors import CheckpointError
+from eeinfer.files import write_atomically
 from eeinfer.training.config import TrainConfig, config_to_dict
-from eeinfer.training.files import is_sound, write_atomically
+from eeinfer.training.files import is_sound
 from eeinfer.training.progress import Record
 from eeinfer.training.regimes import phase_string
 

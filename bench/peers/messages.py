@@ -41,7 +41,15 @@ class Measure(_Message, frozen=True, kw_only=True):
     """Say how much memory has been used."""
 
 
-Request: TypeAlias = Prepare | Open | Score | Run | Measure
+class Cost(_Message, frozen=True, kw_only=True):
+    """Measure what rows cost, for `eeinfer tune`; the engine's worker alone can."""
+
+    sizes: tuple[int, ...]  # batch sizes, ascending from 1
+    size_seconds: float  # of one pass through the network; larger batches than that are left out
+    passes: int
+
+
+Request: TypeAlias = Prepare | Open | Score | Run | Measure | Cost
 
 
 class Done(_Message, frozen=True, kw_only=True):
@@ -79,6 +87,15 @@ class Memory(_Message, frozen=True, kw_only=True):
     increase_mb: float | None  # at the peak, over what it held before the model was opened; None: not known here
 
 
+class Costs(_Message, frozen=True, kw_only=True):
+    """What rows cost."""
+
+    sizes: tuple[int, ...]
+    segment_ms: tuple[tuple[float, ...], ...]  # of every segment at each of the sizes
+    move_ms: float  # of taking rows out, beyond the copies
+    bytes_per_ms: float  # that are copied from row to row
+
+
 class Refused(_Message, frozen=True, kw_only=True):
     """The peer cannot run, for a reason that people understand."""
 
@@ -91,7 +108,7 @@ class Broke(_Message, frozen=True, kw_only=True):
     error: str
 
 
-Reply: TypeAlias = Done | Opened | Scores | Ran | Memory | Refused | Broke
+Reply: TypeAlias = Done | Opened | Scores | Ran | Memory | Costs | Refused | Broke
 
 read_request = msgspec.json.Decoder(Request).decode
 read_reply = msgspec.json.Decoder(Reply).decode

@@ -4,6 +4,8 @@ Libraries print to stdout as they like; so the pipe is moved to another descript
 and what they print goes to stderr.
 """
 
+from __future__ import annotations
+
 import gc
 import os
 import sys
@@ -11,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from importlib import metadata
 from time import perf_counter, perf_counter_ns
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -20,6 +22,9 @@ from eeinfer.bench.peers.base import Array, Call, Peer, Setup, Unavailable, Work
 from eeinfer.bench.peers.memory import PeakMemory
 from eeinfer.bench.peers.registry import peer_class
 from eeinfer.errors import EeinferError
+
+if TYPE_CHECKING:
+    from eeinfer.bench.peers.kinds.cascade import Cascade
 
 
 class Worker:
@@ -50,6 +55,8 @@ class Worker:
             return self._score()
         if isinstance(request, messages.Run):
             return self._run(request)
+        if isinstance(request, messages.Cost):
+            return self._cascade().costs(request)
         peak, increase = self._memory.read()
         return messages.Memory(peak_mb=peak, increase_mb=increase)
 
@@ -71,12 +78,15 @@ class Worker:
             detail=peer.detail,
         )
 
-    def _score(self) -> messages.Reply:
+    def _cascade(self) -> Cascade:
         from eeinfer.bench.peers.kinds.cascade import Cascade
 
         if not isinstance(self._peer, Cascade):
-            raise EeinferError("scores are asked of the cascade alone")
-        scores, predictions = self._peer.every_exit(np.concatenate(self._batches))
+            raise EeinferError("that is asked of the cascade alone")
+        return self._peer
+
+    def _score(self) -> messages.Reply:
+        scores, predictions = self._cascade().every_exit(np.concatenate(self._batches))
         return messages.Scores(
             scores=[[float(value) if np.isfinite(value) else None for value in row] for row in scores],
             predictions=predictions.tolist(),

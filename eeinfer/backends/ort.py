@@ -17,6 +17,7 @@ from eeinfer.chain import EXIT_OUTPUTS, bytes_in_front
 from eeinfer.compaction import RowCosts
 from eeinfer.errors import ConfigError
 from eeinfer.manifest import TensorSpec
+from eeinfer.profile import find_profile
 
 _KEPT_BYTES = 1 << 26  # of buffers for a batch that wait for the next one
 _SAME = 1e-4  # how far the optimised logits may be off, relative to the largest beyond 1
@@ -32,17 +33,17 @@ class OrtBackend:
             providers = ", ".join(onnxruntime().get_available_providers())
             raise ConfigError(f"device {device!r} is not available here; give 'cpu' (ONNX Runtime has {providers})")
         self.device = device
-        plan = as_threads(threads, [segment.flops for segment in bundle.manifest.segments])
+        flops = [segment.flops for segment in bundle.manifest.segments]
+        profile = find_profile(bundle)
+        plan = as_threads(profile.threads if profile and threads is None else threads, flops)
         if plan.mode == SHARED:
             share_threads(plan.counts[0])
         found = optimised.find(bundle, verify=verify)
         self._chain = Chain(found, plan, optimised=True) if found else _optimised(Chain(bundle, plan, optimised=False))
         self.threads = self._chain.threads
-        self._costs = RowCosts.estimated(
-            [segment.flops for segment in bundle.manifest.segments],
-            bytes_in_front(self._chain.manifest),
-            threads=self.threads or 1,
-        )
+        in_front = bytes_in_front(self._chain.manifest)
+        estimated = RowCosts.estimated(flops, in_front, threads=self.threads or 1)
+        self._costs = profile.costs(in_front) if profile else estimated
         self._idle: list[OrtRows] = []
         if threads is not None and self._chain.counts != plan.counts:
             warnings.warn(f"threads={threads} has no effect: this process has one pool for all sessions", stacklevel=4)

@@ -8,6 +8,7 @@ from eeinfer.cli import demo as demo
 from eeinfer.cli import train as train
 from eeinfer.cli import calibrate as calibrate
 from eeinfer.cli import export as export
+from eeinfer.cli import tune as tune
 from eeinfer.cli import bench as bench
 from eeinfer.cli import predict as predict
 from eeinfer.cli import inspection as inspection

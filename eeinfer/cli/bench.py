@@ -86,7 +86,7 @@ def bench(
         )
         return
     images = bench_data(path, data)
-    share_pool(config.threads)
+    share_pool(path, config.threads)
     with step_bar() as progress:
         report = measure(path, images.images, images.labels, config, progress, data=images.name)
     files = write_files(report, out or default_folder(report))

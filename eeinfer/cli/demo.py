@@ -41,7 +41,7 @@ def demo(
     bundle = _exported(checkpoint, out / f"{_RECIPE}.eeb")
     say("3/3 measuring accuracy, latency and FLOPs at a hundred thresholds")
     images = bench_data(bundle)
-    share_pool(None)
+    share_pool(bundle, None)
     with step_bar() as progress:
         report = measure(bundle, images.images, images.labels, progress=progress, data=images.name)
     page = write_files(report, out / "report")["html"]

@@ -10,6 +10,7 @@ import typer
 from eeinfer.cli.app import Debug, Json, command, say
 from eeinfer.cli.bundles import chosen_bundle
 from eeinfer.cli.options import Tau, taus
+from eeinfer.cli.threads import share_pool
 from eeinfer.errors import InputError
 
 if TYPE_CHECKING:
@@ -35,7 +36,9 @@ def predict(
     """
     import eeinfer
 
-    engine = eeinfer.load(chosen_bundle(bundle), tau=taus(tau))
+    path = chosen_bundle(bundle)
+    share_pool(path, None)
+    engine = eeinfer.load(path, tau=taus(tau))
     rows = list(_rows(engine, images))
     if json_output:
         typer.echo(json.dumps(rows, indent=2))

@@ -1,5 +1,7 @@
 """One thread pool for all sessions, where the process is the command line's own and not a host's or a test's."""
 
+from pathlib import Path
+
 _ours = False
 
 
@@ -9,9 +11,9 @@ def claim_process() -> None:
     _ours = True
 
 
-def share_pool(threads: int | None) -> None:
+def share_pool(bundle: Path, threads: int | None) -> None:
     """Make the process-wide pool, unless somebody else's sessions may want to live in this process too."""
     if _ours:
-        from eeinfer import share_threads
+        from eeinfer.profile import take_process
 
-        share_threads(threads)
+        take_process(bundle, threads)

@@ -59,5 +59,5 @@ def test_small_segments_get_one_thread_of_their_own() -> None:
 
 
 def test_the_command_line_leaves_a_host_process_alone(tmp_path: Path) -> None:
-    code = "from eeinfer.cli.threads import share_pool; share_pool(1); ort.InferenceSession(bundle + '/model.onnx')"
-    assert run(code + "; print('fine')") == "fine"
+    code = "from eeinfer.cli.threads import share_pool; share_pool(bundle, 1)"
+    assert run(code + "; ort.InferenceSession(bundle + '/model.onnx'); print('fine')") == "fine"

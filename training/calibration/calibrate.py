@@ -10,13 +10,13 @@ import torch
 from torch import nn
 
 from eeinfer.errors import CheckpointError, ConfigError
+from eeinfer.files import write_atomically
 from eeinfer.training.calibrated import calibrated
 from eeinfer.training.calibration.fit import Say, fit_laplace, fit_temperatures
 from eeinfer.training.calibration.laplace import TEMPERATURES, VARIANCES, choose, noise
 from eeinfer.training.calibration.observe import Images, all_logits
 from eeinfer.training.calibration.report import Calibration, ExitQuality, quality
 from eeinfer.training.checkpoint import load_checkpoint, read_checkpoint
-from eeinfer.training.files import write_atomically
 from eeinfer.training.names import unknown
 
 KINDS = ("temperature", "laplace")

@@ -1,15 +1,20 @@
 """Our own cascade, as the command line runs it."""
 
+from pathlib import Path
 from typing import Any
 
+from eeinfer.backends import open_backend
+from eeinfer.bench.peers import messages
 from eeinfer.bench.peers.base import Array, Call, Peer, Setup, Workload, needs
+from eeinfer.bench.tune.costs import measure_costs
 from eeinfer.engine import load
+from eeinfer.profile import take_process
 
 
 class Cascade(Peer):
     """`eeinfer.load` and a call, with one thread pool for the process."""
 
-    note = "eeinfer.load with share_threads, as the command line does it; what it caches per machine is there already"
+    note = "eeinfer.load in a process of its own, as on the command line; what it caches per machine is there already"
     packages = ("eeinfer", "onnxruntime", "onnxruntime-gpu", "numpy")
 
     @classmethod
@@ -18,10 +23,9 @@ class Cascade(Peer):
         needs("onnxruntime")
 
     def __init__(self, setup: Setup) -> None:
-        from eeinfer import share_threads
-
         super().__init__(setup)
-        share_threads(setup.threads_asked)
+        if not isinstance(setup.threads_asked, str):
+            take_process(Path(setup.bundle), setup.threads_asked)
         self._engine = load(setup.bundle, threads=setup.threads_asked)
 
     def plan(self, workload: Workload, rows: Array) -> Call:
@@ -37,3 +41,9 @@ class Cascade(Peer):
         """Return scores and predictions [N, E] of all exits."""
         found = self._engine.all_exits(images)
         return found.scores, found.predictions
+
+    def costs(self, request: messages.Cost) -> messages.Costs:
+        """Measure what rows cost."""
+        bundle = self._engine.bundle
+        backend = open_backend(self._engine.backend, bundle, device="cpu", threads=self.setup.threads_asked)
+        return measure_costs(backend, bundle.manifest, request)

@@ -1,0 +1,5 @@
+"""What suits one bundle on this machine: thread settings tried against each other, and a table of what rows cost."""
+
+from eeinfer.bench.tune.config import TuneConfig as TuneConfig
+from eeinfer.bench.tune.table import render_profile as render_profile
+from eeinfer.bench.tune.tune import tune as tune

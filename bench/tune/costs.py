@@ -1,0 +1,79 @@
+"""The table of what rows cost: every segment at some batch sizes, and taking rows out."""
+
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eeinfer.backends.base import Backend
+from eeinfer.bench.peers import messages
+from eeinfer.chain import bytes_in_front
+from eeinfer.manifest import Manifest
+
+_MOVES = 30  # of which the quickest counts
+_LEAST_MS = 1e-4  # that copies are taken to last: below that the clock says nothing
+_AT_ONCE = 1e12  # bytes per millisecond where nothing is carried
+
+
+def measure_costs(backend: Backend, manifest: Manifest, request: messages.Cost) -> messages.Costs:
+    """Run every segment at every batch size, sizes taking turns, and move rows about."""
+    images = _noise(manifest, max(2, *request.sizes))
+    sizes = _affordable(backend, manifest, images, request)
+    passes = [[_pass(backend, manifest, images[:size]) for size in sizes] for _ in range(request.passes)]
+    ms = np.array(passes).min(axis=0)  # [sizes, E]; what else the machine does only ever adds
+    move_ms, bytes_per_ms = _moving(backend, manifest, images[: max(2, sizes[-1])])
+    return messages.Costs(
+        sizes=sizes,
+        segment_ms=tuple(tuple(float(time) for time in segment) for segment in ms.T),
+        move_ms=move_ms,
+        bytes_per_ms=bytes_per_ms,
+    )
+
+
+def _noise(manifest: Manifest, rows: int) -> NDArray[Any]:
+    spec = manifest.input.tensor
+    return np.random.default_rng(0).standard_normal((rows, *spec.shape)).astype(spec.dtype)
+
+
+def _affordable(backend: Backend, manifest: Manifest, images: NDArray[Any], request: messages.Cost) -> tuple[int, ...]:
+    """Warm every size up; stop at the first that takes too long."""
+    sizes = []
+    for size in request.sizes:
+        sizes.append(size)
+        _pass(backend, manifest, images[:size])
+        if sum(_pass(backend, manifest, images[:size])) > request.size_seconds * 1e3:
+            break
+    return tuple(sizes)
+
+
+def _pass(backend: Backend, manifest: Manifest, images: NDArray[Any]) -> list[float]:
+    live, times = backend.start(images), []
+    for segment in range(len(manifest.segments)):
+        began = perf_counter()
+        backend.run(segment, live)
+        times.append((perf_counter() - began) * 1e3)
+    backend.finish(live)
+    return times
+
+
+def _moving(backend: Backend, manifest: Manifest, images: NDArray[Any]) -> tuple[float, float]:
+    """Return milliseconds of a compaction that moves nothing, and bytes per millisecond of one that moves half."""
+    in_front = bytes_in_front(manifest)
+    segment, half = max(int(np.argmax(in_front)) - 1, 0), len(images) // 2
+    still = _keep(backend, images, segment, np.arange(half))
+    moved = _keep(backend, images, segment, np.arange(half) + half)
+    return still, half * max(in_front) / max(moved - still, _LEAST_MS) or _AT_ONCE
+
+
+def _keep(backend: Backend, images: NDArray[Any], segment: int, order: NDArray[Any]) -> float:
+    """Return milliseconds of a compaction behind ``segment``; what the tensors hold does not matter."""
+    times = []
+    for _ in range(_MOVES):
+        live = backend.start(images)
+        backend.run(segment, live)
+        began = perf_counter()
+        live = backend.keep(live, order)
+        times.append((perf_counter() - began) * 1e3)
+        backend.finish(live)
+    return min(times)

@@ -1,0 +1,52 @@
+"""A profile in a terminal."""
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from eeinfer.bench.formats import NONE, significant
+from eeinfer.bench.peers.workloads import leaving
+from eeinfer.bench.table import plain_table
+from eeinfer.bundle import Bundle
+from eeinfer.chain import bytes_in_front
+from eeinfer.profile import Profile
+
+
+def render_profile(profile: Profile, bundle: Bundle) -> Group:
+    """Return what a terminal shows: the settings tried, what was chosen, and when rows are taken out of a batch."""
+    return Group(
+        Text(f"{profile.bundle} on {profile.cores} physical cores", style="bold"),
+        "",
+        _trials(profile, len(bundle.manifest.segments)),
+        "",
+        Text(f"eeinfer.load takes {profile.threads}; a process that is the cascade's own takes {profile.process}"),
+        "",
+        _costs(profile),
+        "",
+        _break_even(profile, bundle),
+        Text("the fewest rows that have to leave before it pays to take them out of the batch", style="dim"),
+    )
+
+
+def _trials(profile: Profile, exits: int) -> RenderableType:
+    table = plain_table("threads", *(f"{leaving(k, exits)}\nms" for k in profile.exits), "mean over\nquickest")
+    for trial in profile.trials:
+        table.add_row(trial.threads, *map(significant, trial.ms), f"{trial.ratio:.3f}")
+    return table
+
+
+def _costs(profile: Profile) -> RenderableType:
+    table = plain_table("ms per row\nin batches of", *(f"segment {k}" for k in range(len(profile.segment_ms))))
+    for position, size in enumerate(profile.sizes):
+        table.add_row(str(size), *(significant(segment[position] / size) for segment in profile.segment_ms))
+    return table
+
+
+def _break_even(profile: Profile, bundle: Bundle) -> RenderableType:
+    """How many rows of a batch have to leave before each segment, at every size that was measured."""
+    costs = profile.costs(bytes_in_front(bundle.manifest))
+    later = range(1, len(profile.segment_ms))
+    table = plain_table("batch", *(f"before\nsegment {k}" for k in later))
+    for size in profile.sizes[1:]:
+        fewest = (next((left for left in range(1, size) if costs.pays(k, size, size - left)), None) for k in later)
+        table.add_row(str(size), *(NONE if left is None else str(left) for left in fewest))
+    return table

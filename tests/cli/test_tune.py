@@ -1,0 +1,45 @@
+"""``eeinfer tune``."""
+
+import json
+from pathlib import Path
+
+import pytest
+from cli_runs import Run, only_line
+
+from eeinfer import machine
+from eeinfer.bundle import Bundle
+from eeinfer.profile import find_profile
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(machine.VARIABLE, str(tmp_path / "cache"))
+
+
+def test_it_shows_what_it_found_and_keeps_it(run: Run, tiny_bundle: Path) -> None:
+    done = run("tune", tiny_bundle, "--rounds", 1)
+    assert done.status == 0
+    assert "eeinfer.load takes" in done.out
+    assert "kept for later runs: " in done.err
+    found = find_profile(Bundle.open(tiny_bundle))
+    assert found is not None
+    assert found.bundle == "tiny"
+
+
+def test_json_is_the_profile_and_nothing_is_kept_where_the_cache_is_off(
+    run: Run, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(machine.VARIABLE, "off")
+    done = run("tune", tiny_bundle, "--rounds", 1, "--json")
+    assert json.loads(done.out)["bundle"] == "tiny"
+    assert "EEINFER_CACHE is off" in done.err
+
+
+def test_a_missing_bundle_is_one_line(run: Run) -> None:
+    done = run("tune", "none.eeb")
+    assert done.status == 1
+    assert "no bundle at none.eeb" in only_line(done.err)
+
+
+def test_no_rounds_are_refused(run: Run, tiny_bundle: Path) -> None:
+    assert "rounds is 0" in only_line(run("tune", tiny_bundle, "--rounds", 0).err)

@@ -1,0 +1,49 @@
+"""The order in which rows go on, and when it pays to take some out."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from eeinfer.compaction import RowCosts, compacted
+
+COSTS = RowCosts(
+    sizes=(1, 2, 8),
+    segment_ms=((1.0, 1.5, 4.5), (0.1, 0.1, 0.1)),
+    alive_bytes=(0, 1000),
+    move_ms=0.25,
+    bytes_per_ms=1000.0,
+)
+
+
+@given(hnp.arrays(np.bool_, st.integers(1, 40)))
+def test_holes_are_filled_from_behind_and_nobody_else_moves(stays: np.ndarray) -> None:
+    order = compacted(stays)
+    assert sorted(order.tolist()) == np.flatnonzero(stays).tolist()
+    moved = order != np.arange(len(order))
+    assert not stays[: len(order)][moved].any()  # only into holes
+    assert (order[moved] >= len(order)).all()  # only from behind
+
+
+@pytest.mark.parametrize(("rows", "ms"), [(1, 1.0), (2, 1.5), (5, 3.0), (8, 4.5), (16, 8.5)])
+def test_times_lie_on_straight_lines_between_and_beyond_what_was_measured(rows: int, ms: float) -> None:
+    assert COSTS.ms(0, rows) == pytest.approx(ms)
+
+
+def test_rows_are_taken_out_where_what_they_cost_is_more_than_the_copies() -> None:
+    assert COSTS.pays(0, 8, 7)  # half a millisecond for a quarter
+    assert not COSTS.pays(1, 8, 7)  # the segment costs the same
+    dear = RowCosts(sizes=(1,), segment_ms=((1.0,), (1.0,)), alive_bytes=(0, 1000), move_ms=0.0, bytes_per_ms=1000.0)
+    assert dear.pays(1, 8, 2)  # two rows move, six are saved
+    assert not dear.pays(1, 8, 7)  # one row moves, one is saved
+
+
+@given(
+    rows=st.integers(2, 64),
+    flops=st.lists(st.integers(1, 10**10), min_size=2, max_size=4),
+    threads=st.integers(1, 64),
+)
+def test_a_guess_from_flops_grows_with_the_rows(rows: int, flops: list[int], threads: int) -> None:
+    costs = RowCosts.estimated(flops, [0] * len(flops), threads=threads)
+    assert all(costs.ms(k, rows) > costs.ms(k, rows - 1) for k in range(len(flops)))
