@@ -9,6 +9,7 @@ from pathlib import Path
 from eeinfer.bench.page import html_page
 from eeinfer.bench.report import Report
 from eeinfer.errors import InputError
+from eeinfer.files import replace_file
 
 JSON_NAME, CSV_NAME, HTML_NAME = "report.json", "report.csv", "report.html"
 
@@ -51,7 +52,7 @@ def write_all(folder: str | os.PathLike[str], makers: Mapping[str, Callable[[], 
     try:
         target.mkdir(parents=True, exist_ok=True)
         for name, make in makers.items():
-            _write(target / name, make())
+            replace_file(target / name, make())
     except OSError as error:
         raise InputError(f"the report cannot be written to {target}: {error.strerror}; choose another") from error
     return {name.rpartition(".")[2]: target / name for name in makers}
@@ -83,12 +84,3 @@ def csv_table(report: Report) -> str:
         last = (row.timed_flops, row.agreement, row.speedup, row.saved_ratio)
         writer.writerow((row.point, row.accuracy, row.mean_flops, *row.shares, *row.taus, *times, *last))
     return out.getvalue()
-
-
-def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -20,7 +20,7 @@ import msgspec
 
 from eeinfer.chain import check_manifest
 from eeinfer.errors import BundleError
-from eeinfer.files import write_atomically
+from eeinfer.files import replace_file
 from eeinfer.manifest import FORMAT_VERSION, MANIFEST_NAME, MODEL_NAME, FileHash, Manifest
 from eeinfer.onnx_files import external_files
 
@@ -171,7 +171,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> Path:
     """
     check_manifest(manifest, where=folder)
     path = folder / MANIFEST_NAME
-    write_atomically(path, lambda file: file.write(encode_manifest(manifest)))
+    replace_file(path, encode_manifest(manifest))
     return path
 
 

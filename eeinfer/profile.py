@@ -14,7 +14,7 @@ from eeinfer.backends.threads import SHARED, as_threads
 from eeinfer.bundle import Bundle
 from eeinfer.compaction import RowCosts
 from eeinfer.errors import EeinferError
-from eeinfer.files import write_atomically
+from eeinfer.files import replace_file
 from eeinfer.manifest import MANIFEST_NAME
 
 PROFILE_VERSION = 1
@@ -88,7 +88,7 @@ def save_profile(bundle: Bundle, profile: Profile) -> Path | None:
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         data = msgspec.json.format(msgspec.json.encode(profile), indent=2) + b"\n"
-        write_atomically(path, lambda file: file.write(data))
+        replace_file(path, data)
     return path
 
 

@@ -8,6 +8,7 @@ import typer
 from eeinfer.bench.config import GRIDS, BenchConfig
 from eeinfer.cli.app import Debug, Json, command, say
 from eeinfer.cli.bundles import BundleArgument, chosen_bundle
+from eeinfer.cli.callers import Callers, compare_callers
 from eeinfer.cli.peers import Checkpoint, Peer, Peers, Rounds, Taus, compare_peers, refuse_alone
 from eeinfer.cli.progress import print_table, step_bar
 from eeinfer.cli.threads import share_pool
@@ -47,6 +48,7 @@ def bench(
     peers: Peers = False,
     peer: Peer = None,
     checkpoint: Checkpoint = None,
+    callers: Callers = None,
     taus: Taus = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the report. Without it: NAME-bench.", show_default=False)
@@ -58,11 +60,11 @@ def bench(
 
     Every threshold is run for real, beside the same network without exits. Besides the table there is a report as
     JSON, CSV and HTML. With --peers the cascade is compared with everything else a user could run, at each exit and
-    in a mix of exits.
+    in a mix of exits. With --callers threads share one engine.
     """
     from eeinfer.bench import bench_data, default_folder, measure, render, write_files
 
-    refuse_alone(peers, peer, checkpoint, taus)
+    refuse_alone(peers, callers, peer, checkpoint, taus)
     config = BenchConfig(
         grid=grid,
         thresholds=thresholds,
@@ -81,6 +83,18 @@ def bench(
             rounds=rounds,
             checkpoint=checkpoint,
             taus=taus,
+            out=out,
+            json_output=json_output,
+        )
+        return
+    if callers:
+        compare_callers(
+            path,
+            data,
+            counts=callers,
+            rounds=rounds,
+            threads=threads,
+            tau=taus,
             out=out,
             json_output=json_output,
         )

@@ -37,7 +37,7 @@ Taus = Annotated[
     str | None,
     typer.Option(
         metavar="TAU[,TAU...]",
-        help="With --peers: thresholds of the mix. Without it: as many images leave at each exit.",
+        help="With --peers or --callers: thresholds. Without it: as many images leave at each exit; the bundle's.",
         show_default=False,
     ),
 ]
@@ -46,14 +46,18 @@ Rounds = Annotated[
 ]
 
 
-def refuse_alone(peers: bool, peer: list[str] | None, checkpoint: Path | None, taus: str | None) -> None:
-    """Refuse options that mean nothing without ``--peers``.
+def refuse_alone(
+    peers: bool, callers: str | None, peer: list[str] | None, checkpoint: Path | None, taus: str | None
+) -> None:
+    """Refuse options that mean nothing without ``--peers`` or ``--callers``, and these two together.
 
     Raises:
         ConfigError: naming the first of them.
     """
+    if peers and callers:
+        raise ConfigError("--peers and --callers measure different things; give one of them")
     for name, value in (("--peer", peer), ("--checkpoint", checkpoint), ("--taus", taus)):
-        if value and not peers:
+        if value and not peers and not (callers and name == "--taus"):
             raise ConfigError(f"{name} goes with --peers: eeinfer bench --peers {name} ...")
 
 

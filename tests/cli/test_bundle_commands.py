@@ -116,3 +116,33 @@ def test_newest_bundle_wins_and_hidden_ones_do_not_count(tiny_bundle: Path, tmp_
 def test_folder_without_manifest_is_no_bundle(tmp_path: Path) -> None:
     (tmp_path / "empty.eeb").mkdir()
     assert list(bundles._bundles_below(tmp_path)) == []
+
+
+def test_bench_callers_prints_and_writes_what_threads_got(
+    run: Run, tiny_bundle: Path, labelled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eeinfer.bench.callers.CallersConfig.turn_seconds", 0.01)
+    done = run("bench", tiny_bundle, "--data", labelled, "--callers", "1,2", "--rounds", 1, "--taus", "1,0,0")
+    assert done.status == 0
+    assert "threads calling one engine" in done.out
+    assert Path("tiny-bench/callers.json").is_file()
+    quiet = run("bench", tiny_bundle, "--data", labelled, "--callers", 2, "--rounds", 1, "--json")
+    assert [row["callers"] for row in json.loads(quiet.out)["rows"]] == [2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("--callers", "0"), "callers is [0]"),
+        (("--callers", "1,x"), "--callers '1,x' is not a number"),
+        (("--callers", "1.5"), "give whole numbers"),
+        (("--callers", "2", "--peers"), "measure different things"),
+        (("--taus", "0.5"), "--taus goes with --peers"),
+    ],
+)
+def test_bench_callers_refuses_mistakes(
+    run: Run, tiny_bundle: Path, labelled: Path, arguments: tuple[str, ...], reason: str
+) -> None:
+    done = run("bench", tiny_bundle, "--data", labelled, *arguments)
+    assert done.status == 1
+    assert reason in done.err

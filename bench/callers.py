@@ -1,0 +1,157 @@
+"""Many threads calling one engine: throughput and the slowest calls, at several numbers of callers."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Group
+from rich.text import Text
+
+from eeinfer.bench.environment import Environment, environment, load_average
+from eeinfer.bench.formats import significant
+from eeinfer.bench.outputs import Progress
+from eeinfer.bench.records import Record, encode
+from eeinfer.bench.table import plain_table
+from eeinfer.engine import Engine
+from eeinfer.errors import ConfigError
+from eeinfer.preprocess import prepare
+from eeinfer.thresholds import Taus
+
+CALLERS_SCHEMA = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallersConfig:
+    """Settings of one measurement."""
+
+    callers: tuple[int, ...] = (1, 2, 4, 8)
+    rounds: int = 5  # in which every number of callers takes a turn
+    turn_seconds: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.callers or min(self.callers) < 1:
+            raise ConfigError(f"callers is {list(self.callers)}; give one or more numbers of threads, each 1 or more")
+
+
+class CallersRow(Record, frozen=True, kw_only=True):
+    """What so many callers got, at batch 1; medians over rounds of each round's number."""
+
+    callers: int
+    images_per_second: float  # all callers together
+    speedup: float  # over the first row, round by round
+    p50_ms: float  # of a call
+    p99_ms: float
+    calls: int  # in all rounds
+
+
+class CallersReport(Record, frozen=True, kw_only=True):
+    """The whole measurement."""
+
+    schema_version: int = CALLERS_SCHEMA
+    created: str
+    bundle: str
+    taus: tuple[float, ...]
+    shares: tuple[float, ...]  # of the calls that left at each exit
+    environment: Environment
+    rows: tuple[CallersRow, ...]
+
+    def to_json(self) -> bytes:
+        """Encode as indented JSON."""
+        return encode(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Turn:
+    seconds: float
+    ms: NDArray[Any]  # of every call
+    exits: NDArray[Any]
+
+
+def measure_callers(
+    engine: Engine, images: Sequence[Any] | NDArray[Any], config: CallersConfig, progress: Progress, *, tau: Taus | None
+) -> CallersReport:
+    """Let threads call ``engine`` with one image at a time, every number of callers taking turns.
+
+    Args:
+        engine: the engine they share.
+        images: N images that it takes.
+        config: how.
+        progress: told what is being done, how many turns of it are done and how many are planned.
+        tau: thresholds; None takes the engine's.
+    """
+    load, turns = load_average(), {count: list[_Turn]() for count in config.callers}
+    prepared = [prepare(image, engine.manifest.input) for image in images]
+    for round in range(config.rounds):
+        for position, count in enumerate(config.callers):
+            progress("callers", round * len(config.callers) + position, config.rounds * len(config.callers))
+            turns[count].append(_turn(engine, prepared, count, config.turn_seconds, tau))
+    left = np.concatenate([turn.exits for row in turns.values() for turn in row])
+    return CallersReport(
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        bundle=engine.manifest.name,
+        taus=engine.tau if tau is None else tuple(np.broadcast_to(np.asarray(tau, float), len(engine.tau)).tolist()),
+        shares=tuple((np.bincount(left, minlength=len(engine.tau)) / len(left)).tolist()),
+        environment=environment(engine.device, engine.threads, load),
+        rows=tuple(_row(count, turns[count], turns[config.callers[0]]) for count in config.callers),
+    )
+
+
+def _turn(engine: Engine, images: Sequence[NDArray[Any]], callers: int, seconds: float, tau: Taus | None) -> _Turn:
+    """All callers begin together and call until the time is over; each begins with another image."""
+    gate, found = threading.Barrier(callers + 1), [list[tuple[float, int]]() for _ in range(callers)]
+
+    def call(number: int) -> None:
+        own, at = found[number], number
+        engine(images[at % len(images)], tau=tau)
+        gate.wait()
+        end = perf_counter() + seconds
+        while (began := perf_counter()) < end or not own:
+            result = engine(images[at % len(images)], tau=tau)
+            own.append((perf_counter() - began, int(result.exits[0])))
+            at += callers
+
+    threads = [threading.Thread(target=call, args=(number,)) for number in range(callers)]
+    for thread in threads:
+        thread.start()
+    gate.wait()
+    began = perf_counter()
+    for thread in threads:
+        thread.join()
+    calls = [entry for own in found for entry in own]
+    ms, exits = np.array([second * 1e3 for second, _ in calls]), np.array([exit for _, exit in calls])
+    return _Turn(seconds=perf_counter() - began, ms=ms, exits=exits)
+
+
+def _row(callers: int, turns: Sequence[_Turn], first: Sequence[_Turn]) -> CallersRow:
+    rates, alone = (np.array([len(turn.ms) / turn.seconds for turn in row]) for row in (turns, first))
+    return CallersRow(
+        callers=callers,
+        images_per_second=float(np.median(rates)),
+        speedup=float(np.median(rates / alone)),
+        p50_ms=float(np.median([np.percentile(turn.ms, 50) for turn in turns])),
+        p99_ms=float(np.median([np.percentile(turn.ms, 99) for turn in turns])),
+        calls=sum(len(turn.ms) for turn in turns),
+    )
+
+
+def render_callers(report: CallersReport) -> Group:
+    """Return what a terminal shows."""
+    table = plain_table("callers", "images\nper second", "over the\nfirst row", "p50\nms", "p99\nms", "calls")
+    for row in report.rows:
+        times = (significant(row.images_per_second), f"{row.speedup:.2f}x", *map(significant, (row.p50_ms, row.p99_ms)))
+        table.add_row(str(row.callers), *times, str(row.calls))
+    place = report.environment
+    threads = "one pool" if place.threads is None else f"{place.threads} thread{'s' if place.threads != 1 else ''}"
+    shares = " / ".join(f"{share:.0%}" for share in report.shares)
+    return Group(
+        Text(f"{report.bundle}, threads calling one engine, batch 1", style="bold"),
+        Text(f"{place.cpu}, {place.cores} cores, {threads} per session; left at exits {shares}", style="dim"),
+        "",
+        table,
+        Text("medians over rounds; a call waits for its answer before the next begins", style="dim"),
+    )
