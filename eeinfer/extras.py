@@ -15,6 +15,8 @@ PACKAGES = {
     "sklearn": ("scikit-learn", "train"),
     "onnxscript": ("onnxscript", "export"),
     "tensorboard": ("tensorboard", "all"),
+    "tensorrt": ("tensorrt-cu13", "tensorrt"),
+    "tensorrt_rtx": ("tensorrt-rtx-cu13", "tensorrt-rtx"),
 }
 
 # The wheels that all fill the import package `onnxruntime`: the one installed last wins, silently.

@@ -9,7 +9,7 @@ As in the manifest, one integer is raised when an older reader would go wrong, a
 
 import platform
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -46,7 +46,7 @@ class Build(_Record, frozen=True, kw_only=True):
     """The whole of build.json."""
 
     format_version: int = FORMAT_VERSION
-    library: Literal["tensorrt", "tensorrt_rtx"]
+    library: Annotated[str, Meta(pattern=r"^tensorrt(_rtx)?\Z")]
     library_version: str
     target: Annotated[str, Meta(pattern=r"^sm\d{2,3}\Z")]  # the GPU's compute capability: sm86 is 8.6
     platform: str  # where it was built

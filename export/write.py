@@ -20,11 +20,22 @@ def new_folder(target: Path, *, force: bool) -> Iterator[Path]:
         ExportError: `target` exists and `force` is off, or is something other than a bundle, or its disk is full.
     """
     _check_target(target, force=force)
+    with replacing(target, hint="choose another place with --out") as folder:
+        yield folder
+
+
+@contextlib.contextmanager
+def replacing(target: Path, *, hint: str = "look at its permissions") -> Iterator[Path]:
+    """Yield a temporary folder that takes the place of `target`, whatever that is, if the block succeeds.
+
+    Raises:
+        ExportError: the folder of `target` cannot be written; `hint` says what to do then. Or its disk is full.
+    """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     except OSError as error:
-        raise ExportError(f"cannot write beside {target}: {error.strerror}; choose another place with --out") from error
+        raise ExportError(f"cannot write beside {target}: {error.strerror}; {hint}") from error
     try:
         yield folder
         folder.chmod(0o755)  # mkdtemp's folders are closed to other users

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from eeinfer.cli.app import Debug, command, say
+from eeinfer.cli.plans import Batch, Target, Trt, TrtLibrary, add_plans, plan_config
 from eeinfer.errors import ExportError
 from eeinfer.export import TOLERANCE
 
@@ -18,7 +19,7 @@ def export(
         Path,
         typer.Argument(
             metavar="CHECKPOINT",
-            help="What `eeinfer train` wrote; with --single-file also a bundle (.eeb).",
+            help="What `eeinfer train` wrote; with --single-file or --trt also a bundle (.eeb).",
             show_default=False,
         ),
     ],
@@ -29,6 +30,10 @@ def export(
     single_file: Annotated[
         bool, typer.Option("--single-file", help="Write one ONNX file with nested Ifs that runs without eeinfer.")
     ] = False,
+    trt: Trt = False,
+    target: Target = None,
+    batch: Batch = None,
+    trt_library: TrtLibrary = None,
     tolerance: Annotated[float, typer.Option(help="Largest error of a logit against torch.")] = TOLERANCE,
     force: Annotated[bool, typer.Option("--force", help="Replace what exists.")] = False,
     debug: Debug = False,
@@ -37,19 +42,31 @@ def export(
 
     The path of the bundle is printed on stdout, the parity report on stderr. With --single-file one ONNX file comes
     out instead, for places where only an ONNX runtime can go; in it a batch goes on as long as one of its rows does.
+    With --trt TensorRT plans for NVIDIA GPUs are built into the bundle, after the export or into one that is there.
     """
+    plans = plan_config(trt, target, batch, trt_library)
+    if plans is not None and single_file:
+        raise ExportError("--single-file writes no bundle for the plans of --trt; run the command once with each")
+    if plans is not None and out is not None and _is_bundle(source):
+        raise ExportError(f"--trt builds plans inside {source}; leave out --out {out}, or copy the bundle there first")
+    if plans is not None and _is_bundle(source):
+        for folder in add_plans(source, plans, force=force):
+            typer.echo(folder)
+        return
     if single_file:
         path = _single_file(source, out, force=force, tolerance=tolerance)
     elif _is_bundle(source):
         raise ExportError(
-            f"{source} is a bundle, exported already; make one ONNX file of it with --single-file, "
-            f"look at it with: eeinfer inspect {source}"
+            f"{source} is a bundle, exported already; make one ONNX file of it with --single-file, TensorRT plans "
+            f"with --trt, look at it with: eeinfer inspect {source}"
         )
     elif out is not None and out.suffix == _SINGLE:
         raise ExportError(f"--out {out} names an ONNX file; add --single-file, or name a bundle, {out.stem}{_BUNDLE}")
     else:
         path = _bundle(source, out, force=force, tolerance=tolerance)
     typer.echo(path)
+    if plans is not None:
+        add_plans(path, plans, force=force)
 
 
 def _is_bundle(source: Path) -> bool:

@@ -18,9 +18,10 @@ _SHORT = 160  # characters of a fact that still make a line
 
 @command(example="eeinfer inspect")
 def inspect(bundle: BundleArgument = None, json_output: Json = False, debug: Debug = False) -> None:
-    """Show a bundle: its segments, the tensors carried between them, FLOPs, parity with torch, and origin.
+    """Show a bundle: its segments, the tensors carried between them, TensorRT plans, FLOPs, parity with torch, origin.
 
-    Every file is checked against its hash first; an altered bundle is an error.
+    Every file is checked against its hash first; an altered bundle is an error. Plans that were altered, or built
+    from other segments, are said to be so.
     """
     from eeinfer.bundle import Bundle
 
@@ -28,7 +29,7 @@ def inspect(bundle: BundleArgument = None, json_output: Json = False, debug: Deb
     if json_output:
         typer.echo(json.dumps(_facts(opened), indent=2))
         return
-    for line in (*_heading(opened), *_segments(opened.manifest), *_origin(opened.manifest)):
+    for line in (*_heading(opened), *_segments(opened.manifest), *_plans(opened), *_origin(opened.manifest)):
         typer.echo(line)
 
 
@@ -43,6 +44,7 @@ def _facts(bundle: "Bundle") -> dict[str, Any]:  # JSON
     import msgspec
 
     from eeinfer.chain import alive
+    from eeinfer.plans import survey
 
     segments = bundle.manifest.segments
     return {
@@ -50,6 +52,10 @@ def _facts(bundle: "Bundle") -> dict[str, Any]:  # JSON
         "hashes": "ok",
         "carried_bytes_per_sample": [sum(map(_bytes_per_sample, segment.carried)) for segment in segments],
         "alive_bytes_per_sample": [sum(map(_bytes_per_sample, kept)) for kept in alive(bundle.manifest)],
+        "plans": [
+            {"folder": found.folder, "problem": found.problem, "build": msgspec.to_builtins(found.build)}
+            for found in survey(bundle)
+        ],
         "manifest": msgspec.to_builtins(bundle.manifest),
     }
 
@@ -92,6 +98,19 @@ def _segments(manifest: "Manifest") -> list[str]:
             lines.append(f"{'':>58}alive behind this exit: {count}, {size} bytes per sample")
     lines.append(f"  share: of the {unit.text(manifest.flops.static)} {unit.name} of the network without early exits")
     lines.append(f"  FLOPs: {manifest.flops.convention}; uncounted: {manifest.flops.uncounted or 'nothing'}")
+    return lines
+
+
+def _plans(bundle: "Bundle") -> list[str]:
+    """A line for every folder of TensorRT plans, and one on what is wrong with it."""
+    from eeinfer.cli.plans import described
+    from eeinfer.plans import survey
+
+    found = survey(bundle)
+    lines = ["", "plans"] if found else []
+    for entry in found:
+        lines.append(f"  {described(entry.build) if entry.build else entry.folder}")
+        lines.append(f"    {'built from these segments, hashes ok' if entry.problem is None else entry.problem}")
     return lines
 
 

@@ -1,4 +1,4 @@
-"""Options that need parsing: thresholds."""
+"""Options that need parsing: thresholds and other numbers."""
 
 from typing import Annotated
 
@@ -39,4 +39,18 @@ def numbers(option: str, text: str) -> list[float]:
     except ValueError:
         raise InputError(
             f"{option} {text!r} is not a number or numbers separated by commas, such as 0.9 or 0.9,0.8"
+        ) from None
+
+
+def integers(option: str, text: str) -> list[int]:
+    """Turn ``1,8,32`` into whole numbers.
+
+    Raises:
+        InputError: something between the commas is not a whole number.
+    """
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(
+            f"{option} {text!r} is not a whole number or some separated by commas, such as 1 or 1,8,32"
         ) from None

@@ -1,0 +1,111 @@
+"""One segment's ONNX graph into one plan, by the calls that TensorRT 10 and 11 and TensorRT-RTX have in common."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from eeinfer.chain import EXIT_OUTPUTS
+from eeinfer.errors import ExportError
+from eeinfer.export.trt.config import TrtConfig
+from eeinfer.export.trt.messages import error_log, interrupts_held
+from eeinfer.export.trt.targets import Library
+from eeinfer.export.trt.timing import TimingCache
+from eeinfer.manifest import Segment
+from eeinfer.plan_record import RTX
+
+_DTYPES = {"FLOAT": "float32", "HALF": "float16", "BF16": "bfloat16", "BOOL": "bool"}  # the others are called alike
+_EXIT_DTYPES = ("float32", "float32", "int64")
+_PLACES = re.compile(r"^IBuilder::\w+: |[\s.]*\bIn \w+ at /[^\s)]+")  # where in TensorRT's sources an error arose
+_RETREAT = "the bundle runs without plans too, by ONNX Runtime: pip install 'eeinfer[gpu]'"
+
+
+class PlanBuilder:
+    """Builds plans for one target."""
+
+    def __init__(self, library: Library, target: str, config: TrtConfig, timing: TimingCache) -> None:
+        self._library = library
+        self._target = target
+        self._config = config
+        self._timing = timing
+        self._trt = library.module
+        self._log = error_log(self._trt)
+        self._builder = self._trt.Builder(self._log)
+
+    def flags(self) -> dict[str, bool | int]:
+        """What the builder is told, for build.json."""
+        return {
+            "strongly_typed": True,
+            "strict_nans": True,
+            "tf32": self._config.tf32,
+            "optimization_level": self._config.optimization_level,
+            "auxiliary_streams": self._config.auxiliary_streams,
+        }
+
+    def build(self, path: Path, segment: Segment) -> Any:
+        """Return the plan of the graph at ``path`` as a buffer.
+
+        Raises:
+            ExportError: TensorRT cannot parse or build it; the message names the node.
+        """
+        self._log.errors.clear()
+        with interrupts_held():
+            plan = self._build(path, segment)
+        if plan is None:
+            reasons = [_PLACES.sub("", text) for text in self._log.errors[-1:]] or ["it gives no reason"]
+            raise ExportError(self._failure(segment, reasons[0]))
+        return plan
+
+    def _build(self, path: Path, segment: Segment) -> Any:
+        network = self._builder.create_network(1 << int(self._trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
+        parser = self._trt.OnnxParser(network, self._log)  # holds the weights: it has to outlive the build
+        if not parser.parse_from_file(str(path)):
+            raise ExportError(self._failure(segment, _parse_error(parser.get_error(parser.num_errors - 1))))
+        if problem := _io_problem(network, segment):
+            raise ExportError(self._failure(segment, problem))
+        return self._builder.build_serialized_network(network, self._options(network))
+
+    def _options(self, network: Any) -> Any:
+        options = self._builder.create_builder_config()
+        if self._library.name == RTX:
+            options.num_compute_capabilities = 1
+            options.set_compute_capability(getattr(self._trt.ComputeCapability, self._target.upper()), 0)
+        else:
+            self._timing.attach(options)
+        options.builder_optimization_level = self._config.optimization_level
+        options.max_aux_streams = self._config.auxiliary_streams
+        options.set_flag(self._trt.BuilderFlag.STRICT_NANS)  # a NaN score must stay one: it never passes
+        if not self._config.tf32:
+            options.clear_flag(self._trt.BuilderFlag.TF32)  # set by default
+        for rows in self._config.batches:
+            options.add_optimization_profile(self._profile(network, rows))
+        return options
+
+    def _profile(self, network: Any, rows: int) -> Any:
+        profile = self._builder.create_optimization_profile()
+        for tensor in map(network.get_input, range(network.num_inputs)):
+            shape = (rows, *tuple(tensor.shape)[1:])
+            profile.set_shape(tensor.name, shape, shape, shape)
+        return profile
+
+    def _failure(self, segment: Segment, reason: str) -> str:
+        where = f"{segment.file} (exit at {segment.module})"
+        return f"{self._library.name} cannot build {where} for {self._target}: {reason}; {_RETREAT}"
+
+
+def _parse_error(error: Any) -> str:
+    node, operator = error.node_name(), error.node_operator()
+    place = f"node {node} ({operator}): " if node or operator else ""
+    return f"{place}{error.desc()}"
+
+
+def _io_problem(network: Any, segment: Segment) -> str | None:
+    """The runtime allocates what the manifest says; TensorRT turns float64, for one, silently into float32."""
+    tensors = [*map(network.get_input, range(network.num_inputs)), *map(network.get_output, range(network.num_outputs))]
+    found = {tensor.name: _DTYPES.get(tensor.dtype.name, tensor.dtype.name.lower()) for tensor in tensors}
+    wanted = {spec.name: spec.dtype for spec in (*segment.inputs, *segment.carried)}
+    wanted |= dict(zip(EXIT_OUTPUTS, _EXIT_DTYPES, strict=True))
+    wrong = sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name))
+    if not wrong:
+        return None
+    name = wrong[0]
+    return f"tensor {name} would be {found.get(name, 'missing')} and is {wanted.get(name, 'unknown')} in the manifest"
