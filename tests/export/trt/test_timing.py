@@ -1,0 +1,69 @@
+"""TensorRT's timing cache: one for all segments, found again, and never in the way."""
+
+from pathlib import Path
+
+import fake_tensorrt
+import pytest
+
+from eeinfer import machine
+from eeinfer.bundle import Bundle
+from eeinfer.export.trt import TrtConfig, build_plans, targets
+from eeinfer.export.trt.gpu import Gpu
+from eeinfer.plans import builds
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """TensorRT on a machine with an H100, whose cache is empty."""
+    fake_tensorrt.install(monkeypatch)
+    show(monkeypatch, "H100")
+    monkeypatch.setenv(machine.VARIABLE, str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def show(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(targets, "current_gpu", lambda: Gpu(name=name, capability=(9, 0)))
+
+
+def build(bundle: Path) -> None:
+    build_plans(bundle, TrtConfig(batches=(1,)), force=True)
+
+
+def stored(cache: Path) -> list[bytes]:
+    return sorted(path.read_bytes() for path in cache.rglob("*") if path.is_file())
+
+
+def test_all_segments_and_later_builds_share_one(bundle_copy: Path, cache: Path) -> None:
+    build(bundle_copy)
+    assert stored(cache) == [b"..."]
+    build(bundle_copy)
+    assert stored(cache) == [b"......"]
+    [found] = builds(Bundle.open(bundle_copy))
+    assert (found.folder, found.library_version) == ("engines/tensorrt-sm90", fake_tensorrt.VERSION)
+
+
+def test_another_gpu_of_the_same_kind_has_its_own(
+    bundle_copy: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build(bundle_copy)
+    show(monkeypatch, "H200")
+    build(bundle_copy)
+    assert stored(cache) == [b"...", b"..."]
+
+
+def test_a_damaged_one_is_begun_again(bundle_copy: Path, cache: Path) -> None:
+    build(bundle_copy)
+    [path] = (path for path in cache.rglob("*") if path.is_file())
+    path.write_bytes(fake_tensorrt.DAMAGED)
+    build(bundle_copy)
+    assert stored(cache) == [b"..."]
+
+
+def test_where_nothing_is_kept_plans_are_built_all_the_same(
+    bundle_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    for place in ("off", str(tmp_path / "file" / "cache")):
+        monkeypatch.setenv(machine.VARIABLE, place)
+        build(bundle_copy)
+        assert len(builds(Bundle.open(bundle_copy))) == 1
