@@ -92,7 +92,7 @@ class _Version(msgspec.Struct):
 
 
 def decode_build(data: bytes, *, where: Path, remedy: str) -> Build:
-    """Parse build.json, refusing a newer format before anything else about it.
+    """Parse build.json, refusing another format before anything else about it.
 
     Args:
         data: its bytes.
@@ -100,14 +100,14 @@ def decode_build(data: bytes, *, where: Path, remedy: str) -> Build:
         remedy: what to do where it is unusable, for messages.
 
     Raises:
-        BundleError: not JSON, truncated, a newer format, an unknown or missing field, a value of a wrong type.
+        BundleError: not JSON, truncated, another format, an unknown or missing field, a value of a wrong type.
     """
     try:
         version = msgspec.json.decode(data, type=_Version).format_version
-        if version > FORMAT_VERSION:
+        if version != FORMAT_VERSION:
+            way = "get a newer one with: pip install --upgrade eeinfer" if version > FORMAT_VERSION else remedy
             raise BundleError(
-                f"{where} has format version {version}, this eeinfer reads version {FORMAT_VERSION}; "
-                "get a newer one with: pip install --upgrade eeinfer"
+                f"{where} has format version {version}, this eeinfer reads version {FORMAT_VERSION}; {way}"
             )
         return msgspec.json.decode(data, type=Build)
     except msgspec.ValidationError as error:

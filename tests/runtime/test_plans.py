@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -126,7 +127,7 @@ def test_damage_is_refused_with_the_command_that_mends_it(bundle_copy: Path, dam
     with pytest.raises(BundleError, match=f"{sentence}.*; build the plans again with: eeinfer export .* --force$"):
         find(bundle_copy)
     [found] = survey(Bundle.open(bundle_copy))
-    assert sentence.rpartition(": ")[2] in str(found.problem) or sentence in str(found.problem)
+    assert re.search(sentence, str(found.problem))
 
 
 def test_without_verifying_only_the_hash_goes_unseen(bundle_copy: Path) -> None:
@@ -145,6 +146,7 @@ def test_without_verifying_only_the_hash_goes_unseen(bundle_copy: Path) -> None:
             lambda build: build.update(format_version=7, more=1),
             "has format version 7, this eeinfer reads version 1; .*pip",
         ),
+        (lambda build: build.update(format_version=0), "has format version 0, this eeinfer reads version 1.* --force"),
         (lambda build: build.update(format_version=0.5), "is not of format 1: Expected `int`"),
         (lambda build: build.update(colour="red"), "is not of format 1: Object contains unknown field `colour`"),
         (lambda build: build.pop("batches"), "missing required field `batches`"),
