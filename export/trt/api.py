@@ -70,8 +70,7 @@ def build_plans(
             builder = PlanBuilder(library, target, config, timing)
             with replacing(folder) as temporary:
                 plans = tuple(_plans(source, builder, temporary, _towards(progress, folder)))
-                build = _described(library, target, config, builder, plans)
-                (temporary / BUILD_NAME).write_bytes(encode_build(build))
+                (temporary / BUILD_NAME).write_bytes(encode_build(_described(library, target, config, plans)))
     timing.keep()
     return folders
 
@@ -117,15 +116,13 @@ def _towards(progress: Progress, folder: Path) -> Callable[[int, int], None]:
     return lambda done, planned: progress(f"building {folder.name}", done, planned)
 
 
-def _described(
-    library: Library, target: str, config: TrtConfig, builder: PlanBuilder, plans: tuple[Plan, ...]
-) -> Build:
+def _described(library: Library, target: str, config: TrtConfig, plans: tuple[Plan, ...]) -> Build:
     return Build(
         library=library.name,
         library_version=library.version,
         target=target,
         platform=platform_name(),
-        flags=builder.flags(),
+        flags=config.flags,
         batches=config.batches,
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         plans=plans,

@@ -22,6 +22,17 @@ class TrtConfig:
     optimization_level: int = 3  # from 0, building fast, to 5, searching long for fast kernels
     auxiliary_streams: int = 0  # more than 0: parallel branches of a segment, at two more synchronisations per run
 
+    @property
+    def flags(self) -> dict[str, bool | int]:
+        """What the builder is told, for build.json; the first two it is told always."""
+        return {
+            "strongly_typed": True,
+            "strict_nans": True,
+            "tf32": self.tf32,
+            "optimization_level": self.optimization_level,
+            "auxiliary_streams": self.auxiliary_streams,
+        }
+
     def __post_init__(self) -> None:
         for target in self.targets:
             if target != CURRENT and not re.fullmatch(r"sm\d{2,3}", target):

@@ -29,17 +29,10 @@ class PlanBuilder:
         self._timing = timing
         self._trt = library.module
         self._log = error_log(self._trt)
-        self._builder = self._trt.Builder(self._log)
-
-    def flags(self) -> dict[str, bool | int]:
-        """What the builder is told, for build.json."""
-        return {
-            "strongly_typed": True,
-            "strict_nans": True,
-            "tf32": self._config.tf32,
-            "optimization_level": self._config.optimization_level,
-            "auxiliary_streams": self._config.auxiliary_streams,
-        }
+        try:
+            self._builder = self._trt.Builder(self._log)
+        except TypeError as error:  # what the bindings make of a null pointer
+            raise ExportError(f"{library.name} does not start, {self._reason()}; look at: eeinfer doctor") from error
 
     def build(self, path: Path, segment: Segment) -> Any:
         """Return the plan of the graph at ``path`` as a buffer.
@@ -51,15 +44,14 @@ class PlanBuilder:
         with interrupts_held():
             plan = self._build(path, segment)
         if plan is None:
-            reasons = [_PLACES.sub("", text) for text in self._log.errors[-1:]] or ["it gives no reason"]
-            raise ExportError(self._failure(segment, reasons[0]))
+            raise ExportError(self._failure(segment, self._reason()))
         return plan
 
     def _build(self, path: Path, segment: Segment) -> Any:
         network = self._builder.create_network(1 << int(self._trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
         parser = self._trt.OnnxParser(network, self._log)  # holds the weights: it has to outlive the build
         if not parser.parse_from_file(str(path)):
-            raise ExportError(self._failure(segment, _parse_error(parser.get_error(parser.num_errors - 1))))
+            raise ExportError(self._failure(segment, _parse_error(parser.get_error(0))))
         if problem := _io_problem(network, segment):
             raise ExportError(self._failure(segment, problem))
         return self._builder.build_serialized_network(network, self._options(network))
@@ -86,6 +78,10 @@ class PlanBuilder:
             shape = (rows, *tuple(tensor.shape)[1:])
             profile.set_shape(tensor.name, shape, shape, shape)
         return profile
+
+    def _reason(self) -> str:
+        """What the library said last, without the place in its sources."""
+        return _PLACES.sub("", self._log.errors[-1]) if self._log.errors else "and gives no reason"
 
     def _failure(self, segment: Segment, reason: str) -> str:
         where = f"{segment.file} (exit at {segment.module})"

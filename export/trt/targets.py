@@ -43,7 +43,7 @@ def choose(config: TrtConfig) -> Library:
     gpu, missing = _gpu()
     here = None if gpu is None else target_name(gpu.capability)
     targets = tuple(dict.fromkeys(here if target == CURRENT else target for target in config.targets))
-    name = config.library or _suitable(alone=targets == (here,))
+    name = config.library or _suitable(alone=here is not None and targets == (here,))
     module = _open(name)
     known = _rtx_targets(module) if name == RTX else [here] if here else []
     for target in targets:

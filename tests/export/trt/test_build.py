@@ -130,6 +130,23 @@ def test_ctrl_c_waits_for_the_library_and_is_not_lost() -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_where_plans_cannot_lie_nothing_is_built(bundle_copy: Path) -> None:
+    (bundle_copy / "engines").write_text("a file")
+    with pytest.raises(ExportError, match=r"cannot write into .*copy\.eeb: File exists"):
+        build_plans(bundle_copy, SM86)
+
+
+def test_a_library_that_does_not_start_says_why(bundle_copy: Path, rtx: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(log: Any) -> None:
+        log.log(rtx.ILogger.ERROR, "CUDA initialization failure with error: 35")
+        raise TypeError("pybind11::init(): factory function returned nullptr")
+
+    monkeypatch.setattr(rtx, "Builder", nothing)
+    with pytest.raises(ExportError, match="does not start, CUDA initialization failure with error: 35; look at"):
+        build_plans(bundle_copy, SM86)
+    assert not (bundle_copy / "engines").exists()
+
+
 def test_a_damaged_bundle_is_refused(bundle_copy: Path) -> None:
     (bundle_copy / "segment_01.onnx").write_bytes(b"damaged")
     with pytest.raises(BundleError, match=r"segment_01\.onnx"):

@@ -74,6 +74,8 @@ def test_of_both_tensorrt_takes_the_current_gpu_and_rtx_all_others(monkeypatch: 
     assert choose(TrtConfig(library="tensorrt_rtx")).targets == ("sm86",)
     gpu(monkeypatch, None)
     assert choose(TrtConfig(targets=("sm86",))).name == "tensorrt_rtx"
+    with pytest.raises(ExportError, match="choose --target among sm75"):
+        choose(TrtConfig())
 
 
 @pytest.mark.parametrize(
