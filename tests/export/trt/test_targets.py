@@ -5,7 +5,7 @@ import sys
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-import fake_tensorrt
+import fake_trt_builder
 import pytest
 
 from eeinfer.errors import DependencyError, ExportError
@@ -173,7 +173,7 @@ def test_why_there_is_no_gpu_is_said(monkeypatch: Patch) -> None:
 
 
 def test_the_stand_in_for_tensorrt_is_taken_for_it(monkeypatch: Patch) -> None:
-    fake_tensorrt.install(monkeypatch)
+    fake_trt_builder.install(monkeypatch)
     gpu(monkeypatch, (9, 0))
     library = choose(TrtConfig())
-    assert (library.name, library.version, library.targets) == ("tensorrt", fake_tensorrt.VERSION, ("sm90",))
+    assert (library.name, library.version, library.targets) == ("tensorrt", fake_trt_builder.VERSION, ("sm90",))

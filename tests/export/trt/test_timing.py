@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import fake_tensorrt
+import fake_trt_builder
 import pytest
 
 from eeinfer import machine
@@ -15,7 +15,7 @@ from eeinfer.plans import builds
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """TensorRT on a machine with an H100, whose cache is empty."""
-    fake_tensorrt.install(monkeypatch)
+    fake_trt_builder.install(monkeypatch)
     show(monkeypatch, "H100")
     monkeypatch.setenv(machine.VARIABLE, str(tmp_path / "cache"))
     return tmp_path / "cache"
@@ -39,7 +39,7 @@ def test_all_segments_and_later_builds_share_one(bundle_copy: Path, cache: Path)
     build(bundle_copy)
     assert stored(cache) == [b"......"]
     [found] = builds(Bundle.open(bundle_copy))
-    assert (found.folder, found.library_version) == ("engines/tensorrt-sm90", fake_tensorrt.VERSION)
+    assert (found.folder, found.library_version) == ("engines/tensorrt-sm90", fake_trt_builder.VERSION)
 
 
 def test_another_gpu_of_the_same_kind_has_its_own(
@@ -54,7 +54,7 @@ def test_another_gpu_of_the_same_kind_has_its_own(
 def test_a_damaged_one_is_begun_again(bundle_copy: Path, cache: Path) -> None:
     build(bundle_copy)
     [path] = (path for path in cache.rglob("*") if path.is_file())
-    path.write_bytes(fake_tensorrt.DAMAGED)
+    path.write_bytes(fake_trt_builder.DAMAGED)
     build(bundle_copy)
     assert stored(cache) == [b"..."]
 
