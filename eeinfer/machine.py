@@ -4,10 +4,13 @@ Graphs that were optimised for its instruction set lie there. All of it can be m
 folder loses time and nothing else. ``EEINFER_CACHE`` names another folder, and ``EEINFER_CACHE=off`` keeps nothing.
 """
 
+import contextlib
 import functools
 import hashlib
+import logging
 import os
 import platform
+import shutil
 from pathlib import Path
 
 from platformdirs import user_cache_path
@@ -16,6 +19,8 @@ VARIABLE = "EEINFER_CACHE"
 _OFF = "off"
 _CPUINFO = Path("/proc/cpuinfo")
 _FLAGS = ("flags", "Features")  # what x86 and Arm call the instruction sets
+
+log = logging.getLogger(__name__)
 
 
 def cache_folder() -> Path | None:
@@ -33,6 +38,30 @@ def entry(kind: str, *facts: str) -> Path | None:
         return None
     key = hashlib.sha256("\n".join([*facts, instruction_sets()]).encode()).hexdigest()
     return folder / kind / key[:32]
+
+
+def prune(spare: Path, most_bytes: int) -> None:
+    """Delete what was used longest ago beside ``spare``, which stays, until ``most_bytes`` are left."""
+    entries = sorted((path for path in spare.parent.iterdir() if path.is_dir()), key=_used, reverse=True)
+    total = 0
+    for path in entries:
+        total += sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+        if total > most_bytes and path != spare:
+            log.info("deleting %s, unused for longest", path)
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def touch(path: Path) -> None:
+    """Note that the thing at ``path`` was used now."""
+    with contextlib.suppress(OSError):  # a folder that cannot be written
+        os.utime(path)
+
+
+def _used(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:  # deleted by another process meanwhile
+        return 0.0
 
 
 @functools.cache

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 import eeinfer
+from eeinfer.backends.sessions import open_session
 from eeinfer.bench import BenchConfig, measure
 from eeinfer.bench.sweep import exits_at
+from eeinfer.export import export_single_file
 from eeinfer.export.checkpoint import export_checkpoint
 from eeinfer.export.scores import SCORES
 from eeinfer.preprocess import prepare
@@ -128,6 +130,17 @@ def test_the_offline_sweep_equals_the_online_exits(system: System) -> None:
         answers = system.every.predictions[np.arange(len(scores)), offline]
         assert result.predictions[clear].tolist() == answers[clear].tolist()
         assert clear.any() or len(np.unique(scores)) <= scores.shape[1]
+
+
+def test_one_file_with_nested_ifs_leaves_where_the_engine_does(system: System, tmp_path: Path) -> None:
+    session, _ = open_session(export_single_file(system.engine.bundle.path, tmp_path / "one"), threads=1)
+    taus = splitting_taus(system.every.scores)
+    for at in range(0, 40, 10):
+        x = system.x[at : at + 10]
+        exits, predictions = session.run(["exit", "prediction"], {"input": x, "tau": np.array(taus, np.float32)})
+        result = system.engine(x, tau=taus)
+        assert exits.tolist() == result.exits.tolist()
+        assert predictions.tolist() == result.predictions.tolist()
 
 
 def test_bench_measures_it(system: System) -> None:

@@ -18,6 +18,7 @@ from eeinfer.manifest import MANIFEST_NAME
 
 _KIND = "optimised"
 _MAKER = "eeinfer.export.optimise"  # imported when it is needed: a bundle runs where nothing can be exported
+_MOST_BYTES = 4 << 30  # of optimised bundles that are kept
 _REFUSED = ".refused"  # what could not be optimised is not tried each time
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,9 @@ def find(bundle: Bundle, *, verify: bool) -> Bundle | None:
     if path is None or not path.exists():
         return None
     try:
-        return Bundle.open(path, verify=verify)
+        found = Bundle.open(path, verify=verify)
+        machine.touch(path)
+        return found
     except BundleError as error:
         log.info("%s; it is made again", error)
         shutil.rmtree(path, ignore_errors=True)
@@ -53,7 +56,9 @@ def make(bundle: Bundle) -> Bundle | None:
         log.info("the segments of %s run as they are; faster: pip install 'eeinfer[cpu]'", bundle.path)
         return None
     try:
-        return Bundle.open(export.optimise_bundle(bundle, path))
+        made = Bundle.open(export.optimise_bundle(bundle, path))
+        machine.prune(path, _MOST_BYTES)
+        return made
     except EeinferError as error:
         refuse(bundle, str(error))
         return None

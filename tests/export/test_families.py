@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import eeinfer
-from eeinfer.export import export_bundle
+from eeinfer.export import export_bundle, export_single_file
 from eeinfer.manifest import Input, TensorSpec
 from eeinfer.training.build import build_model
 from eeinfer.training.config import BackboneConfig, TrainConfig
@@ -44,7 +44,8 @@ def network(name: str) -> tuple[nn.Module, tuple[int, int, int]]:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_engine_equals_torch_at_every_exit_and_batch_size(name: str, tmp_path: Path) -> None:
     model, shape = network(name)
-    engine = eeinfer.load(export_bundle(model, torch.zeros(1, *shape), tmp_path / "m"), threads=1)
+    bundle = export_bundle(model, torch.zeros(1, *shape), tmp_path / "m")
+    engine = eeinfer.load(bundle, threads=1)
     for batch in (1, 2, 7, 32):
         x = torch.randn(batch, *shape, generator=torch.Generator().manual_seed(batch))
         with torch.no_grad():
@@ -54,3 +55,4 @@ def test_engine_equals_torch_at_every_exit_and_batch_size(name: str, tmp_path: P
         np.testing.assert_array_equal(seen.predictions, expected.argmax(-1))
     alone = [engine.all_exits(row[None]).logits for row in x.numpy()]
     np.testing.assert_allclose(seen.logits, np.concatenate(alone), atol=1e-4)
+    assert export_single_file(bundle, tmp_path / "one").is_file()  # compared with the bundle before it is let out

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -39,3 +40,17 @@ def test_the_processor_is_described() -> None:
 def test_without_proc_the_platform_is_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(machine, "_CPUINFO", tmp_path / "none")
     assert machine.instruction_sets.__wrapped__().strip()
+
+
+def test_what_was_used_longest_ago_is_deleted_first(tmp_path: Path) -> None:
+    for age, name in enumerate(("new", "middle", "old", "own")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_bytes(bytes(100))
+        os.utime(tmp_path / name, (1000 - age, 1000 - age))
+    (tmp_path / "note.refused").write_text("a file is not an entry")
+    machine.prune(tmp_path / "own", 250)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["middle", "new", "note.refused", "own"]
+    machine.touch(tmp_path / "middle")
+    machine.prune(tmp_path / "own", 100)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["middle", "note.refused", "own"]
+    machine.touch(tmp_path / "gone")  # somebody else was quicker
