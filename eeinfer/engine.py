@@ -6,7 +6,7 @@ the last exit always answers.
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from time import perf_counter
 from types import TracebackType
 from typing import Any
@@ -34,25 +34,28 @@ def load(
     device: str = "cpu",
     tau: Taus | None = None,
     threads: int | str | None = None,
-    backend: str = "onnxruntime",
+    backend: str | None = None,
+    options: Mapping[str, str] | None = None,
     verify: bool = True,
 ) -> "Engine":
     """Open a bundle, check it, build a session per segment and warm each of them up.
 
     Args:
         path: the bundle's folder; None takes the small trained one that the package ships.
-        device: where to run; "cpu".
+        device: where to run: "cpu", "cuda", or "cuda:1" for the second GPU.
         tau: threshold in [0, 1], or one per exit; None takes the manifest's.
         threads: threads per segment, or a mode of ``eeinfer.backends.threads``, such as "stopping:2"; None takes one
             per physical core open to the process, but one alone for segments of less than a millisecond. Faster:
             "shared" or ``eeinfer.share_threads``, where the process is yours.
-        backend: a name of ``eeinfer.backends.BACKENDS``.
+        backend: a name of ``eeinfer.backends.BACKENDS``; None takes the best that works on the device.
+        options: of the backend, such as {"level": "1"}; its module says which.
         verify: False skips the files' hashes, and only those.
 
     Raises:
         BundleError: the bundle is missing, damaged, from a newer format, or does not chain.
         InputError: tau is outside [0, 1] or of the wrong length.
-        ConfigError: unknown backend or device, or a setting of threads that is none.
+        ConfigError: unknown backend, device or option, a setting of threads that is none, or no backend that works on
+            the device: the message says why for each, and what mends it.
         DependencyError: the backend's package is not installed.
 
     Example:
@@ -61,7 +64,8 @@ def load(
     """
     bundle = Bundle.open(samples.bundle_path() if path is None else path, verify=verify)
     taus = as_limits(bundle.manifest.taus if tau is None else tau, len(bundle.manifest.segments))
-    return Engine(bundle, open_backend(backend, bundle, device=device, threads=threads, verify=verify), taus)
+    opened = open_backend(backend, bundle, device=device, threads=threads, verify=verify, options=options)
+    return Engine(bundle, opened, taus)
 
 
 class Engine:
@@ -191,9 +195,10 @@ class Engine:
         lane = self._borrow()
         try:
             lane.load(image)
-            for k, exit in enumerate(lane.exits):
+            for k in range(len(self._taus)):
                 began = perf_counter()
                 score = lane.run(k)
+                exit = lane.exits[k]
                 prediction = int(exit.prediction[0]) if math.isfinite(score) else -1
                 spent += perf_counter() - began
                 yield Answer(

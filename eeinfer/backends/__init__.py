@@ -1,27 +1,66 @@
 """Backends by name. Each is imported when it is asked for, so that none is needed that is not used."""
 
+import logging
+from collections.abc import Callable, Mapping
 from importlib import import_module
 
 from eeinfer.backends.base import Backend
+from eeinfer.backends.choice import candidates, gpu_index, refusal
 from eeinfer.backends.pools import share_threads as share_threads
 from eeinfer.bundle import Bundle
-from eeinfer.errors import ConfigError
+from eeinfer.errors import ConfigError, EeinferError
+from eeinfer.facts import collect
+from eeinfer.obstacles import obstacle
 
 BACKENDS = {
     "onnxruntime": "eeinfer.backends.ort:OrtBackend",
+    "onnxruntime-cuda": "eeinfer.backends.ort_gpu:open_cuda",
+    "onnxruntime-tensorrt": "eeinfer.backends.ort_gpu:open_tensorrt",
+    "onnxruntime-tensorrt-rtx": "eeinfer.backends.ort_gpu:open_tensorrt_rtx",
 }
 
+log = logging.getLogger(__name__)
 
-def open_backend(name: str, bundle: Bundle, *, device: str, threads: int | str | None, verify: bool = True) -> Backend:
-    """Open every segment of ``bundle`` with the backend ``name``.
+
+def open_backend(
+    name: str | None,
+    bundle: Bundle,
+    *,
+    device: str,
+    threads: int | str | None = None,
+    verify: bool = True,
+    options: Mapping[str, str] | None = None,
+) -> Backend:
+    """Open every segment of ``bundle`` with the backend ``name``, or with the best one that works on ``device``.
 
     Raises:
-        ConfigError: an unknown backend or device, or a setting of threads that is none.
+        ConfigError: an unknown backend, device or option, a setting of threads that is none, or no backend that works
+            on the device: then with the reason of each.
         DependencyError: the backend's package is not installed.
         BundleError: a segment is not what the manifest says.
     """
-    if name not in BACKENDS:
+    if name is not None and name not in BACKENDS:
         raise ConfigError(f"unknown backend {name!r}; known are: {', '.join(BACKENDS)}")
+    names = [candidate for candidate in candidates(name, device) if candidate in BACKENDS]
+    index = gpu_index(device)
+    facts = None if index is None else collect()
+    reasons: dict[str, str] = {}
+    for candidate in names:
+        reason = None if facts is None else obstacle(candidate, facts, index or 0)
+        if reason is None:
+            try:
+                make = _maker(candidate)
+                return make(bundle, device=device, threads=threads, verify=verify, options=options or {})
+            except EeinferError as error:
+                if len(names) == 1:
+                    raise
+                reason = str(error)
+        reasons[candidate] = reason
+        log.info("backend %s is passed over: %s", candidate, reason)
+    raise refusal(device, reasons)
+
+
+def _maker(name: str) -> Callable[..., Backend]:
     module, attribute = BACKENDS[name].split(":")
-    backend: Backend = getattr(import_module(module), attribute)(bundle, device=device, threads=threads, verify=verify)
-    return backend
+    maker: Callable[..., Backend] = getattr(import_module(module), attribute)
+    return maker

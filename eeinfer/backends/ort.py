@@ -1,6 +1,7 @@
 """ONNX Runtime on the CPU: one session per segment, tensors passed on without a copy."""
 
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -28,10 +29,11 @@ class OrtBackend:
 
     name = "onnxruntime"
 
-    def __init__(self, bundle: Bundle, *, device: str, threads: int | str | None, verify: bool) -> None:
-        if device != "cpu":
-            providers = ", ".join(onnxruntime().get_available_providers())
-            raise ConfigError(f"device {device!r} is not available here; give 'cpu' (ONNX Runtime has {providers})")
+    def __init__(
+        self, bundle: Bundle, *, device: str, threads: int | str | None, verify: bool, options: Mapping[str, str]
+    ) -> None:
+        if options:
+            raise ConfigError(f"backend 'onnxruntime' has no options on the CPU, got {', '.join(options)}")
         self.device = device
         flops = [segment.flops for segment in bundle.manifest.segments]
         profile = find_profile(bundle)

@@ -24,9 +24,32 @@ def test_an_unknown_backend_is_refused_with_the_known_ones(tiny_bundle: Path) ->
         eeinfer.load(tiny_bundle, backend="abacus")
 
 
-def test_an_unknown_device_is_refused_with_what_there_is(tiny_bundle: Path) -> None:
-    with pytest.raises(ConfigError, match=r"device 'cuda' is not available.*'cpu'.*CPUExecutionProvider"):
-        eeinfer.load(tiny_bundle, device="cuda")
+@pytest.mark.parametrize("device", ["tpu", "cuda:x", "cuda:-1", "cuda:", "", "CPU"])
+def test_an_unknown_device_is_refused_with_those_that_exist(tiny_bundle: Path, device: str) -> None:
+    with pytest.raises(ConfigError, match=r"device '.*' is unknown; give 'cpu', 'cuda', or 'cuda:1'"):
+        eeinfer.load(tiny_bundle, device=device)
+
+
+@pytest.mark.parametrize("backend", [None, "onnxruntime", "onnxruntime-cuda"])
+def test_a_gpu_without_a_driver_is_refused_in_one_line(
+    tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch, backend: str | None
+) -> None:
+    monkeypatch.setattr("eeinfer.gpus._LIBRARY", "libno-such-driver.so.1")
+    with pytest.raises(ConfigError, match=r"device 'cuda' cannot be used: no NVIDIA driver is found") as caught:
+        eeinfer.load(tiny_bundle, device="cuda", backend=backend)
+    assert "install or update NVIDIA's driver, or give device='cpu'" in str(caught.value)
+    assert str(caught.value).count("driver is found") == 1
+    assert "\n" not in str(caught.value)
+
+
+def test_a_gpu_backend_is_refused_on_the_cpu(tiny_bundle: Path) -> None:
+    with pytest.raises(ConfigError, match=r"'onnxruntime-cuda' runs on a GPU and device is 'cpu'; give device='cuda'"):
+        eeinfer.load(tiny_bundle, backend="onnxruntime-cuda")
+
+
+def test_options_that_a_backend_has_not_are_refused(tiny_bundle: Path) -> None:
+    with pytest.raises(ConfigError, match="backend 'onnxruntime' has no options on the CPU, got level"):
+        eeinfer.load(tiny_bundle, options={"level": "1"})
 
 
 @pytest.mark.parametrize("threads", [0, -2, 1.5, True, "4"])

@@ -1,0 +1,118 @@
+"""One image's way through the cascade on a GPU, from buffer to buffer, with everything bound beforehand."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eeinfer.backends.base import Exit
+from eeinfer.backends.pools import onnxruntime
+from eeinfer.backends.providers import Provider
+from eeinfer.chain import EXIT_OUTPUTS
+from eeinfer.manifest import Manifest, TensorSpec
+
+LOGITS, SCORE, PREDICTION = EXIT_OUTPUTS
+
+
+class GpuLane:
+    """Implements ``eeinfer.backends.base.Lane``. Of each exit the host reads the score; the rest only if asked."""
+
+    leave = None  # the host decides
+
+    def __init__(
+        self,
+        sessions: Sequence[Any],
+        manifest: Manifest,
+        provider: Provider,
+        *,
+        graph: Any | None,
+        turn: AbstractContextManager[Any],
+    ) -> None:
+        """Make the buffers.
+
+        ``graph`` are run options that name the CUDA graphs of this lane; None launches kernels. ``turn`` is held
+        whenever something is put into a stream.
+        """
+        self._provider, self._graph, self._turn = provider, graph, turn
+        self._exits = tuple(_host_buffers(len(manifest.classes)) for _ in sessions)
+        self._image = self._wrap(_zeros(manifest.input.tensor))
+        self._runs = [session.run_with_iobinding for session in sessions]
+        self._bindings: list[Any] = []
+        self._rebound: list[list[tuple[str, Any]]] = []
+        self._answers: list[dict[str, Any]] = []
+        self._latest: int | None = None  # the exit that has been computed and not been read
+        buffers = {manifest.input.tensor.name: self._image}
+        for session, segment, exit in zip(sessions, manifest.segments, self._exits, strict=True):
+            buffers |= {spec.name: self._wrap(_zeros(spec)) for spec in segment.carried}
+            self._add(session, {spec.name: buffers[spec.name] for spec in segment.inputs}, exit)
+            for spec in segment.carried:
+                self._bindings[-1].bind_ortvalue_output(spec.name, buffers[spec.name])
+
+    def _add(self, session: Any, inputs: dict[str, Any], exit: Exit) -> None:
+        binding = session.io_binding()
+        for name, value in inputs.items():
+            binding.bind_ortvalue_input(name, value)
+        # A replayed graph writes to the GPU alone; otherwise the score is copied at the end of the run.
+        score = self._wrap(exit.score, on_host=self._graph is None)
+        answer = {LOGITS: self._wrap(exit.logits), SCORE: score, PREDICTION: self._wrap(exit.prediction)}
+        for name, value in answer.items():
+            binding.bind_ortvalue_output(name, value)
+        self._bindings.append(binding)
+        self._answers.append(answer)
+        self._rebound.append([(name, inputs[name]) for name in read_on_host(session, self._provider) if name in inputs])
+
+    def _wrap(self, array: NDArray[Any], *, on_host: bool = False) -> Any:
+        """Return a buffer with the contents of ``array``; on the host it is the array's own memory."""
+        make = onnxruntime().OrtValue.ortvalue_from_numpy
+        return make(array, "cpu", 0) if on_host else make(array, self._provider.device, self._provider.index)
+
+    @property
+    def exits(self) -> tuple[Exit, ...]:
+        """The answers; those of the exit that ran last are fetched from the GPU when they are asked for."""
+        if self._latest is not None:
+            with self._turn:
+                for name, array in zip(EXIT_OUTPUTS, self._exits[self._latest], strict=True):
+                    np.copyto(array, self._answers[self._latest][name].numpy())
+            self._latest = None
+        return self._exits
+
+    def load(self, image: NDArray[Any]) -> None:
+        """Copy the image into its buffer."""
+        with self._turn:
+            self._image.update_inplace(np.ascontiguousarray(image))
+
+    def run(self, segment: int) -> float:
+        """Compute a segment from buffer to buffer, and wait for its score."""
+        binding = self._bindings[segment]
+        with self._turn:
+            for name, value in self._rebound[segment]:
+                binding.bind_ortvalue_input(name, value)
+            self._runs[segment](binding, self._graph)
+            score: float = self._answers[segment][SCORE].numpy().item()
+        self._latest = segment
+        return score
+
+
+def read_on_host(session: Any, provider: Provider) -> list[str]:
+    """Return the inputs that the CPU reads, such as numbers that shapes are made of.
+
+    Binding copies those there and then, so that they have to be bound before every run; where ONNX Runtime does not
+    tell, that is all of them.
+    """
+    names = [node.name for node in session.get_inputs()]
+    if provider.device == "cpu":
+        return []
+    if not hasattr(session, "get_input_memory_infos"):
+        return names
+    places = [info.name.lower() for info in session.get_input_memory_infos()]
+    return [name for name, place in zip(names, places, strict=True) if place.startswith("cpu")]
+
+
+def _host_buffers(classes: int) -> Exit:
+    return Exit(np.zeros((1, classes), np.float32), np.zeros(1, np.float32), np.zeros(1, np.int64))
+
+
+def _zeros(spec: TensorSpec) -> NDArray[Any]:
+    return np.zeros((1, *spec.shape), np.dtype(spec.dtype))
