@@ -15,8 +15,11 @@ PACKAGES = {
     "sklearn": ("scikit-learn", "train"),
     "onnxscript": ("onnxscript", "export"),
     "tensorboard": ("tensorboard", "all"),
+    "cuda": ("cuda-bindings", "gpu"),
+    "pynvml": ("nvidia-ml-py", "gpu"),
     "tensorrt": ("tensorrt-cu13", "tensorrt"),
     "tensorrt_rtx": ("tensorrt-rtx-cu13", "tensorrt-rtx"),
+    "onnxruntime_ep_nv_tensorrt_rtx": ("onnxruntime-ep-nv-tensorrt-rtx-cu13", "tensorrt-rtx"),
 }
 
 # The wheels that all fill the import package `onnxruntime`: the one installed last wins, silently.

@@ -19,7 +19,8 @@ from eeinfer.gpus import Driver, driver
 PLUGIN = "onnxruntime-ep-nv-tensorrt-rtx"
 TENSORRT = ("tensorrt", "tensorrt-cu12", "tensorrt-cu13")
 TENSORRT_RTX = ("tensorrt-rtx", "tensorrt-rtx-cu12", "tensorrt-rtx-cu13")
-_DISTRIBUTIONS = (*RUNTIME_WHEELS, f"{PLUGIN}-cu12", f"{PLUGIN}-cu13", *TENSORRT, *TENSORRT_RTX)
+BINDINGS = "cuda-bindings"
+_DISTRIBUTIONS = (*RUNTIME_WHEELS, BINDINGS, f"{PLUGIN}-cu12", f"{PLUGIN}-cu13", *TENSORRT, *TENSORRT_RTX)
 # What ONNX Runtime's CUDA provider loads, by the CUDA it was built for; cuDNN where a convolution comes.
 _LIBRARIES = {
     12: ("cudart.so.12", "cublasLt.so.12", "cublas.so.12", "curand.so.10", "cufft.so.11", "cudnn.so.9"),

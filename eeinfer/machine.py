@@ -31,6 +31,14 @@ def cache_folder() -> Path | None:
     return Path(named).expanduser() if named else user_cache_path("eeinfer", appauthor=False)
 
 
+def cache_bytes() -> int:
+    """Return the size of what is kept for this machine."""
+    folder = cache_folder()
+    if folder is None:
+        return 0
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+
+
 def entry(kind: str, *facts: str) -> Path | None:
     """Return where the thing of this kind lies that depends on ``facts`` and on the processor; None: nowhere."""
     folder = cache_folder()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from eeinfer.extras import RUNTIME_WHEELS
-from eeinfer.facts import PLUGIN, TENSORRT, TENSORRT_RTX, Facts, Runtime
+from eeinfer.facts import BINDINGS, PLUGIN, TENSORRT, TENSORRT_RTX, Facts, Runtime
 from eeinfer.gpus import Gpu
 
 NATIVE, RTX_PLUGIN, TENSORRT_PROVIDER, CUDA_PROVIDER = GPU_BACKENDS = (  # best first
@@ -15,12 +15,12 @@ NATIVE, RTX_PLUGIN, TENSORRT_PROVIDER, CUDA_PROVIDER = GPU_BACKENDS = (  # best 
 _DRIVERS = {12: 525, 13: 580}  # the first driver of each CUDA, on Linux
 _PLUGIN_RUNTIME = (1, 24)  # the first onnxruntime that takes plugins such as this one
 _RTX_CAPABILITIES = ((8, 6), (8, 9))  # and everything from 12.0 on
-_CUDA_12_RUNTIME = "pip install 'onnxruntime-gpu[cuda,cudnn]>=1.23,<1.27'"  # the last ones built for CUDA 12
+_CUDA_12_RUNTIME = "pip install 'onnxruntime-gpu[cuda,cudnn]>=1.23,<1.27' 'cuda-bindings<13'"  # the last for CUDA 12
 
 
 def obstacle(backend: str, facts: Facts, index: int = 0) -> str | None:
     """Return why ``backend`` cannot run on the GPU ``index``, with the command that mends it; None: nothing known."""
-    return _machine(facts, index) or _CHECKS[backend](facts, facts.driver.gpus[index])
+    return _machine(facts, index) or _CHECKS[backend](facts, facts.driver.gpus[index]) or _bindings(facts)
 
 
 def _machine(facts: Facts, index: int) -> str | None:
@@ -31,6 +31,15 @@ def _machine(facts: Facts, index: int) -> str | None:
         found = ", ".join(f"cuda:{number} {gpu.name}" for number, gpu in enumerate(driver.gpus))
         return f"there is no GPU cuda:{index}: give one of {found}"
     return None
+
+
+def _bindings(facts: Facts) -> str | None:
+    """What makes streams, for every backend."""
+    version = facts.versions.get(BINDINGS)
+    if version is None:
+        return f"{BINDINGS} is not installed: pip install '{BINDINGS}>=12.9'"
+    cuda = int(version.partition(".")[0])
+    return _old_driver(facts, cuda, f"{BINDINGS} {version}", f"pip install '{BINDINGS}>=12.9,<13'")
 
 
 def _native(facts: Facts, gpu: Gpu) -> str | None:

@@ -30,7 +30,13 @@ class OrtBackend:
     name = "onnxruntime"
 
     def __init__(
-        self, bundle: Bundle, *, device: str, threads: int | str | None, verify: bool, options: Mapping[str, str]
+        self,
+        bundle: Bundle,
+        *,
+        device: str,
+        threads: int | str | None,
+        verify: bool,
+        options: Mapping[str, str] | None = None,
     ) -> None:
         if options:
             raise ConfigError(f"backend 'onnxruntime' has no options on the CPU, got {', '.join(options)}")

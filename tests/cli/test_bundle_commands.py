@@ -98,12 +98,53 @@ def test_doctor_finds_what_this_environment_can_do(run: Run) -> None:
 
 def test_doctor_reports_two_runtimes_at_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     from eeinfer import doctor
+    from eeinfer.facts import Facts
 
-    monkeypatch.setattr(doctor, "_installed", lambda name: "1.0" if name.startswith("onnxruntime") else None)
+    facts = Facts(versions={"onnxruntime": "1.32.0", "onnxruntime-gpu": "1.31.1"})
+    monkeypatch.setattr(doctor, "collect", lambda: facts)
     done = run("doctor")
     assert done.status == 1
     assert "overwrite each other" in done.out
     assert "pip install 'eeinfer[gpu]'" in done.out
+
+
+def test_doctor_says_what_a_gpu_would_run_and_why_nothing_else(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from eeinfer import doctor
+    from eeinfer.facts import Facts, Runtime
+    from eeinfer.gpus import Driver, Gpu
+
+    facts = Facts(
+        driver=Driver(cuda=(13, 0), gpus=(Gpu(name="NVIDIA H100", capability=(9, 0)),)),
+        versions={"onnxruntime-gpu": "1.31.1", "cuda-bindings": "13.5.0"},
+        runtime=Runtime(version="1.31.1", cuda=13, providers=("CUDAExecutionProvider",)),
+    )
+    monkeypatch.setattr(doctor, "collect", lambda: facts)
+    monkeypatch.setattr(doctor, "runtime_devices", lambda facts: iter(()))
+    lines = run("doctor").out.partition('with device="cuda"')[2].splitlines()
+    found = {line.split()[0]: " ".join(line.split()[1:]) for line in lines if line.strip()}
+    assert found["cuda:0"] == "NVIDIA H100, compute capability 9.0"
+    assert found["onnxruntime-cuda"] == "taken"
+    assert found["tensorrt"].startswith("no: no TensorRT is installed")
+    assert found["onnxruntime-tensorrt"].startswith("no: onnxruntime 1.31.1 is a build without Tensorrt")
+
+
+def test_doctor_says_in_one_line_that_there_is_no_gpu(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eeinfer.gpus._LIBRARY", "libno-such-driver.so.1")
+    found = run("doctor").out.partition('with device="cuda"')[2].split("\n\n")[0]
+    assert found.strip().count("\n") == 0
+    assert "no NVIDIA driver is found" in found
+
+
+def test_doctor_shows_the_cache_of_this_machine(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from eeinfer import machine
+
+    (tmp_path / "some").mkdir()
+    (tmp_path / "some" / "thing").write_bytes(bytes(1_500_000))
+    monkeypatch.setenv(machine.VARIABLE, str(tmp_path))
+    assert f"{tmp_path}, 1.5 MB" in run("doctor").out
+    assert json.loads(run("doctor", "--json").out)["cache"] == {"folder": str(tmp_path), "bytes": 1_500_000}
+    monkeypatch.setenv(machine.VARIABLE, "off")
+    assert "nothing is kept" in run("doctor").out
 
 
 def test_newest_bundle_wins_and_hidden_ones_do_not_count(tiny_bundle: Path, tmp_path: Path) -> None:

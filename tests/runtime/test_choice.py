@@ -17,7 +17,12 @@ from eeinfer.gpus import Driver, Gpu
 GPU = Driver(cuda=(13, 0), gpus=(Gpu(name="RTX 4090", capability=(8, 9)), Gpu(name="RTX 4090", capability=(8, 9))))
 GOOD = Facts(
     driver=GPU,
-    versions={"onnxruntime-gpu": "1.31.1", "tensorrt-cu13": "10.16.1", "onnxruntime-ep-nv-tensorrt-rtx-cu13": "0.5.0"},
+    versions={
+        "onnxruntime-gpu": "1.31.1",
+        "cuda-bindings": "13.5.0",
+        "tensorrt-cu13": "10.16.1",
+        "onnxruntime-ep-nv-tensorrt-rtx-cu13": "0.5.0",
+    },
     runtime=Runtime(
         version="1.31.1", cuda=13, tensorrt=10, providers=("TensorrtExecutionProvider", "CUDAExecutionProvider")
     ),

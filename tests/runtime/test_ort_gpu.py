@@ -16,7 +16,7 @@ from eeinfer.gpus import Driver, Gpu
 
 FACTS = Facts(
     driver=Driver(cuda=(13, 0), gpus=(Gpu(name="RTX 4090", capability=(8, 9)),)),
-    versions={"onnxruntime-gpu": "1.31.1", "onnxruntime-ep-nv-tensorrt-rtx-cu13": "0.5.0"},
+    versions={"onnxruntime-gpu": "1.31.1", "cuda-bindings": "13.5.0", "onnxruntime-ep-nv-tensorrt-rtx-cu13": "0.5.0"},
     runtime=Runtime(
         version="1.31.1", cuda=13, tensorrt=10, providers=("TensorrtExecutionProvider", "CUDAExecutionProvider")
     ),

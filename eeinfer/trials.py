@@ -1,0 +1,109 @@
+"""Everything here that can compute, tried on one small sum: what is listed as available often is not."""
+
+import importlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from eeinfer.facts import PLUGIN, Facts
+from eeinfer.obstacles import CUDA_PROVIDER, RTX_PLUGIN, TENSORRT_PROVIDER, obstacle
+
+# ONNX: y = x + x on one float, opset 17, IR 8. Small enough to keep here, so that no other package is needed to try
+# a provider: `onnx.helper.make_node("Add", ["x", "x"], ["y"])` in a graph `g`.
+_PROBE = (
+    b'\x08\x08:5\n\x0e\n\x01x\n\x01x\x12\x01y"\x03Add\x12\x01gZ\x0f\n\x01x\x12\n\n\x08\x08\x01\x12\x04\n\x02\x08\x01'
+    b"b\x0f\n\x01y\x12\n\n\x08\x08\x01\x12\x04\n\x02\x08\x01B\x04\n\x00\x10\x11"
+)
+_REMOTE = {"AzureExecutionProvider"}  # sends work to a service; nothing to try on this machine
+_BACKENDS = {"CUDAExecutionProvider": CUDA_PROVIDER, "TensorrtExecutionProvider": TENSORRT_PROVIDER}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Device:
+    """Something that can compute: an ONNX Runtime provider or a torch device, tried on one small sum."""
+
+    library: str
+    name: str
+    problem: str | None  # None: it works
+
+
+def runtime_devices(facts: Facts) -> Iterator[Device]:
+    """Try every provider of ONNX Runtime, but not where it is known already why it cannot work."""
+    if facts.runtime_problem is not None:
+        yield Device(library="onnxruntime", name="import", problem=facts.runtime_problem)
+    if facts.runtime is None:
+        return
+    runtime = importlib.import_module("onnxruntime")
+    for provider in facts.runtime.providers:
+        if provider not in _REMOTE:
+            known = obstacle(_BACKENDS[provider], facts) if provider in _BACKENDS else None
+            yield _tried("onnxruntime", provider, known, partial(_sum_on, runtime, provider))
+    if any(f"{PLUGIN}-cu{cuda}" in facts.versions for cuda in (12, 13)):
+        name = "NvTensorRTRTXExecutionProvider"
+        yield _tried("onnxruntime", name, obstacle(RTX_PLUGIN, facts), partial(_sum_on_plugin, runtime))
+
+
+def torch_devices() -> Iterator[Device]:
+    """Try every device of torch; takes seconds where torch is installed, because it is imported."""
+    try:
+        torch = importlib.import_module("torch")
+    except ModuleNotFoundError:
+        return
+    except Exception as error:  # a native library that does not load raises anything
+        yield Device(library="torch", name="import", problem=_first_line(error))
+        return
+    names = ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
+    if torch.backends.mps.is_available():
+        names.append("mps")
+    for name in names:
+        label = f"{name} {torch.cuda.get_device_name(name)}" if name.startswith("cuda") else name
+        yield _tried("torch", label, None, partial(_torch_sum, torch, name))
+
+
+def _tried(library: str, name: str, known: str | None, trial: Callable[[], object]) -> Device:
+    """Run ``trial`` and keep the first line of whatever goes wrong: native libraries raise anything."""
+    problem = known
+    if known is None:
+        try:
+            trial()
+        except Exception as error:
+            problem = _first_line(error)
+    return Device(library=library, name=name, problem=problem)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
+def _sum_on(runtime: Any, provider: str) -> None:  # Any: onnxruntime has no types
+    """Add two numbers on one provider, and do not let the CPU step in for it."""
+    options = runtime.SessionOptions()
+    if provider != "CPUExecutionProvider":
+        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+    _sum(runtime, options, [provider])
+
+
+def _sum_on_plugin(runtime: Any) -> None:
+    from eeinfer.backends.providers import register_plugin
+
+    name = register_plugin()
+    devices = [device for device in runtime.get_ep_devices() if device.ep_name == name]
+    options = runtime.SessionOptions()
+    options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+    options.add_provider_for_devices(devices[:1], {})
+    _sum(runtime, options, None)
+
+
+def _sum(runtime: Any, options: Any, providers: list[str] | None) -> None:
+    import numpy as np
+
+    options.log_severity_level = 4  # what goes wrong comes back as an exception
+    session = runtime.InferenceSession(_PROBE, options, providers=providers, enable_fallback=0)
+    [total] = session.run(None, {"x": np.ones(1, dtype=np.float32)})
+    if total[0] != 2:
+        raise ArithmeticError(f"1 + 1 gave {total[0]}")
+
+
+def _torch_sum(torch: Any, device: str) -> None:  # Any: torch is not imported here
+    torch.ones(1, device=device).add(1).item()

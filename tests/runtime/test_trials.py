@@ -1,0 +1,37 @@
+from dataclasses import replace
+
+from eeinfer.facts import Facts, Runtime, collect
+from eeinfer.gpus import Driver
+from eeinfer.trials import runtime_devices
+
+
+def test_a_provider_that_works_has_no_problem() -> None:
+    found = {device.name: device.problem for device in runtime_devices(collect())}
+    assert found["CPUExecutionProvider"] is None
+
+
+def test_what_is_known_not_to_work_is_not_tried() -> None:
+    facts = Facts(
+        driver=Driver(problem="no NVIDIA driver is found"),
+        runtime=Runtime(version="1.31.1", cuda=13, providers=("CUDAExecutionProvider",)),
+        versions={"onnxruntime-ep-nv-tensorrt-rtx-cu13": "0.5.0"},
+    )
+    cuda, plugin = runtime_devices(facts)
+    assert (cuda.name, plugin.name) == ("CUDAExecutionProvider", "NvTensorRTRTXExecutionProvider")
+    for device in (cuda, plugin):
+        assert device.problem is not None
+        assert device.problem.startswith("no NVIDIA driver is found: install")
+
+
+def test_a_provider_that_fails_says_so() -> None:
+    facts = collect()
+    assert facts.runtime is not None
+    [device] = runtime_devices(
+        replace(facts, runtime=replace(facts.runtime, providers=("NoSuchProvider",)), versions={})
+    )
+    assert device.problem is not None
+
+
+def test_a_package_that_does_not_load_is_a_device_with_a_problem() -> None:
+    [device] = runtime_devices(Facts(runtime_problem="libfoo.so: cannot open"))
+    assert (device.library, device.name, device.problem) == ("onnxruntime", "import", "libfoo.so: cannot open")
