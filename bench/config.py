@@ -23,7 +23,9 @@ class BenchConfig:
     pairs: int = 60  # back-to-back pairs behind each overhead ratio; a sixth of them where they would take too long
     tolerance: float = 0.01  # accuracy that the headline threshold may lose against the static network
     threads: int | None = None  # of every session; None leaves it to the runtime
-    device: str = "cpu"
+    device: str = "cpu"  # or "cuda", "cuda:1"
+    backend: str | None = None  # of the cascade; None takes the best that works on the device
+    energy_seconds: float = 10.0  # of each of three windows, on a GPU that counts its energy; 0 leaves it out
     seed: int = 0  # which images are timed, and in which order
 
     def __post_init__(self) -> None:
@@ -32,7 +34,7 @@ class BenchConfig:
         self._at_least("thresholds", 2)
         for name in ("batch", "latency_samples", "rounds", "pairs"):
             self._at_least(name, 1)
-        for name in ("warmup", "min_seconds", "max_seconds", "tolerance", "seed"):
+        for name in ("warmup", "min_seconds", "max_seconds", "tolerance", "energy_seconds", "seed"):
             self._at_least(name, 0)
         for name in ("threads", "max_images"):
             if getattr(self, name) is not None:

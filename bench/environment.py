@@ -8,9 +8,32 @@ from pathlib import Path
 import msgspec
 
 _RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml")
+_GPU_LIBRARIES = (
+    "onnxruntime-ep-nv-tensorrt-rtx-cu13",
+    "tensorrt-cu13",
+    "tensorrt-cu12",
+    "tensorrt-rtx-cu13",
+    "nvidia-cudnn-cu13",
+    "nvidia-cudnn-cu12",
+    "cuda-bindings",
+)
 
 
-class Environment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class GpuFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The GPU of a measurement; None where nobody tells."""
+
+    name: str
+    capability: str
+    driver: str | None
+    cuda: str | None  # the newest that the driver runs
+    sm_mhz: int | None  # right after timing
+    max_sm_mhz: int | None
+    memory_mhz: int | None
+    networks: str  # the backend that ran the fixed networks
+
+
+# Without a GPU the field is left out: such a report is byte for byte what it was before there was one.
+class Environment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """The circumstances that every number of a report depends on."""
 
     device: str  # as asked for: cpu, cuda, ...
@@ -21,11 +44,12 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     system: str
     python: str
     versions: dict[str, str]  # of the packages that computed
+    gpu: GpuFacts | None = None
 
 
-def environment(device: str, threads: int | None, load: float | None) -> Environment:
-    """Describe this process's machine; ``device``, ``threads`` and ``load`` are those of the measurement."""
-    names = ("eeinfer", *_RUNTIMES, "numpy")
+def environment(device: str, threads: int | None, load: float | None, gpu: GpuFacts | None = None) -> Environment:
+    """Describe this process's machine; ``device``, ``threads``, ``load`` and ``gpu`` are those of the measurement."""
+    names = ("eeinfer", *_RUNTIMES, "numpy", *(_GPU_LIBRARIES if gpu is not None else ()))
     return Environment(
         device=device,
         cpu=_cpu(),
@@ -35,6 +59,7 @@ def environment(device: str, threads: int | None, load: float | None) -> Environ
         system=_system(),
         python=platform.python_version(),
         versions={name: version for name in names if (version := _version(name)) is not None},
+        gpu=gpu,
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from eeinfer.bench.report import Network, Report, Threshold
+from eeinfer.bench.report import Network, Overhead, Report, Threshold
 
 NONE = "-"
 
@@ -58,6 +58,16 @@ def chosen(report: Report) -> str:
 def milliseconds(report: Report, ms: float) -> str:
     """Milliseconds per image."""
     return significant(ms / report.settings.batch)
+
+
+def has_device_times(report: Report) -> bool:
+    """Whether a GPU's own times stand beside the host's."""
+    return any(row.cascade_device_ms is not None for row in report.overheads)
+
+
+def device_times(row: Overhead) -> list[str]:
+    """The GPU's own milliseconds of cascade and session, for single images; nothing where there are none."""
+    return [significant(ms) for ms in (row.cascade_device_ms, row.session_device_ms) if ms is not None]
 
 
 def headline(report: Report) -> Threshold:

@@ -7,6 +7,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+from msgspec import UNSET
 from numpy.typing import NDArray
 
 from eeinfer.bench.budget import RULES
@@ -15,6 +16,7 @@ from eeinfer.bench.config import BenchConfig
 from eeinfer.bench.data import check_data, take
 from eeinfer.bench.environment import environment, load_average
 from eeinfer.bench.findings import Findings
+from eeinfer.bench.gpu import GpuSide
 from eeinfer.bench.grids import BUDGET, PARAMETERS, Grid, family_for, make_grid
 from eeinfer.bench.latency import Latency, time_everything
 from eeinfer.bench.networks import fixed_networks
@@ -61,27 +63,31 @@ def measure(
         BundleError: the bundle is missing or damaged.
         DataError: images and labels do not belong together or to the bundle.
         InputError: fewer images than one batch, or thresholds of a kind that says nothing about the bundle's score.
+        ConfigError: no backend works on the device.
         DependencyError: onnx or onnxruntime is missing.
     """
     config, began, load_before = config or BenchConfig(), perf_counter(), load_average()
-    with load(bundle, device=config.device, threads=config.threads) as engine:
+    with load(bundle, device=config.device, threads=config.threads, backend=config.backend) as engine:
         manifest = engine.manifest
+        side = None if config.device == "cpu" else GpuSide(engine, config)
         labels = check_data(images, labels, len(manifest.classes))
         rows = _rows(len(labels), config)
         outputs = all_outputs(engine, images, labels, rows, progress)
         grid, kept = _grid(manifest, outputs, config)
         calibration, rows, outputs = len(rows) - len(kept), rows[kept], outputs.part(kept)
         grid, swept = _cheapest_first(grid, outputs, manifest)
-        picks, latency = _timed(engine, images, rows, outputs, grid, swept, config, progress)
+        picks, latency = _timed(engine, images, rows, outputs, grid, swept, config, progress, side)
         threads = engine.threads
-    found = Findings(
-        manifest=manifest, config=config, outputs=outputs, grid=grid, swept=swept, picks=picks, latency=latency
-    )
+        gpu = None if side is None else side.facts()
+        found = Findings(
+            manifest=manifest, config=config, outputs=outputs, grid=grid, swept=swept, picks=picks, latency=latency
+        )
+        energy = None if side is None else side.energy(engine, grid.taus[found.headline], progress)
     return Report(
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         bundle=bundle_facts(engine.bundle),
         data=DataFacts(name=data, images=len(rows), calibration=calibration, timed=len(picks)),
-        environment=environment(config.device, threads, load_before),
+        environment=environment(config.device, threads, load_before, gpu),
         settings=found.settings(perf_counter() - began),
         flops=FlopsFacts(convention=manifest.flops.convention, uncounted=manifest.flops.uncounted),
         grid=GridFacts(family=grid.family, parameter=PARAMETERS[grid.family]),
@@ -96,6 +102,7 @@ def measure(
             name: tuple(rule(grid.points, swept.accuracy, swept.mean_flops, manifest.flops.static))
             for name, rule in RULES.items()
         },
+        energy=energy or UNSET,
     )
 
 
@@ -135,6 +142,7 @@ def _timed(
     swept: Sweep,
     config: BenchConfig,
     progress: Progress,
+    side: GpuSide | None,
 ) -> tuple[Array, Latency]:
     """Draw the sample and time everything on it; return its positions among ``rows`` and the times."""
     progress("choosing the timed images", 0, 1)
@@ -145,9 +153,10 @@ def _timed(
     picks = systematic_sample(difficulty, size.batches * config.batch, config.seed)
     runs = shared_runs(swept.exits[:, picks]) if size.shared else np.arange(len(grid.taus))
     batches = [prepare(take(images, rows[part]), shape) for part in np.split(picks, size.batches)]
-    networks = fixed_networks(engine.bundle, batches, engine.threads)
+    networks = fixed_networks(engine.bundle, batches, engine.threads) if side is None else side.networks(batches)
     cascade = Cascade(engine, batches)
-    return picks, time_everything(cascade, networks, outputs.scores[picks], grid.taus, runs, config, size, progress)
+    latency = time_everything(cascade, networks, outputs.scores[picks], grid.taus, runs, config, size, progress)
+    return picks, latency if side is None else side.with_device_times(latency, progress)
 
 
 def bundle_facts(bundle: Bundle) -> BundleFacts:

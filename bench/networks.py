@@ -32,6 +32,11 @@ def cut_name(exit: int) -> str:
     return f"cut at exit {exit}"
 
 
+def ends(exits: int) -> dict[str, list[int]]:
+    """Return the fixed networks by name, in order of depth, and the exits that each answers for."""
+    return {**{cut_name(k): [k] for k in range(exits - 1)}, STATIC: [exits - 1], ALL_EXITS: [*range(exits)]}
+
+
 def fixed_networks(bundle: Bundle, batches: Sequence[Array], threads: int | None) -> dict[str, Call]:
     """Open the network cut at each early exit, without early exits, and with every exit computed.
 
@@ -48,8 +53,7 @@ def fixed_networks(bundle: Bundle, batches: Sequence[Array], threads: int | None
     Raises:
         DependencyError: the onnx package is missing.
     """
-    exits = len(bundle.manifest.segments)
-    names = {**{cut_name(k): [k] for k in range(exits - 1)}, STATIC: [exits - 1], ALL_EXITS: [*range(exits)]}
+    names = ends(len(bundle.manifest.segments))
     count = physical_cores() if threads is None else threads
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         paths = write_parts(bundle, list(names.values()), Path(folder))

@@ -8,7 +8,9 @@ from eeinfer.bench import plots, sentences
 from eeinfer.bench.formats import (
     FlopsUnit,
     chosen,
+    device_times,
     flops_unit,
+    has_device_times,
     headline,
     milliseconds,
     percent,
@@ -168,12 +170,17 @@ def _overheads(report: Report) -> str:
                 milliseconds(report, row.session_ms),
                 f"{row.ratio:.3f}",
                 str(row.pairs),
+                *device_times(row),
             ],
         )
         for row in report.overheads
     ]
     columns = ["cascade against one session", "cascade ms", "session ms", "ratio", "pairs"]
-    return f"<section><h2>Overhead</h2>{table(columns, rows)}{paragraph(sentences.OVERHEAD)}</section>"
+    notes = [paragraph(sentences.OVERHEAD)]
+    if has_device_times(report):
+        columns += ["cascade GPU ms", "session GPU ms"]
+        notes.append(paragraph(sentences.DEVICE_TIMES))
+    return f"<section><h2>Overhead</h2>{table(columns, rows)}{''.join(notes)}</section>"
 
 
 def _break_even(report: Report) -> str:

@@ -4,7 +4,10 @@ Accuracies and shares are in [0, 1], FLOPs are multiply-adds for one sample, tim
 holds ``settings.batch`` images).
 """
 
+from msgspec import UNSET, UnsetType
+
 from eeinfer.bench.budget import BudgetCell
+from eeinfer.bench.energy import Energy
 from eeinfer.bench.environment import Environment
 from eeinfer.bench.records import Record, decode, encode
 from eeinfer.bench.timing import Timing
@@ -83,7 +86,7 @@ class Threshold(Record, frozen=True, kw_only=True):
     saved_ratio: float | None  # share of latency saved / share of FLOPs saved; None where next to none are saved
 
 
-class Overhead(Record, frozen=True, kw_only=True):
+class Overhead(Record, frozen=True, kw_only=True, omit_defaults=True):
     """The cascade against one session that does the same work, in back-to-back pairs."""
 
     name: str
@@ -92,6 +95,8 @@ class Overhead(Record, frozen=True, kw_only=True):
     session_ms: float  # median
     ratio: float  # median over pairs
     pairs: int
+    cascade_device_ms: float | None = None  # between two CUDA events, all segments put into the stream at once
+    session_device_ms: float | None = None
 
 
 class BreakEven(Record, frozen=True, kw_only=True):
@@ -125,6 +130,7 @@ class Report(Record, frozen=True, kw_only=True):
     overheads: tuple[Overhead, ...]  # leaving at each exit, then never leaving
     break_even: tuple[BreakEven, ...]  # every exit but the last
     budgets: dict[str, tuple[BudgetCell, ...]]  # selection rule -> 25 / 50 / 75 / 100 % / Max
+    energy: Energy | UnsetType = UNSET  # absent without a GPU that counts it
 
     def to_json(self) -> bytes:
         """Encode as indented JSON."""

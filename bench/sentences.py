@@ -1,5 +1,7 @@
 """What the report says in words; the same in the terminal and on the page."""
 
+from eeinfer.bench.energy import Energy
+from eeinfer.bench.environment import GpuFacts
 from eeinfer.bench.formats import chosen, flops_unit, headline, milliseconds, percent, selection, times
 from eeinfer.bench.report import Report
 
@@ -48,6 +50,10 @@ OVERHEAD = (
     "Back-to-back pairs on the same images; the ratio is the median over pairs. Leaving at exit k is compared with the "
     "network cut at exit k, never leaving with all exits computed in one session."
 )
+DEVICE_TIMES = (
+    "The GPU's own milliseconds lie between two CUDA events, with everything put into the stream at once and nothing "
+    "read in between: what the cascade takes beyond them is spent on the host, mostly on waiting for scores."
+)
 BREAK_EVEN = (
     "An exit pays on mean latency if, of the images that reach it, more leave than its cost (head, decision, border to "
     "the next segment) divided by the time that leaving there saves."
@@ -65,7 +71,7 @@ def circumstances(report: Report) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in place.versions.items())
     others = f"; thresholds fitted on {report.data.calibration} others" if report.data.calibration else ""
     return (
-        f"{place.cpu}, {_threads(report)}, batch {settings.batch}; {versions}; accuracy on {report.data.images} "
+        f"{_processor(report)}, batch {settings.batch}; {versions}; accuracy on {report.data.images} "
         f"images, time on {report.data.timed} of them x {settings.rounds} rounds{others}; {report.flops.convention}"
     )
 
@@ -79,6 +85,39 @@ def warning(report: Report) -> str:
         f"the machine was busy when this began (load {place.load:.1f} on {place.cores} cores): "
         "these times say little; measure again on an idle one"
     )
+
+
+def _processor(report: Report) -> str:
+    gpu = report.environment.gpu
+    return f"{report.environment.cpu}, {_threads(report)}" if gpu is None else f"{gpu.name}, {_driver(gpu)}"
+
+
+def _driver(gpu: GpuFacts) -> str:
+    return f"driver {gpu.driver or 'unknown'}, CUDA up to {gpu.cuda or 'unknown'}"
+
+
+def _clocks(gpu: GpuFacts) -> str:
+    if gpu.sm_mhz is None or gpu.memory_mhz is None:
+        return "clocks unknown: pip install nvidia-ml-py"
+    return f"clocks after timing: SM {gpu.sm_mhz} of {gpu.max_sm_mhz} MHz, memory {gpu.memory_mhz} MHz"
+
+
+def _gpu_facts(report: Report) -> list[tuple[str, str]]:
+    gpu, energy = report.environment.gpu, report.energy
+    if gpu is None:
+        return []
+    rows = [
+        ("GPU", f"{gpu.name}, compute capability {gpu.capability}, {_driver(gpu)}; {_clocks(gpu)}"),
+        ("fixed networks", f"run by {gpu.networks}"),
+    ]
+    if isinstance(energy, Energy):
+        text = (
+            f"static network {energy.static_mj:.2f} mJ per image, {chosen(report)} {energy.cascade_mj:.2f} mJ, "
+            f"idle {energy.idle_watts:.1f} W included; the GPU's own counter over {energy.seconds:g} s each"
+        )
+    else:
+        text = "not measured: this GPU has no counter, or nvidia-ml-py is not installed, or energy_seconds is 0"
+    return [*rows, ("energy", text)]
 
 
 def _threads(report: Report) -> str:
@@ -153,6 +192,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
         ("timing", f"{settings.rounds} rounds, {settings.warmup} untimed calls of each variant, seed {settings.seed}"),
         ("agreement", f"{percent(agreement)} % of the timed images left where the sweep says, at every threshold"),
         ("device", f"{place.device}: {place.cpu}, {place.cores} cores, {_threads(report)}, load {_load(report)}"),
+        *_gpu_facts(report),
         ("system", f"{place.system}, Python {place.python}"),
         ("versions", ", ".join(f"{name} {version}" for name, version in place.versions.items())),
         ("made", f"{report.created}, in {settings.seconds:.0f} s"),

@@ -10,7 +10,9 @@ from eeinfer.bench import sentences
 from eeinfer.bench.formats import (
     FlopsUnit,
     chosen,
+    device_times,
     flops_unit,
+    has_device_times,
     milliseconds,
     percent,
     point_text,
@@ -120,7 +122,8 @@ def _budgets(report: Report) -> RenderableType:
 
 
 def _overheads(report: Report) -> RenderableType:
-    table = plain_table("cascade against one session", "cascade\nms", "session\nms", "ratio", "pairs")
+    own = [f"{name}\nGPU ms" for name in ("cascade", "session")] if has_device_times(report) else []
+    table = plain_table("cascade against one session", "cascade\nms", "session\nms", "ratio", "pairs", *own)
     for row in report.overheads:
         table.add_row(
             row.name,
@@ -128,6 +131,7 @@ def _overheads(report: Report) -> RenderableType:
             milliseconds(report, row.session_ms),
             f"{row.ratio:.3f}",
             str(row.pairs),
+            *device_times(row),
         )
     return table
 

@@ -6,11 +6,12 @@ import ctypes
 import sys
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 _LIBRARY = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
 _NO_DEVICE = 100  # CUDA_ERROR_NO_DEVICE
 _MAJOR, _MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR
-_NAME_BYTES = 256
+_NAME_BYTES, _UUID_BYTES = 256, 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +20,7 @@ class Gpu:
 
     name: str
     capability: tuple[int, int]
+    uuid: str = ""  # what other tools know it by: they may number GPUs differently
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +68,10 @@ def _gpu(library: Any, index: int) -> Gpu:
     device = _number(library, "cuDeviceGet", index)
     name = ctypes.create_string_buffer(_NAME_BYTES)
     _check("cuDeviceGetName", library.cuDeviceGetName(name, _NAME_BYTES, device))
+    uuid = ctypes.create_string_buffer(_UUID_BYTES)
+    _check("cuDeviceGetUuid", library.cuDeviceGetUuid(uuid, device))
     major, minor = (_number(library, "cuDeviceGetAttribute", which, device) for which in (_MAJOR, _MINOR))
-    return Gpu(name=name.value.decode(errors="replace"), capability=(major, minor))
+    return Gpu(name=name.value.decode(errors="replace"), capability=(major, minor), uuid=f"GPU-{UUID(bytes=uuid.raw)}")
 
 
 def _number(library: Any, call: str, *arguments: int) -> int:

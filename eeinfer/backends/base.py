@@ -19,8 +19,11 @@ class Exit(NamedTuple):
 class Lane(Protocol):
     """One image's way through the cascade in buffers that are made once. For one caller at a time."""
 
-    exits: tuple[Exit, ...]  # the buffers, B = 1; exit k is valid after ``run(k)`` and until the next ``load``
     leave: Callable[[Sequence[float]], int] | None  # runs the whole loop on the device, returns the exit; None: cannot
+
+    @property
+    def exits(self) -> tuple[Exit, ...]:
+        """The answers, B = 1. Ask for exit k after ``run(k)``; it is valid until the next ``load``."""
 
     def load(self, image: NDArray[Any]) -> None:
         """Take one prepared image [1, *shape]; the lane may read it in place until the next one."""

@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,7 @@ from eeinfer.errors import ConfigError
 LEVELS = ("0", "1")  # launch every kernel, replay a graph
 _GRAPH = "gpu_graph_id"
 _NO_GRAPH = "-1"
+UNWAITED = {"disable_synchronize_execution_providers": "1", _GRAPH: _NO_GRAPH}  # a run ends when all is in the stream
 
 
 @dataclass(slots=True, kw_only=True)
@@ -38,7 +40,7 @@ class Chunk:
 class OrtGpuBackend:
     """The segments of one bundle on one provider. Implements ``eeinfer.backends.base.Backend``."""
 
-    threads = None
+    threads: int | None = None
 
     def __init__(
         self,
@@ -67,13 +69,34 @@ class OrtGpuBackend:
         self._dead = last_reads(manifest)
         self._gatherer = Gatherer(lambda graph, reads: open_on(provider, graph, reads), provider.device, provider.index)
         self._lanes = itertools.count()
+        self._unwaited: GpuLane | None = None
         # What another thread puts into the stream while it captures would become part of the graph.
         self._turn: AbstractContextManager[Any] = nullcontext() if level == LEVELS[0] else threading.Lock()
 
     def lane(self) -> GpuLane:
         """Make the buffers for one image at a time; at level 1 each segment has a graph for them."""
-        graph = None if self.level == LEVELS[0] else _run_options(str(next(self._lanes)))
-        return GpuLane(self._sessions, self._manifest, self.provider, graph=graph, turn=self._turn)
+        if self.level == LEVELS[0]:
+            return self._lane(run_options(), score_on_host=True)
+        return self._lane(run_options({_GRAPH: str(next(self._lanes))}), score_on_host=False)
+
+    def _lane(self, options: Any, *, score_on_host: bool) -> GpuLane:
+        return GpuLane(
+            self._sessions, self._manifest, self.provider, options=options, score_on_host=score_on_host, turn=self._turn
+        )
+
+    def device_ms(self, image: NDArray[Any], exit: int) -> float:
+        """Return the GPU's own milliseconds for leaving at ``exit`` with one prepared image [1, *shape].
+
+        All segments are put into the stream at once: what the same way takes beyond that is spent on the host.
+        """
+        assert self.stream is not None
+        if self._unwaited is None:
+            self._unwaited = self._lane(run_options(UNWAITED), score_on_host=False)
+        self._unwaited.load(image)
+        start = self.stream.mark()
+        for segment in range(exit + 1):
+            self._unwaited.enqueue(segment)
+        return self.stream.elapsed_ms(start, self.stream.mark())
 
     def start(self, images: NDArray[Any]) -> list[Chunk]:
         """Copy prepared images [B, *shape] to the GPU."""
@@ -99,7 +122,7 @@ class OrtGpuBackend:
         for name in self._carried[segment]:
             binding.bind_output(name, device.device, device.index)
         with self._turn:
-            session.run_with_iobinding(binding, _run_options(_NO_GRAPH))
+            session.run_with_iobinding(binding, run_options({_GRAPH: _NO_GRAPH}))
         answers, made = binding.get_outputs()[:3], binding.get_outputs()[3:]
         chunk.tensors |= dict(zip(self._carried[segment], made, strict=True))
         for name in self._dead[segment]:
@@ -137,7 +160,9 @@ def _fill(rows: NDArray[Any]) -> NDArray[Any]:
     return np.concatenate([rows, np.repeat(rows[:1], missing, axis=0)]) if missing else np.ascontiguousarray(rows)
 
 
-def _run_options(graph: str) -> Any:
+def run_options(entries: Mapping[str, str] | None = None) -> Any:
+    """Return ONNX Runtime's options of a run."""
     options = onnxruntime().RunOptions()
-    options.add_run_config_entry(_GRAPH, graph)
+    for name, value in (entries or {}).items():
+        options.add_run_config_entry(name, value)
     return options

@@ -1,6 +1,6 @@
 """One image's way through the cascade on a GPU, from buffer to buffer, with everything bound beforehand."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -19,7 +19,7 @@ LOGITS, SCORE, PREDICTION = EXIT_OUTPUTS
 class GpuLane:
     """Implements ``eeinfer.backends.base.Lane``. Of each exit the host reads the score; the rest only if asked."""
 
-    leave = None  # the host decides
+    leave: Callable[[Sequence[float]], int] | None = None  # the host decides
 
     def __init__(
         self,
@@ -27,15 +27,21 @@ class GpuLane:
         manifest: Manifest,
         provider: Provider,
         *,
-        graph: Any | None,
+        options: Any,
+        score_on_host: bool,
         turn: AbstractContextManager[Any],
     ) -> None:
         """Make the buffers.
 
-        ``graph`` are run options that name the CUDA graphs of this lane; None launches kernels. ``turn`` is held
-        whenever something is put into a stream.
+        Args:
+            sessions: of the segments.
+            manifest: of the bundle.
+            provider: on which the sessions run.
+            options: of every run, as ONNX Runtime takes them.
+            score_on_host: let each run end with a copy of the score; a replayed graph writes to the GPU alone.
+            turn: held whenever something is put into a stream.
         """
-        self._provider, self._graph, self._turn = provider, graph, turn
+        self._provider, self._options, self._score_on_host, self._turn = provider, options, score_on_host, turn
         self._exits = tuple(_host_buffers(len(manifest.classes)) for _ in sessions)
         self._image = self._wrap(_zeros(manifest.input.tensor))
         self._runs = [session.run_with_iobinding for session in sessions]
@@ -54,8 +60,7 @@ class GpuLane:
         binding = session.io_binding()
         for name, value in inputs.items():
             binding.bind_ortvalue_input(name, value)
-        # A replayed graph writes to the GPU alone; otherwise the score is copied at the end of the run.
-        score = self._wrap(exit.score, on_host=self._graph is None)
+        score = self._wrap(exit.score, on_host=self._score_on_host)
         answer = {LOGITS: self._wrap(exit.logits), SCORE: score, PREDICTION: self._wrap(exit.prediction)}
         for name, value in answer.items():
             binding.bind_ortvalue_output(name, value)
@@ -85,14 +90,18 @@ class GpuLane:
 
     def run(self, segment: int) -> float:
         """Compute a segment from buffer to buffer, and wait for its score."""
-        binding = self._bindings[segment]
         with self._turn:
-            for name, value in self._rebound[segment]:
-                binding.bind_ortvalue_input(name, value)
-            self._runs[segment](binding, self._graph)
+            self.enqueue(segment)
             score: float = self._answers[segment][SCORE].numpy().item()
         self._latest = segment
         return score
+
+    def enqueue(self, segment: int) -> None:
+        """Put a segment into the stream; whether that waits for its end is up to the options of the lane."""
+        binding = self._bindings[segment]
+        for name, value in self._rebound[segment]:
+            binding.bind_ortvalue_input(name, value)
+        self._runs[segment](binding, self._options)
 
 
 def read_on_host(session: Any, provider: Provider) -> list[str]:

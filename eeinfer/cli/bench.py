@@ -9,7 +9,7 @@ from eeinfer.bench.config import GRIDS, BenchConfig
 from eeinfer.cli.app import Debug, Json, command, say
 from eeinfer.cli.bundles import BundleArgument, chosen_bundle
 from eeinfer.cli.callers import Callers, compare_callers
-from eeinfer.cli.peers import Checkpoint, Peer, Peers, Rounds, Taus, compare_peers, refuse_alone
+from eeinfer.cli.peers import Checkpoint, Peer, Peers, Rounds, Taus, compare_peers, refuse_alone, refuse_on_gpu
 from eeinfer.cli.progress import print_table, step_bar
 from eeinfer.cli.threads import share_pool
 
@@ -41,6 +41,11 @@ def bench(
     threads: Annotated[
         int | None, typer.Option(help="Threads per session. Without it: one per core.", show_default=False)
     ] = _DEFAULTS.threads,
+    device: Annotated[str, typer.Option(help="cpu, cuda, or cuda:1.")] = _DEFAULTS.device,
+    backend: Annotated[
+        str | None,
+        typer.Option(help="Of the cascade, such as onnxruntime-cuda. Without it: the best one.", show_default=False),
+    ] = _DEFAULTS.backend,
     max_images: Annotated[
         int | None, typer.Option(help="Accuracy from a random part of the images.", show_default=False)
     ] = _DEFAULTS.max_images,
@@ -70,10 +75,13 @@ def bench(
         thresholds=thresholds,
         batch=batch,
         threads=threads,
+        device=device,
+        backend=backend,
         max_images=max_images,
         rounds=_DEFAULTS.rounds if rounds is None else rounds,
     )
     path = chosen_bundle(bundle)
+    refuse_on_gpu(config, peers=peers, callers=callers)
     if peers:
         compare_peers(
             path,
@@ -100,7 +108,8 @@ def bench(
         )
         return
     images = bench_data(path, data)
-    share_pool(path, config.threads)
+    if config.device == "cpu":
+        share_pool(path, config.threads)
     with step_bar() as progress:
         report = measure(path, images.images, images.labels, config, progress, data=images.name)
     files = write_files(report, out or default_folder(report))

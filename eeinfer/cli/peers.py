@@ -61,6 +61,17 @@ def refuse_alone(
             raise ConfigError(f"{name} goes with --peers: eeinfer bench --peers {name} ...")
 
 
+def refuse_on_gpu(config: BenchConfig, **comparisons: object) -> None:
+    """Refuse comparisons, by the names of their options, that are made on the CPU alone.
+
+    Raises:
+        ConfigError: naming the first of them.
+    """
+    for name, value in comparisons.items():
+        if value and (config.device != "cpu" or config.backend is not None):
+            raise ConfigError(f"--{name} compares on the CPU; leave out --device and --backend, or --{name}")
+
+
 def compare_peers(
     bundle: Path,
     data: str | None,

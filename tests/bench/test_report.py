@@ -31,6 +31,13 @@ def test_what_is_no_report_is_refused_with_the_reason(data: bytes, message: str)
         Report.from_json(data)
 
 
+def test_a_report_without_a_gpu_has_no_fields_of_one(report: Report) -> None:
+    found = json.loads(report.to_json())
+    assert "energy" not in found
+    assert "gpu" not in found["environment"]
+    assert found["overheads"][0].keys() == {"name", "exit", "cascade_ms", "session_ms", "ratio", "pairs"}
+
+
 def test_an_unknown_field_is_refused(report: Report) -> None:
     found = json.loads(report.to_json())
     found["surprise"] = 1

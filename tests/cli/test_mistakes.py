@@ -113,3 +113,14 @@ def test_defect_of_ours_keeps_its_traceback() -> None:
 
     with pytest.raises(ModuleNotFoundError):
         body()
+
+
+def test_a_gpu_that_is_not_there_is_one_line(
+    run: Run, tiny_bundle: Path, labelled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eeinfer.gpus._LIBRARY", "libno-such-driver.so.1")
+    done = run("bench", tiny_bundle, "--data", labelled, "--device", "cuda")
+    assert done.status == 1
+    line = only_line(done.err)
+    assert line.startswith("error: device 'cuda' cannot be used: no NVIDIA driver is found (libno-such-driver.so.1")
+    assert line.endswith("install or update NVIDIA's driver, or give device='cpu' (eeinfer doctor says more)")

@@ -71,3 +71,9 @@ def test_the_checkpoint_beside_the_bundle_is_found_by_its_hash(run: Run, checkpo
     assert find_checkpoint(bundle, None) is None
     (tmp_path / "b.pt").write_bytes(checkpoint.read_bytes())
     assert find_checkpoint(bundle, None) == (tmp_path / "b.pt").resolve()
+
+
+def test_peers_are_compared_on_the_cpu(run: Run, tiny_bundle: Path) -> None:
+    done = run("bench", tiny_bundle, "--peers", "--device", "cuda")
+    assert done.status == 1
+    assert only_line(done.err) == ("error: --peers compares on the CPU; leave out --device and --backend, or --peers")

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from time import perf_counter
 
 import cpu_provider
 import numpy as np
@@ -143,3 +144,21 @@ def test_a_graph_that_does_not_open_is_named(bundle_copy: Path) -> None:
     (bundle_copy / "segment_01.onnx").write_bytes(b"no graph")
     with pytest.raises(ConfigError, match=r"CPUExecutionProvider does not open segment_01\.onnx: "):
         OrtGpuBackend(bundle, cpu_provider.provider(), name="x", device="cuda")
+
+
+class Clock:
+    """A stream that measures with the host's clock."""
+
+    def mark(self) -> float:
+        return perf_counter()
+
+    def elapsed_ms(self, start: float, end: float) -> float:
+        return 1e3 * (end - start)
+
+
+def test_the_time_of_a_way_is_that_of_its_segments(tiny_bundle: Path) -> None:
+    backend = cpu_provider.backend(tiny_bundle)
+    backend.stream = Clock()  # type: ignore[assignment]
+    image = np.zeros((1, 1, 8, 8), np.float32)
+    ways = [min(backend.device_ms(image, exit) for _ in range(20)) for exit in range(3)]
+    assert 0 < ways[0] < ways[1] < ways[2]

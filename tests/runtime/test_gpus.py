@@ -31,6 +31,10 @@ class Library:
         text.value = self._cards[device][0].encode()
         return 0
 
+    def cuDeviceGetUuid(self, uuid: Any, device: int) -> int:
+        uuid.raw = bytes([device] * 16)
+        return 0
+
     def cuDeviceGetAttribute(self, answer: Any, which: int, device: int) -> int:
         return _put(answer, self._cards[device][{75: 1, 76: 2}[which]])
 
@@ -49,7 +53,10 @@ def test_gpus_come_with_name_and_capability(monkeypatch: pytest.MonkeyPatch) -> 
     found = ask(monkeypatch, Library(("NVIDIA H100", 9, 0), ("NVIDIA L4", 8, 9), version=12040))
     assert found == Driver(
         cuda=(12, 4),
-        gpus=(Gpu(name="NVIDIA H100", capability=(9, 0)), Gpu(name="NVIDIA L4", capability=(8, 9))),
+        gpus=(
+            Gpu(name="NVIDIA H100", capability=(9, 0), uuid="GPU-00000000-0000-0000-0000-000000000000"),
+            Gpu(name="NVIDIA L4", capability=(8, 9), uuid="GPU-01010101-0101-0101-0101-010101010101"),
+        ),
     )
 
 
