@@ -54,8 +54,7 @@ def load(
     Raises:
         BundleError: the bundle is missing, damaged, from a newer format, or does not chain.
         InputError: tau is outside [0, 1] or of the wrong length.
-        ConfigError: unknown backend, device or option, a setting of threads that is none, or no backend that works on
-            the device: the message says why for each, and what mends it.
+        ConfigError: unknown backend, device, option or setting of threads, or no backend works there: it says why.
         DependencyError: the backend's package is not installed.
 
     Example:
@@ -233,9 +232,8 @@ class Engine:
     @property
     def tau(self) -> tuple[float, ...]:
         """The thresholds of calls that give none, one per exit."""
-        return tuple(
-            float(str(np.float32(tau))) for tau in self._taus
-        )  # the shortest text of a float32: 0.8, not 0.800000012
+        # The shortest text of a float32: 0.8, not 0.800000012.
+        return tuple(float(str(np.float32(tau))) for tau in self._taus)
 
     @property
     def backend(self) -> str:

@@ -6,7 +6,7 @@ import eeinfer
 from eeinfer.backends.gpu_backend import OrtGpuBackend
 from eeinfer.backends.providers import Provider
 from eeinfer.bundle import Bundle
-from eeinfer.thresholds import as_taus
+from eeinfer.thresholds import as_limits
 
 NAME = "CPUExecutionProvider"
 
@@ -22,4 +22,4 @@ def backend(path: Path, *, level: str = "0") -> OrtGpuBackend:
 def engine(path: Path, *, level: str = "0") -> eeinfer.Engine:
     opened = backend(path, level=level)
     bundle = Bundle.open(path)
-    return eeinfer.Engine(bundle, opened, as_taus(bundle.manifest.taus, len(bundle.manifest.segments)))
+    return eeinfer.Engine(bundle, opened, as_limits(bundle.manifest.taus, len(bundle.manifest.segments)))

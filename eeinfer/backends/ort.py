@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from eeinfer.backends import optimised
 from eeinfer.backends.base import Exit, Live
 from eeinfer.backends.ort_rows import OrtLane, OrtRows
-from eeinfer.backends.pools import onnxruntime, share_threads
+from eeinfer.backends.pools import share_threads
 from eeinfer.backends.sessions import check_graph, open_session
 from eeinfer.backends.threads import SHARED, Threads, as_threads
 from eeinfer.bundle import Bundle
