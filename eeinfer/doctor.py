@@ -10,7 +10,7 @@ from eeinfer.extras import PACKAGES
 from eeinfer.facts import Facts, collect
 from eeinfer.gpus import Driver
 from eeinfer.obstacles import GPU_BACKENDS, contradictions, obstacle, remarks
-from eeinfer.trials import Device, runtime_devices, torch_devices
+from eeinfer.trials import BACKENDS, Device, runtime_devices, torch_devices
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +85,7 @@ def examine() -> Diagnosis:
         packages=packages,
         devices=devices,
         abilities=tuple(_abilities(facts, packages, devices)),
-        on_gpu=tuple(_on_gpu(facts)),
+        on_gpu=tuple(_on_gpu(facts, devices)),
         cache=_cache(),
         problems=(*contradictions(facts), *broken),
         remarks=tuple(remarks(facts)),
@@ -124,8 +124,10 @@ def _abilities(facts: Facts, packages: tuple[Package, ...], devices: tuple[Devic
     return [_ability(name, None if works else fix) for name, works, fix in rows]
 
 
-def _on_gpu(facts: Facts) -> list[Ability]:
-    return [_ability(backend, obstacle(backend, facts)) for backend in GPU_BACKENDS]
+def _on_gpu(facts: Facts, devices: tuple[Device, ...]) -> list[Ability]:
+    """What is known of each backend, and what its provider did when it was tried."""
+    tried = {BACKENDS.get(device.name): device.problem for device in devices}
+    return [_ability(backend, obstacle(backend, facts) or tried.get(backend)) for backend in GPU_BACKENDS]
 
 
 def _ability(name: str, fix: str | None) -> Ability:

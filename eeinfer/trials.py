@@ -1,9 +1,11 @@
 """Everything here that can compute, tried on one small sum: what is listed as available often is not."""
 
+import ctypes
 import importlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from eeinfer.facts import PLUGIN, Facts
@@ -15,8 +17,14 @@ _PROBE = (
     b'\x08\x08:5\n\x0e\n\x01x\n\x01x\x12\x01y"\x03Add\x12\x01gZ\x0f\n\x01x\x12\n\n\x08\x08\x01\x12\x04\n\x02\x08\x01'
     b"b\x0f\n\x01y\x12\n\n\x08\x08\x01\x12\x04\n\x02\x08\x01B\x04\n\x00\x10\x11"
 )
+_FATAL = 4  # whatever is not fatal arrives as an exception too
 _REMOTE = {"AzureExecutionProvider"}  # sends work to a service; nothing to try on this machine
-_BACKENDS = {"CUDAExecutionProvider": CUDA_PROVIDER, "TensorrtExecutionProvider": TENSORRT_PROVIDER}
+_PLUGIN_PROVIDER = "NvTensorRTRTXExecutionProvider"
+BACKENDS = {  # of eeinfer, by the name of the provider that each needs
+    "CUDAExecutionProvider": CUDA_PROVIDER,
+    "TensorrtExecutionProvider": TENSORRT_PROVIDER,
+    _PLUGIN_PROVIDER: RTX_PLUGIN,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,13 +43,14 @@ def runtime_devices(facts: Facts) -> Iterator[Device]:
     if facts.runtime is None:
         return
     runtime = importlib.import_module("onnxruntime")
+    runtime.set_default_logger_severity(_FATAL)
     for provider in facts.runtime.providers:
         if provider not in _REMOTE:
-            known = obstacle(_BACKENDS[provider], facts) if provider in _BACKENDS else None
+            known = obstacle(BACKENDS[provider], facts) if provider in BACKENDS else None
             yield _tried("onnxruntime", provider, known, partial(_sum_on, runtime, provider))
     if any(f"{PLUGIN}-cu{cuda}" in facts.versions for cuda in (12, 13)):
-        name = "NvTensorRTRTXExecutionProvider"
-        yield _tried("onnxruntime", name, obstacle(RTX_PLUGIN, facts), partial(_sum_on_plugin, runtime))
+        known = obstacle(RTX_PLUGIN, facts)
+        yield _tried("onnxruntime", _PLUGIN_PROVIDER, known, partial(_sum_on_plugin, runtime))
 
 
 def torch_devices() -> Iterator[Device]:
@@ -78,10 +87,7 @@ def _first_line(error: Exception) -> str:
 
 def _sum_on(runtime: Any, provider: str) -> None:  # Any: onnxruntime has no types
     """Add two numbers on one provider, and do not let the CPU step in for it."""
-    options = runtime.SessionOptions()
-    if provider != "CPUExecutionProvider":
-        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
-    _sum(runtime, options, [provider])
+    _sum(runtime, runtime.SessionOptions(), [provider])
 
 
 def _sum_on_plugin(runtime: Any) -> None:
@@ -90,7 +96,6 @@ def _sum_on_plugin(runtime: Any) -> None:
     name = register_plugin()
     devices = [device for device in runtime.get_ep_devices() if device.ep_name == name]
     options = runtime.SessionOptions()
-    options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
     options.add_provider_for_devices(devices[:1], {})
     _sum(runtime, options, None)
 
@@ -98,11 +103,26 @@ def _sum_on_plugin(runtime: Any) -> None:
 def _sum(runtime: Any, options: Any, providers: list[str] | None) -> None:
     import numpy as np
 
-    options.log_severity_level = 4  # what goes wrong comes back as an exception
+    options.log_severity_level = _FATAL
     session = runtime.InferenceSession(_PROBE, options, providers=providers, enable_fallback=0)
+    wanted = (providers or [_PLUGIN_PROVIDER])[0]
+    if wanted not in session.get_providers():
+        raise RuntimeError(_why_not_loaded(runtime, wanted))
     [total] = session.run(None, {"x": np.ones(1, dtype=np.float32)})
     if total[0] != 2:
         raise ArithmeticError(f"1 + 1 gave {total[0]}")
+
+
+def _why_not_loaded(runtime: Any, provider: str) -> str:
+    """Ask the system's loader, because ONNX Runtime writes the reason to its log and goes on without the provider."""
+    folder = Path(runtime.__file__).parent / "capi"
+    kind = provider.removesuffix("ExecutionProvider").lower()
+    try:
+        ctypes.CDLL(str(folder / "libonnxruntime_providers_shared.so"), mode=ctypes.RTLD_GLOBAL)
+        ctypes.CDLL(str(folder / f"libonnxruntime_providers_{kind}.so"))
+    except OSError as error:
+        return f"onnxruntime cannot load it ({_first_line(error)})"
+    return "onnxruntime left it out"
 
 
 def _torch_sum(torch: Any, device: str) -> None:  # Any: torch is not imported here

@@ -47,4 +47,5 @@ def refusal(device: str, reasons: dict[str, str]) -> ConfigError:
         text = next(iter(reasons.values()))
     else:
         text = "; ".join(f"{backend}: {reason}" for backend, reason in reasons.items())
-    return ConfigError(f"device {device!r} cannot be used: {text} (eeinfer doctor says more)")
+    more = "" if "eeinfer doctor" in text else " (eeinfer doctor says more)"
+    return ConfigError(f"device {device!r} cannot be used: {text}{more}")

@@ -1,7 +1,8 @@
-from dataclasses import replace
+import onnxruntime as ort
+import pytest
 
 from eeinfer.facts import Facts, Runtime, collect
-from eeinfer.gpus import Driver
+from eeinfer.gpus import Driver, Gpu
 from eeinfer.trials import runtime_devices
 
 
@@ -23,12 +24,24 @@ def test_what_is_known_not_to_work_is_not_tried() -> None:
         assert device.problem.startswith("no NVIDIA driver is found: install")
 
 
-def test_a_provider_that_fails_says_so() -> None:
-    facts = collect()
-    assert facts.runtime is not None
-    [device] = runtime_devices(
-        replace(facts, runtime=replace(facts.runtime, providers=("NoSuchProvider",)), versions={})
+def test_a_provider_that_onnxruntime_leaves_out_says_why() -> None:
+    name = "CUDAExecutionProvider"
+    if name in ort.get_available_providers():
+        pytest.skip(f"this build of onnxruntime has {name}")
+    facts = Facts(
+        driver=Driver(cuda=(13, 0), gpus=(Gpu(name="RTX 4090", capability=(8, 9)),)),
+        versions={"cuda-bindings": "13.5.0"},
+        runtime=Runtime(version="1.31.1", cuda=13, providers=(name,)),
     )
+    with pytest.warns(UserWarning, match=name):
+        [device] = runtime_devices(facts)
+    assert device.problem is not None
+    assert device.problem.startswith("onnxruntime cannot load it (")
+    assert "libonnxruntime_providers_cuda.so" in device.problem
+
+
+def test_a_provider_that_is_none_has_a_problem() -> None:
+    [device] = runtime_devices(Facts(runtime=Runtime(version="1.31.1", providers=("NoSuchProvider",))))
     assert device.problem is not None
 
 
