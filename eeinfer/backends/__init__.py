@@ -14,6 +14,7 @@ from eeinfer.obstacles import obstacle
 
 BACKENDS = {
     "onnxruntime": "eeinfer.backends.ort:OrtBackend",
+    "tensorrt": "eeinfer.backends.trt.backend:TrtBackend",
     "onnxruntime-cuda": "eeinfer.backends.ort_gpu:open_cuda",
     "onnxruntime-tensorrt": "eeinfer.backends.ort_gpu:open_tensorrt",
     "onnxruntime-tensorrt-rtx": "eeinfer.backends.ort_gpu:open_tensorrt_rtx",

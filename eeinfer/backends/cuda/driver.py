@@ -1,0 +1,236 @@
+"""CUDA itself, by NVIDIA's Python bindings: ``eeinfer.backends.cuda.api.Cuda`` on one device.
+
+Method by method the contract stands in the protocol; here stands what CUDA needs for it.
+"""
+
+import ctypes
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from eeinfer.backends.cuda import kernels
+from eeinfer.backends.cuda.api import (
+    Argument,
+    CaptureRefused,
+    Condition,
+    CudaError,
+    Event,
+    Executable,
+    Graph,
+    Pinned,
+    Stream,
+)
+from eeinfer.errors import DependencyError
+
+_OLDEST_BINDINGS = 13  # earlier ones have other signatures for graphs
+_BLOCK = 256
+
+
+def bindings() -> tuple[ModuleType, ModuleType]:
+    """Import NVIDIA's bindings of the runtime and of the driver.
+
+    Raises:
+        DependencyError: they are missing or too old.
+    """
+    try:
+        from cuda.bindings import __version__, driver, runtime
+    except ImportError as error:
+        raise DependencyError(
+            "an NVIDIA GPU needs the cuda-bindings package: pip install 'cuda-bindings>=13'"
+        ) from error
+    if int(__version__.partition(".")[0]) < _OLDEST_BINDINGS:
+        raise DependencyError(f"cuda-bindings {__version__} is too old: pip install --upgrade 'cuda-bindings>=13'")
+    return runtime, driver
+
+
+def device_count() -> int:
+    """Return how many CUDA devices there are.
+
+    Raises:
+        DependencyError: the bindings are missing.
+        CudaError: CUDA does not work here; no driver, for example.
+    """
+    runtime, _ = bindings()
+    status, count = runtime.cudaGetDeviceCount()
+    _check("cudaGetDeviceCount", status)
+    return int(count)
+
+
+class CudaDevice:
+    """One device. Implements ``Cuda``."""
+
+    def __init__(self, index: int) -> None:
+        self._rt, self._driver = bindings()
+        self._index = index
+        self.enter()
+        properties = self._call("cudaGetDeviceProperties", index)
+        self.name: str = properties.name.split(b"\0")[0].decode()
+        self.capability: tuple[int, int] = (properties.major, properties.minor)
+        self._thread_local = self._rt.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
+        self._call("cudaFree", 0)  # makes the context that the driver's calls below need
+        self._module = self._call_driver("cuModuleLoadData", kernels.compiled(self.capability))
+        self._kernels = {
+            name: self._call_driver("cuModuleGetFunction", self._module, name.encode()) for name in kernels.KERNELS
+        }
+
+    def enter(self) -> None:
+        """Make the device current to the calling thread."""
+        self._call("cudaSetDevice", self._index)
+
+    def malloc(self, size: int) -> int:
+        """Allocate on the device."""
+        return int(self._call("cudaMalloc", size))
+
+    def free(self, address: int) -> None:
+        """Free what malloc gave."""
+        self._call("cudaFree", address)
+
+    def pinned(self, size: int) -> Pinned:
+        """Allocate page-locked host memory, zeroed."""
+        address = int(self._call("cudaHostAlloc", size, self._rt.cudaHostAllocDefault))
+        memory = np.ctypeslib.as_array((ctypes.c_uint8 * size).from_address(address))
+        memory[:] = 0
+        return memory
+
+    def free_pinned(self, memory: Pinned) -> None:
+        """Free what pinned gave."""
+        self._call("cudaFreeHost", memory.ctypes.data)
+
+    def stream(self) -> Stream:
+        """Make a stream that does not wait for the default one."""
+        stream: Stream = self._call("cudaStreamCreateWithFlags", self._rt.cudaStreamNonBlocking)
+        return stream
+
+    def destroy_stream(self, stream: Stream) -> None:
+        """Destroy a stream."""
+        self._call("cudaStreamDestroy", stream)
+
+    def synchronize(self, stream: Stream) -> None:
+        """Wait for a stream."""
+        self._call("cudaStreamSynchronize", stream)
+
+    def event(self, *, timed: bool = False) -> Event:
+        """Make an event."""
+        event: Event = self._call("cudaEventCreateWithFlags", 0 if timed else self._rt.cudaEventDisableTiming)
+        return event
+
+    def destroy_event(self, event: Event) -> None:
+        """Destroy an event."""
+        self._call("cudaEventDestroy", event)
+
+    def record(self, event: Event, stream: Stream) -> None:
+        """Record an event."""
+        self._call("cudaEventRecord", event, stream)
+
+    def wait(self, event: Event) -> None:
+        """Wait for an event."""
+        self._call("cudaEventSynchronize", event)
+
+    def elapsed_ms(self, start: Event, end: Event) -> float:
+        """Return the time between two events."""
+        return float(self._call("cudaEventElapsedTime", start, end))
+
+    def to_device(self, target: int, source: Pinned, stream: Stream) -> None:
+        """Copy pinned memory to the device."""
+        kind = self._rt.cudaMemcpyKind.cudaMemcpyHostToDevice
+        self._call("cudaMemcpyAsync", target, source.ctypes.data, source.nbytes, kind, stream)
+
+    def to_host(self, target: Pinned, source: int, stream: Stream) -> None:
+        """Copy from the device to pinned memory."""
+        kind = self._rt.cudaMemcpyKind.cudaMemcpyDeviceToHost
+        self._call("cudaMemcpyAsync", target.ctypes.data, source, target.nbytes, kind, stream)
+
+    def run_kernel(self, name: str, threads: int, arguments: Sequence[Argument], stream: Stream) -> None:
+        """Launch one of our kernels."""
+        values = tuple(argument.value for argument in arguments)
+        types = tuple(type(argument) for argument in arguments)
+        block, blocks = min(threads, _BLOCK), -(-threads // _BLOCK)
+        sizes = (blocks, 1, 1, block, 1, 1, 0)
+        self._call_driver("cuLaunchKernel", self._kernels[name], *sizes, int(stream), (values, types), 0)
+
+    def begin_capture(self, stream: Stream) -> None:
+        """Start a capture that other threads' calls cannot spoil."""
+        self._call("cudaStreamBeginCapture", stream, self._thread_local)
+
+    def begin_branch(self, stream: Stream, branch: Graph) -> None:
+        """Start a capture into the body of a conditional node."""
+        self._call("cudaStreamBeginCaptureToGraph", stream, branch, None, None, 0, self._thread_local)
+
+    def end_capture(self, stream: Stream) -> Graph:
+        """End a capture."""
+        graph: Graph = self._capturing("cudaStreamEndCapture", stream)
+        return graph
+
+    def condition(self, stream: Stream) -> Condition:
+        """Make the handle of a conditional node."""
+        graph, _ = self._written(stream)
+        default = self._rt.cudaGraphConditionalHandleFlags.cudaGraphCondAssignDefault
+        condition: Condition = self._capturing("cudaGraphConditionalHandleCreate", graph, 0, int(default))
+        return condition
+
+    def branch(self, stream: Stream, condition: Condition) -> Graph:
+        """Add an IF node behind all that was captured, and let the rest of the capture depend on it."""
+        graph, before = self._written(stream)
+        node = self._rt.cudaGraphNodeParams()
+        node.type = self._rt.cudaGraphNodeType.cudaGraphNodeTypeConditional
+        node.conditional.handle = condition
+        node.conditional.type = self._rt.cudaGraphConditionalNodeType.cudaGraphCondTypeIf
+        node.conditional.size = 1
+        added = self._capturing("cudaGraphAddNode", graph, before, None, len(before), node)
+        instead = self._rt.cudaStreamUpdateCaptureDependenciesFlags.cudaStreamSetCaptureDependencies
+        self._capturing("cudaStreamUpdateCaptureDependencies", stream, [added], None, 1, int(instead))
+        body: Graph = self._rt.cudaGraph_t(int(node.conditional.phGraph_out[0]))  # the list is a view of CUDA's memory
+        return body
+
+    def _written(self, stream: Stream) -> tuple[Any, list[Any]]:
+        """Return the graph that a stream captures into, and the nodes that the next one would depend on."""
+        status, _, graph, nodes, *_ = self._capturing("cudaStreamGetCaptureInfo", stream)
+        if status != self._rt.cudaStreamCaptureStatus.cudaStreamCaptureStatusActive:
+            raise CaptureRefused("the stream does not capture any more: a call in between was not allowed")
+        return graph, list(nodes)
+
+    def destroy_graph(self, graph: Graph) -> None:
+        """Destroy a graph."""
+        self._call("cudaGraphDestroy", graph)
+
+    def instantiate(self, graph: Graph) -> Executable:
+        """Make a graph executable and destroy the template."""
+        try:
+            executable: Executable = self._capturing("cudaGraphInstantiate", graph, 0)
+        finally:
+            self.destroy_graph(graph)
+        return executable
+
+    def launch(self, executable: Executable, stream: Stream) -> None:
+        """Launch a graph."""
+        self._call("cudaGraphLaunch", executable, stream)
+
+    def destroy_executable(self, executable: Executable) -> None:
+        """Destroy an executable graph."""
+        self._call("cudaGraphExecDestroy", executable)
+
+    def _call(self, name: str, *arguments: Any) -> Any:
+        status, *results = getattr(self._rt, name)(*arguments)
+        if status:
+            self._rt.cudaGetLastError()  # or the next call would report it again
+            _check(name, status)
+        return results[0] if len(results) == 1 else results
+
+    def _call_driver(self, name: str, *arguments: Any) -> Any:
+        status, *results = getattr(self._driver, name)(*arguments)
+        _check(name, status)
+        return results[0] if len(results) == 1 else results
+
+    def _capturing(self, name: str, *arguments: Any) -> Any:
+        """Call what fails where a capture is not allowed."""
+        try:
+            return self._call(name, *arguments)
+        except CudaError as error:
+            raise CaptureRefused(str(error)) from error
+
+
+def _check(name: str, status: Any) -> None:
+    if int(status):
+        raise CudaError(f"{name} failed: {status.name}")

@@ -1,0 +1,110 @@
+"""The backend ``tensorrt``: plans that ``eeinfer export --trt`` built, run natively on an NVIDIA GPU."""
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from numpy.typing import NDArray
+
+from eeinfer.backends.base import Exit
+from eeinfer.backends.cuda import open_cuda
+from eeinfer.backends.trt.batch import Batch
+from eeinfer.backends.trt.engines import find_engines
+from eeinfer.backends.trt.lane import GRAPHS, LEVELS, TrtLane
+from eeinfer.backends.trt.workspace import Workspace
+from eeinfer.bundle import Bundle
+from eeinfer.errors import ConfigError
+
+_LEVEL = "level"
+
+
+class TrtBackend:
+    """The plans of one bundle on one GPU. Implements ``eeinfer.backends.base.Backend``.
+
+    A batch meets its first bucket of a size with that bucket's contexts made and its graphs captured, once per
+    caller at a time.
+    """
+
+    name = "tensorrt"
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        *,
+        device: str,
+        threads: int | str | None,
+        verify: bool,
+        options: Mapping[str, str],
+    ) -> None:
+        """Open the plans and make the first lane.
+
+        Args:
+            bundle: what to run.
+            device: "cuda", or "cuda:1" for the second GPU.
+            threads: without effect.
+            verify: False skips the hashes of the plans.
+            options: ``level``, 0 to 3: how little waits for the host, see ``eeinfer.backends.trt.lane``. Where a level
+                is refused, the next lower one runs, and the log says why. The highest if not given.
+
+        Raises:
+            ConfigError: no such device, or an option that is none.
+            BundleError: there are no plans that fit this library and this device.
+            DependencyError: TensorRT, cuda-bindings or NVRTC is missing.
+            CudaError: the device or TensorRT refuses.
+        """
+        level = _level(options)
+        if threads is not None:
+            warnings.warn(f"threads={threads} has no effect: the segments run on the GPU", stacklevel=4)
+        self._cuda = open_cuda(device)
+        self.device, self.threads = device, None
+        self._engines = find_engines(bundle, self._cuda, verify=verify)
+        first = TrtLane(self._engines, level)
+        self.level = first.level
+        self._lanes, self._idle = [first], list[Workspace]()
+
+    def start(self, images: NDArray[Any]) -> Batch:
+        """Take prepared images [B, *shape] to the device."""
+        self._cuda.enter()
+        try:
+            workspace = self._idle.pop()
+        except IndexError:
+            graphs = self.level >= GRAPHS
+            workspace = Workspace(self._engines, self._engines.buckets, graphs=graphs, image_in_step=False)
+        return Batch(workspace, images)
+
+    def run(self, segment: int, live: Batch) -> Exit:
+        """Compute a segment for every row."""
+        self._cuda.enter()
+        return live.run(segment)
+
+    def pays(self, segment: int, rows: int, stays: int) -> bool:
+        """Whether ``stays`` rows fit into smaller buckets than ``rows``; the gather costs little beside a segment."""
+        return self._engines.padded(stays) < self._engines.padded(rows)
+
+    def keep(self, live: Batch, order: NDArray[Any]) -> Batch:
+        """Move the last rows into the holes, on the device, and into smaller buckets."""
+        self._cuda.enter()
+        live.keep(order)
+        return live
+
+    def finish(self, live: Batch) -> None:
+        """Take the buffers of a batch back for the next one."""
+        self._idle.append(live.ended())
+
+    def lane(self) -> TrtLane:
+        """Make the buffers for one image at a time."""
+        try:
+            return self._lanes.pop()
+        except IndexError:
+            return TrtLane(self._engines, self.level)
+
+
+def _level(options: Mapping[str, str]) -> int:
+    unknown = [name for name in options if name != _LEVEL]
+    if unknown:
+        raise ConfigError(f"backend 'tensorrt' has no option {unknown[0]!r}; it has: {_LEVEL}")
+    known = {str(level): level for level in LEVELS}
+    value = str(options.get(_LEVEL, LEVELS[-1]))
+    if value not in known:
+        raise ConfigError(f"option {_LEVEL} is {options[_LEVEL]!r}; give one of {', '.join(known)}")
+    return known[value]

@@ -1,0 +1,114 @@
+"""A batch on its way through the plans: chunks of at most the largest bucket, padded up to a bucket each.
+
+Rows that leave make room: the others move up by an index gather on the device, into smaller buckets where they fit.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eeinfer.backends.base import Exit
+from eeinfer.backends.cuda.kernels import move_rows
+from eeinfer.backends.trt.block import Block
+from eeinfer.backends.trt.workspace import Workspace
+from eeinfer.chain import alive
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Rows that run together: the first ``rows`` of a block; the rest of it is padding."""
+
+    block: Block
+    rows: int
+
+
+class Batch:
+    """The rows still in. What ``Backend`` calls live tensors, for one caller at a time."""
+
+    def __init__(self, workspace: Workspace, images: NDArray[Any]) -> None:
+        """Take prepared images [B, *shape] to the device."""
+        self._workspace, self._cuda = workspace, workspace.cuda
+        self._alive = [[tensor.name for tensor in tensors] for tensors in alive(workspace.engines.manifest)]
+        self._names = [workspace.engines.manifest.input.tensor.name]  # of the tensors that some later segment reads
+        self._chunks, start = self._taken(len(images)), 0
+        self._left, self._moving = list[Block](), False
+        for chunk in self._chunks:
+            chunk.block.image[: chunk.rows] = images[start : start + chunk.rows]
+            chunk.block.take_in(workspace.stream)
+            start += chunk.rows
+
+    def run(self, segment: int) -> Exit:
+        """Compute a segment for every row; the answers, padding left out, are valid until the next call."""
+        for chunk in self._chunks:
+            self._workspace.enqueue(segment, chunk.block)
+        parts = []
+        for chunk in self._chunks:
+            chunk.block.wait(segment)
+            parts.append([array[: chunk.rows] for array in chunk.block.exits[segment]])
+        self._names = self._alive[segment]
+        self._dismiss()
+        return Exit(*parts[0]) if len(parts) == 1 else Exit(*map(np.concatenate, zip(*parts, strict=True)))
+
+    def keep(self, order: NDArray[Any]) -> None:
+        """Let position i hold the row order[i]; rows from behind fill holes, so that none that is read is written."""
+        if self._moving:  # twice in a row: the first moves are still being read
+            self._cuda.synchronize(self._workspace.stream)
+        sources, start = self._chunks, 0
+        self._chunks = self._taken(len(order), sources)
+        for chunk in self._chunks:
+            self._gather(sources, np.asarray(order[start : start + chunk.rows]), start, chunk.block)
+            start += chunk.rows
+        stay = [chunk.block for chunk in self._chunks]
+        self._left += [chunk.block for chunk in sources if chunk.block not in stay]
+        self._moving = True
+
+    def ended(self) -> Workspace:
+        """Return the workspace once all work is done, with all of its blocks."""
+        self._workspace.recall()
+        self._chunks, self._left = [], []
+        return self._workspace
+
+    def _taken(self, rows: int, there: Sequence[Chunk] = ()) -> list[Chunk]:
+        """Take blocks for so many rows: those that are there and of the right size, new ones behind them."""
+        engines, chunks = self._workspace.engines, list[Chunk]()
+        for number, count in enumerate(engines.chunks(rows)):
+            bucket = engines.bucket(count)
+            fits = number < len(there) and there[number].block.rows == bucket
+            chunks.append(Chunk(there[number].block if fits else self._workspace.block(bucket), count))
+        return chunks
+
+    def _gather(self, sources: list[Chunk], rows: NDArray[np.int64], start: int, target: Block) -> None:
+        """Fill a block with ``rows``, counted over all sources; ``start`` is the row that its first one was."""
+        counts = [chunk.rows for chunk in sources]
+        ends = np.cumsum(counts)
+        if any(chunk.block is target for chunk in sources):
+            places = np.flatnonzero(rows != start + np.arange(len(rows)))
+        else:  # padding repeats a row, because whatever lies there is computed
+            rows, places = np.concatenate([rows, np.full(target.rows - len(rows), rows[0])]), np.arange(target.rows)
+        owners = np.searchsorted(ends, rows[places], side="right")
+        places = places[np.argsort(owners, kind="stable")]
+        target.moves.pairs[: len(places), 0] = places
+        target.moves.pairs[: len(places), 1] = rows[places] - (ends - counts)[np.sort(owners)]
+        self._cuda.to_device(target.moves.address, target.moves.memory, self._workspace.stream)
+        first = 0
+        for source, count in zip(sources, np.bincount(owners, minlength=len(sources)).tolist(), strict=True):
+            if count:
+                self._move(source.block, target, first, count)
+            first += count
+
+    def _move(self, source: Block, target: Block, first: int, count: int) -> None:
+        """Put the moves of all tensors from one block to another into the stream."""
+        moves = target.moves.address + first * target.moves.pairs.strides[0]
+        for name in self._names:
+            to, fro, size = target.addresses[name], source.addresses[name], target.row_bytes[name]
+            stream = self._workspace.stream
+            move_rows(self._cuda, stream, target=to, source=fro, moves=moves, count=count, row_bytes=size)
+
+    def _dismiss(self) -> None:
+        """Give back the blocks whose rows have moved, now that the moves are done."""
+        for block in self._left:
+            self._workspace.give_back(block)
+        self._left, self._moving = [], False

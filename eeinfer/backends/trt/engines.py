@@ -1,0 +1,134 @@
+"""The plans of one bundle, opened: what all lanes and batches of an engine have in common."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eeinfer.backends.cuda.api import Cuda, CudaError
+from eeinfer.backends.trt.library import Library, Reader, installed
+from eeinfer.bundle import Bundle
+from eeinfer.chain import EXIT_OUTPUTS
+from eeinfer.errors import BundleError
+from eeinfer.manifest import Manifest, Segment, TensorSpec
+from eeinfer.plans import Build, find_build
+
+
+def find_engines(bundle: Bundle, cuda: Cuda, *, verify: bool) -> "Engines":
+    """Open the plans that one of the installed libraries can run on this device.
+
+    Raises:
+        BundleError: no library has plans that fit, with each one's reason; or one is not what the manifest says.
+        DependencyError: no library is installed.
+    """
+    outcomes = [(library, _build(bundle, library, cuda, verify=verify)) for library in installed()]
+    for library, build in outcomes:
+        if isinstance(build, Build):
+            return Engines(bundle, cuda, Reader(library), build)
+    raise BundleError("; or ".join(str(reason) for _, reason in outcomes))
+
+
+def _build(bundle: Bundle, library: Library, cuda: Cuda, *, verify: bool) -> Build | BundleError:
+    name, version = library.name, library.version
+    try:
+        return find_build(bundle, library=name, library_version=version, capability=cuda.capability, verify=verify)
+    except BundleError as reason:
+        return reason
+
+
+class Engines:
+    """One engine per segment, with one optimisation profile per bucket. For any number of threads."""
+
+    def __init__(self, bundle: Bundle, cuda: Cuda, reader: Reader, build: Build) -> None:
+        self.cuda, self.manifest, self.library = cuda, bundle.manifest, reader.library
+        self.buckets = tuple(build.batches)
+        self.exit_specs = _exit_specs(bundle.manifest)
+        self._complaints, self._one_at_a_time = reader.complaints, threading.Lock()
+        folder = bundle.file(build.folder)
+        self._engines = []
+        for segment, plan in zip(bundle.manifest.segments, build.plans, strict=True):
+            engine = reader.engine(folder / plan.file)
+            _check_engine(engine, segment, self, where=folder / plan.file)
+            self._engines.append(engine)
+
+    def bucket(self, rows: int) -> int:
+        """Return the smallest bucket that holds ``rows``; the largest where none does."""
+        return next((bucket for bucket in sorted(self.buckets) if bucket >= rows), max(self.buckets))
+
+    def chunks(self, rows: int) -> list[int]:
+        """Return how many rows go together where all ``rows`` run: full largest buckets, then the rest."""
+        full, rest = divmod(rows, max(self.buckets))
+        return [max(self.buckets)] * full + [rest] * (rest > 0)
+
+    def padded(self, rows: int) -> int:
+        """Return how many rows are computed where ``rows`` are asked for."""
+        return sum(map(self.bucket, self.chunks(rows)))
+
+    def scratch_bytes(self, bucket: int) -> int:
+        """Return the activation memory that suffices for whichever segment runs."""
+        profile = self.buckets.index(bucket)
+        return max(int(engine.get_device_memory_size_for_profile_v2(profile)) for engine in self._engines)
+
+    def context(self, segment: int) -> Any:
+        """Make an execution context that brings no memory for activations.
+
+        Raises:
+            CudaError: TensorRT refuses.
+        """
+        strategy = self.library.module.ExecutionContextAllocationStrategy.USER_MANAGED
+        with self._one_at_a_time:
+            context = self._engines[segment].create_execution_context(strategy)
+        self.insist(context is not None, segment)
+        return context
+
+    def insist(self, done: bool, segment: int) -> None:
+        """Turn TensorRT's False into an error with the reason that its logger was given.
+
+        Raises:
+            CudaError: not done.
+        """
+        if not done:
+            name = self.manifest.segments[segment].file
+            raise CudaError(f"{self.library.name} cannot run the plan of {name}: {self._complaints.take()}")
+
+
+def row_bytes(spec: TensorSpec) -> int:
+    """Return the bytes of one row of a tensor."""
+    return np.dtype(spec.dtype).itemsize * int(np.prod(spec.shape, dtype=np.int64))
+
+
+def _exit_specs(manifest: Manifest) -> tuple[TensorSpec, ...]:
+    """Return what every segment's exit answers, in the order of ``Exit``."""
+    dtypes, shapes = ("float32", "float32", "int64"), ((len(manifest.classes),), (), ())
+    return tuple(
+        TensorSpec(name=name, dtype=dtype, shape=shape)
+        for name, dtype, shape in zip(EXIT_OUTPUTS, dtypes, shapes, strict=True)
+    )
+
+
+def _check_engine(engine: Any, segment: Segment, engines: Engines, *, where: Path) -> None:
+    """Refuse an engine whose tensors or profiles are not those of the manifest and of build.json."""
+    module, outputs = engines.library.module, (*engines.exit_specs, *segment.carried)
+    expected = {spec.name: (spec, module.TensorIOMode.INPUT) for spec in segment.inputs}
+    expected |= {spec.name: (spec, module.TensorIOMode.OUTPUT) for spec in outputs}
+    found = {engine.get_tensor_name(index) for index in range(engine.num_io_tensors)}
+    problem = f"has the tensors {', '.join(sorted(found))}, the manifest {', '.join(sorted(expected))}"
+    if found == set(expected):
+        problem = next(filter(None, (_problem(engine, *pair, module) for pair in expected.values())), "")
+    if not problem and engine.num_optimization_profiles != len(engines.buckets):
+        problem = f"has {engine.num_optimization_profiles} profiles for {len(engines.buckets)} batch sizes"
+    if problem:
+        raise BundleError(f"{where} {problem}; build it again with: eeinfer export BUNDLE --trt --target current")
+
+
+def _problem(engine: Any, spec: TensorSpec, mode: Any, module: Any) -> str:
+    try:
+        dtype = np.dtype(module.nptype(engine.get_tensor_dtype(spec.name)))
+    except TypeError:  # a type that NumPy does not have
+        dtype = np.dtype("V")
+    shape = tuple(engine.get_tensor_shape(spec.name))[1:]
+    if engine.get_tensor_mode(spec.name) == mode and dtype == np.dtype(spec.dtype) and shape == spec.shape:
+        return ""
+    found = f"{engine.get_tensor_dtype(spec.name)} {shape}"
+    return f"has {spec.name!r} as {found}, the manifest as {spec.dtype} {spec.shape}"

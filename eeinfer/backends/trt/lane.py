@@ -1,0 +1,76 @@
+"""One image's way through the plans. How much of it waits for the host is the level.
+
+    0   every segment is enqueued, then its score is waited for
+    1   the same, as one CUDA graph per segment
+    2   and the next segment is enqueued before the wait; where the row leaves, it runs for nobody
+    3   the whole cascade is one CUDA graph, and the device decides
+
+At level 2 nothing that is still read is written: segment k + 1 runs after the copy of exit k's answers has left the
+place that all exits share on the device, because both are in one stream, in this order; on the host every exit has a
+place of its own; and the next image is copied to the device behind whatever was left running.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from numpy.typing import NDArray
+
+from eeinfer.backends.base import Exit
+from eeinfer.backends.cuda.api import CudaError
+from eeinfer.backends.trt.engines import Engines
+from eeinfer.backends.trt.whole import Whole
+from eeinfer.backends.trt.workspace import Workspace
+
+log = logging.getLogger(__name__)
+PLAIN, GRAPHS, AHEAD, WHOLE = LEVELS = (0, 1, 2, 3)
+
+
+class TrtLane:
+    """Buffers, contexts and graphs for one image at a time. Implements ``Lane``."""
+
+    def __init__(self, engines: Engines, level: int) -> None:
+        """Make and warm up what ``level`` needs, or what the next lower one needs where that is refused.
+
+        Raises:
+            CudaError: a segment does not run.
+        """
+        self._cuda, self._enqueued = engines.cuda, 0
+        self._cuda.enter()
+        bucket = engines.bucket(1)
+        self._workspace = Workspace(engines, (bucket,), graphs=level >= GRAPHS, image_in_step=True)
+        self._block = self._workspace.block(bucket)
+        self._whole = self._made_whole() if level == WHOLE and self._workspace.graphs else None
+        self.level = min(level, (WHOLE if self._whole else AHEAD) if self._workspace.graphs else PLAIN)
+        self._ahead = self.level >= AHEAD
+        self.exits = tuple(Exit(*(array[:1] for array in exit)) for exit in self._block.exits)
+        self._scores = [exit.score.item for exit in self.exits]
+        self._last = len(self.exits) - 1
+        self.leave: Callable[[Sequence[float]], int] | None = self._whole.leave if self._whole else None
+
+    def load(self, image: NDArray[Any]) -> None:
+        """Take one prepared image [1, *shape] into page-locked memory; segment 0 brings it to the device."""
+        self._block.image[:1] = image
+        self._enqueued = 0
+
+    def run(self, segment: int) -> float:
+        """Compute a segment, all earlier ones having run, and return its score; its answers are in ``exits``."""
+        self._cuda.enter()
+        self._enqueue(segment)
+        if self._ahead and segment < self._last:
+            self._enqueue(segment + 1)
+        self._block.wait(segment)
+        score: float = self._scores[segment]()
+        return score
+
+    def _enqueue(self, segment: int) -> None:
+        if segment >= self._enqueued:
+            self._workspace.enqueue(segment, self._block)
+            self._enqueued = segment + 1
+
+    def _made_whole(self) -> Whole | None:
+        try:
+            return Whole(self._workspace, self._block)
+        except CudaError as refusal:
+            log.warning("the host decides, the device cannot: %s", refusal)
+            return None
