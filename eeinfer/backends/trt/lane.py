@@ -72,5 +72,6 @@ class TrtLane:
         try:
             return Whole(self._workspace, self._block)
         except CudaError as refusal:
-            log.warning("the host decides, the device cannot: %s", refusal)
+            # Its text, because a record of the error itself would keep these frames and their memory.
+            log.warning("the host decides, the device cannot: %s", str(refusal))
             return None

@@ -124,7 +124,8 @@ class Workspace:
         except CudaError as refusal:
             self.graphs = False
             self._steps.clear()
-            log.warning("running without CUDA graphs: %s", refusal)
+            # Its text, because a record of the error itself would keep these frames and their memory.
+            log.warning("running without CUDA graphs: %s", str(refusal))
 
 
 def _close(cuda: Cuda, stream: Stream, blocks: list[Block], holdings: Holdings) -> None:
