@@ -65,7 +65,6 @@ def fake_tensorrt(cuda: FakeCuda, *, name: str = TENSORRT, runs: bool = True) ->
     module.ILogger = type("ILogger", (), {"ERROR": "error", "INTERNAL_ERROR": "internal error"})
     module.TensorIOMode = SimpleNamespace(INPUT="input", OUTPUT="output")
     module.ExecutionContextAllocationStrategy = SimpleNamespace(USER_MANAGED="user managed")
-    module.nptype = np.dtype
     module.Runtime = lambda logger: _Runtime(cuda, logger, runs)
     return module
 
@@ -105,8 +104,9 @@ class _Engine:
     def get_tensor_mode(self, name: str) -> str:
         return "input" if name in self.inputs else "output"
 
-    def get_tensor_dtype(self, name: str) -> str:
-        return self.tensors[name][0]
+    def get_tensor_dtype(self, name: str) -> SimpleNamespace:
+        dtype = self.tensors[name][0]
+        return SimpleNamespace(name={"float32": "FLOAT", "float16": "HALF"}.get(dtype, dtype.upper()))
 
     def get_tensor_shape(self, name: str) -> tuple[int, ...]:
         return (-1, *self.tensors[name][1])

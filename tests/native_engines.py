@@ -12,6 +12,10 @@ from fake_cuda import FakeCuda
 from fake_tensorrt import add_plans, fake_tensorrt, hide
 
 import eeinfer
+from eeinfer.backends.cuda import open_cuda
+from eeinfer.backends.trt.library import installed
+from eeinfer.errors import EeinferError
+from eeinfer.plan_record import TENSORRT
 
 LEVELS = ("0", "1", "2", "3")
 
@@ -29,6 +33,8 @@ def fakes(cuda: FakeCuda, *, runs: bool = True) -> Iterator[FakeCuda]:
         patch.setitem(sys.modules, "tensorrt", fake_tensorrt(cuda, runs=runs))
         hide(patch, "tensorrt_rtx")
         patch.setattr("eeinfer.backends.trt.backend.open_cuda", lambda device: cuda)
+        for look in ("collect", "obstacle"):  # at what this machine has
+            patch.setattr(f"eeinfer.backends.{look}", lambda *_: None, raising=False)
         yield cuda
 
 
@@ -42,3 +48,14 @@ def native(bundle: Path, cuda: FakeCuda, *, level: str | None = None) -> Iterato
     gc.collect()
     assert cuda.misuses == []
     assert cuda.alive() == {}
+
+
+def gpu_missing() -> str | None:
+    """Why tests that need a GPU, and a TensorRT that runs on it, cannot run; None: they can."""
+    try:
+        device, libraries = open_cuda("cuda"), installed()
+    except EeinferError as reason:
+        return str(reason)
+    tensorrt = any(library.name == TENSORRT for library in libraries)
+    rtx = device.capability >= (12, 0) or device.capability in ((8, 6), (8, 9))
+    return None if tensorrt or rtx else f"tensorrt_rtx does not run on {device.name}, and tensorrt is not installed"

@@ -37,6 +37,7 @@ scores = st.sampled_from([0.1, 0.5, 0.9])
 scripts = st.lists(st.lists(scores, min_size=3, max_size=3), min_size=2, max_size=19)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(scores=scripts, tau=st.lists(st.sampled_from([0.0, 0.5, 0.7, 1.0]), min_size=3, max_size=3))
 def test_random_exits_answer_as_on_the_cpu_in_the_order_of_the_call(
     engine: Engine, scripted_engine: Engine, scores: list[list[float]], tau: list[float]
@@ -47,6 +48,7 @@ def test_random_exits_answer_as_on_the_cpu_in_the_order_of_the_call(
         np.testing.assert_array_equal(getattr(answer, field), getattr(expected, field))
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(scores=scripts)
 def test_every_exit_of_every_row(engine: Engine, scripted_engine: Engine, scores: list[list[float]]) -> None:
     answer, expected = engine.all_exits(played(scores)), scripted_engine.all_exits(played(scores))
@@ -54,7 +56,7 @@ def test_every_exit_of_every_row(engine: Engine, scripted_engine: Engine, scores
         np.testing.assert_array_equal(getattr(answer, field), getattr(expected, field))
 
 
-@settings(max_examples=60)
+@settings(deadline=None)  # the machine may be busy
 @given(data=st.data(), count=st.integers(1, 19))
 def test_rows_are_moved_on_the_device_whenever_asked(engine: Engine, data: st.DataObject, count: int) -> None:
     backend, names = engine._running(), np.arange(500, 500 + count)
@@ -91,9 +93,10 @@ def test_taking_out_rows_pays_when_fewer_are_computed(engine: Engine) -> None:
 def test_a_network_answers_as_on_the_cpu_however_far_the_device_has_got(
     tiny_bundle: Path, tiny_engine: Engine, tmp_path: Path, schedule: str
 ) -> None:
-    images = np.random.default_rng(0).integers(0, 256, (23, 8, 8), np.uint8)
+    rng = np.random.default_rng(0)
+    images = (rng.normal(0, 1, (23, 1, 8, 8)) * rng.uniform(0, 0.4, (23, 1, 1, 1))).astype(np.float32)
     with native(with_plans(tiny_bundle, tmp_path, batches=(1, 8)), FakeCuda(schedule=schedule)) as engine:
-        for tau in (0.4, 0.6, 1.0):
+        for tau in ([0.5, 0.95, 1.0], [0.7, 0.9, 1.0], [0.4, 0.99, 1.0]):
             answer, expected = engine(images, tau=tau), tiny_engine(images, tau=tau)
             np.testing.assert_array_equal(answer.exits, expected.exits)
             np.testing.assert_allclose(answer.scores, expected.scores, atol=1e-5)

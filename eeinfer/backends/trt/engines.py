@@ -12,7 +12,10 @@ from eeinfer.bundle import Bundle
 from eeinfer.chain import EXIT_OUTPUTS
 from eeinfer.errors import BundleError
 from eeinfer.manifest import Manifest, Segment, TensorSpec
-from eeinfer.plans import Build, find_build
+from eeinfer.plans import Build, build_command, find_build
+
+_EXTRA_BYTES = {"bfloat16": 2, "float8_e4m3fn": 1}  # what NumPy has no name for
+_DTYPES = {"FLOAT": "float32", "HALF": "float16", "BF16": "bfloat16", "FP8": "float8_e4m3fn"}  # the others: alike
 
 
 def find_engines(bundle: Bundle, cuda: Cuda, *, verify: bool) -> "Engines":
@@ -46,10 +49,11 @@ class Engines:
         self.exit_specs = _exit_specs(bundle.manifest)
         self._complaints, self._one_at_a_time = reader.complaints, threading.Lock()
         folder = bundle.file(build.folder)
+        remedy = f"build it again with: {build_command(bundle, build.library, target=build.target, force=True)}"
         self._engines = []
         for segment, plan in zip(bundle.manifest.segments, build.plans, strict=True):
-            engine = reader.engine(folder / plan.file)
-            _check_engine(engine, segment, self, where=folder / plan.file)
+            engine = reader.engine(folder / plan.file, remedy=remedy)
+            _check_engine(engine, segment, self, where=folder / plan.file, remedy=remedy)
             self._engines.append(engine)
 
     def bucket(self, rows: int) -> int:
@@ -95,7 +99,8 @@ class Engines:
 
 def row_bytes(spec: TensorSpec) -> int:
     """Return the bytes of one row of a tensor."""
-    return np.dtype(spec.dtype).itemsize * int(np.prod(spec.shape, dtype=np.int64))
+    item_bytes = _EXTRA_BYTES.get(spec.dtype) or np.dtype(spec.dtype).itemsize
+    return item_bytes * int(np.prod(spec.shape, dtype=np.int64))
 
 
 def _exit_specs(manifest: Manifest) -> tuple[TensorSpec, ...]:
@@ -107,7 +112,7 @@ def _exit_specs(manifest: Manifest) -> tuple[TensorSpec, ...]:
     )
 
 
-def _check_engine(engine: Any, segment: Segment, engines: Engines, *, where: Path) -> None:
+def _check_engine(engine: Any, segment: Segment, engines: Engines, *, where: Path, remedy: str) -> None:
     """Refuse an engine whose tensors or profiles are not those of the manifest and of build.json."""
     module, outputs = engines.library.module, (*engines.exit_specs, *segment.carried)
     expected = {spec.name: (spec, module.TensorIOMode.INPUT) for spec in segment.inputs}
@@ -115,20 +120,16 @@ def _check_engine(engine: Any, segment: Segment, engines: Engines, *, where: Pat
     found = {engine.get_tensor_name(index) for index in range(engine.num_io_tensors)}
     problem = f"has the tensors {', '.join(sorted(found))}, the manifest {', '.join(sorted(expected))}"
     if found == set(expected):
-        problem = next(filter(None, (_problem(engine, *pair, module) for pair in expected.values())), "")
+        problem = next(filter(None, (_problem(engine, *pair) for pair in expected.values())), "")
     if not problem and engine.num_optimization_profiles != len(engines.buckets):
         problem = f"has {engine.num_optimization_profiles} profiles for {len(engines.buckets)} batch sizes"
     if problem:
-        raise BundleError(f"{where} {problem}; build it again with: eeinfer export BUNDLE --trt --target current")
+        raise BundleError(f"{where} {problem}; {remedy}")
 
 
-def _problem(engine: Any, spec: TensorSpec, mode: Any, module: Any) -> str:
-    try:
-        dtype = np.dtype(module.nptype(engine.get_tensor_dtype(spec.name)))
-    except TypeError:  # a type that NumPy does not have
-        dtype = np.dtype("V")
-    shape = tuple(engine.get_tensor_shape(spec.name))[1:]
-    if engine.get_tensor_mode(spec.name) == mode and dtype == np.dtype(spec.dtype) and shape == spec.shape:
+def _problem(engine: Any, spec: TensorSpec, mode: Any) -> str:
+    name = engine.get_tensor_dtype(spec.name).name
+    dtype, shape = _DTYPES.get(name, name.lower()), tuple(engine.get_tensor_shape(spec.name))[1:]
+    if engine.get_tensor_mode(spec.name) == mode and (dtype, shape) == (spec.dtype, spec.shape):
         return ""
-    found = f"{engine.get_tensor_dtype(spec.name)} {shape}"
-    return f"has {spec.name!r} as {found}, the manifest as {spec.dtype} {spec.shape}"
+    return f"has {spec.name!r} as {dtype} {list(shape)}, the manifest as {spec.dtype} {list(spec.shape)}"

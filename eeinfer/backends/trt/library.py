@@ -59,18 +59,16 @@ class Reader:
         self.complaints = _complaints(library.module)
         self._runtime = library.module.Runtime(self.complaints)
 
-    def engine(self, plan: Path) -> Any:
-        """Return the engine of a plan, on the device that is current.
+    def engine(self, plan: Path, *, remedy: str) -> Any:
+        """Return the engine of a plan, on the device that is current; ``remedy`` ends the message of an error.
 
         Raises:
             BundleError: the library does not accept it.
         """
         engine = self._runtime.deserialize_cuda_engine(plan.read_bytes())
         if engine is None:
-            raise BundleError(
-                f"{self.library.name} {self.library.version} does not accept {plan}: {self.complaints.take()}; "
-                "build it again with: eeinfer export BUNDLE --trt --target current"
-            )
+            version, reason = self.library.version, self.complaints.take()
+            raise BundleError(f"{self.library.name} {version} does not accept {plan}: {reason}; {remedy}")
         return engine
 
 
