@@ -197,6 +197,7 @@ class FakeCuda:
 
     def begin_branch(self, stream: Stream, branch: Graph) -> None:
         with self._call(quiet=True):
+            self._may("begin_branch")
             self._insist(branch.root is not branch and not branch.filled, "a branch is filled twice, or is none")
             self._insist(all(s.capture is not branch.root for s in self._streams.values()), "its root is being written")
             self._begin(self._streams[int(stream)], branch)

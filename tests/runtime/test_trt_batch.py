@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from eeinfer import Engine, NonFiniteWarning
 from eeinfer.compaction import compacted
 
 NAN = -1.0
-BATCHES = (1, 2, 4)
+BATCHES = (1, 4, 8)
 
 
 @pytest.fixture(scope="module")
@@ -82,11 +83,23 @@ def test_rows_can_be_moved_before_the_first_segment(engine: Engine) -> None:
     backend.finish(live)
 
 
+def test_rows_can_be_moved_twice_before_the_device_has_begun(scripted: Path) -> None:
+    def names(backend: Any) -> list[int]:
+        live = backend.start(played([[0.1, 0.2, 0.3]] * 8))
+        backend.run(0, live)
+        live = backend.keep(live, np.array([7, 1, 2, 3, 4, 5, 6]))
+        live = backend.keep(live, np.array([0, 6, 2, 3, 4, 5]))
+        return backend.run(1, live).prediction.tolist()
+
+    with native(scripted, FakeCuda(schedule="lazy")) as engine:
+        assert names(engine._running()) == [507, 506, 502, 503, 504, 505]
+
+
 def test_taking_out_rows_pays_when_fewer_are_computed(engine: Engine) -> None:
     backend = engine._running()
-    assert [stays for stays in range(1, 8) if backend.pays(1, 8, stays)] == [1, 2, 3, 4, 5, 6]  # 7 fill 4 + 4
-    assert [stays for stays in range(1, 4) if backend.pays(1, 4, stays)] == [1, 2]
-    assert not backend.pays(1, 3, 3)
+    assert [stays for stays in range(1, 8) if backend.pays(1, 8, stays)] == [1, 2, 3, 4]
+    assert [stays for stays in range(1, 16) if backend.pays(1, 16, stays)] == list(range(1, 13))  # 13 fill 8 + 8
+    assert [stays for stays in range(1, 4) if backend.pays(1, 4, stays)] == [1]
 
 
 @pytest.mark.parametrize("schedule", ["lazy", "eager", "random"])
@@ -128,13 +141,15 @@ def test_a_graph_is_replayed_per_segment_and_bucket(scripted: Path) -> None:
     cuda = FakeCuda()
     with native(scripted, cuda) as engine:
         engine(played([[0.1, 0.2, 0.3]] * 3), tau=1)
+        engine(played([[0.1, 0.2, 0.3]] * 19), tau=1)  # whose second and third chunk run without
         launches = cuda.launches
         engine(played([[0.1, 0.2, 0.3]] * 3), tau=1)
-        assert cuda.launches - launches == 3
+        engine(played([[0.1, 0.2, 0.3]] * 8), tau=1)
+        assert cuda.launches - launches == 6
 
 
 def test_memory_does_not_grow_from_call_to_call(scripted: Path) -> None:
-    cuda, x = FakeCuda(), played([[0.9, 0.2, 0.3], [0.1, 0.9, 0.3], [0.1, 0.2, 0.3]] * 3)
+    cuda, x = FakeCuda(), played([[0.9, 0.2, 0.3], [0.1, 0.9, 0.3], [0.1, 0.2, 0.3]] * 7)
     with native(scripted, cuda) as engine:
         for _ in range(3):
             engine(x, tau=0.5)
@@ -144,7 +159,7 @@ def test_memory_does_not_grow_from_call_to_call(scripted: Path) -> None:
         assert cuda.alive() == alive
         engine(np.concatenate([x] * 9), tau=0.5)  # more chunks than are kept
         many = cuda.alive()
-        engine(np.concatenate([x] * 18), tau=0.5)
+        engine(np.concatenate([x] * 9), tau=0.5)
         assert cuda.alive() == many
 
 

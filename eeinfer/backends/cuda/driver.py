@@ -24,7 +24,9 @@ from eeinfer.backends.cuda.api import (
 )
 from eeinfer.errors import DependencyError
 
-_OLDEST_BINDINGS = 13  # earlier ones have other signatures for graphs
+_OLDEST_BINDINGS = 12, 9
+# CUDA 13 knows these by their plain names, which in CUDA 12 are of versions that know nothing of edge data.
+_NEWEST = {"cudaGraphAddNode": "_v2", "cudaStreamUpdateCaptureDependencies": "_v2", "cudaStreamGetCaptureInfo": "_v3"}
 _BLOCK = 256
 
 
@@ -37,11 +39,9 @@ def bindings() -> tuple[ModuleType, ModuleType]:
     try:
         from cuda.bindings import __version__, driver, runtime
     except ImportError as error:
-        raise DependencyError(
-            "an NVIDIA GPU needs the cuda-bindings package: pip install 'cuda-bindings>=13'"
-        ) from error
-    if int(__version__.partition(".")[0]) < _OLDEST_BINDINGS:
-        raise DependencyError(f"cuda-bindings {__version__} is too old: pip install --upgrade 'cuda-bindings>=13'")
+        raise DependencyError("an NVIDIA GPU needs the cuda-bindings package: pip install cuda-bindings") from error
+    if tuple(map(int, __version__.split(".")[:2])) < _OLDEST_BINDINGS:
+        raise DependencyError(f"cuda-bindings {__version__} is too old: pip install 'cuda-bindings>=12.9'")
     return runtime, driver
 
 
@@ -178,7 +178,8 @@ class CudaDevice:
         node.conditional.handle = condition
         node.conditional.type = self._rt.cudaGraphConditionalNodeType.cudaGraphCondTypeIf
         node.conditional.size = 1
-        added = self._capturing("cudaGraphAddNode", graph, before, None, len(before), node)
+        edges = [self._rt.cudaGraphEdgeData() for _ in before]  # plain ones; CUDA 12's binding takes no None for that
+        added = self._capturing("cudaGraphAddNode", graph, before, edges, len(before), node)
         instead = self._rt.cudaStreamUpdateCaptureDependenciesFlags.cudaStreamSetCaptureDependencies
         self._capturing("cudaStreamUpdateCaptureDependencies", stream, [added], None, 1, int(instead))
         body: Graph = self._rt.cudaGraph_t(int(node.conditional.phGraph_out[0]))  # the list is a view of CUDA's memory
@@ -225,8 +226,9 @@ class CudaDevice:
 
     def _capturing(self, name: str, *arguments: Any) -> Any:
         """Call what fails where a capture is not allowed."""
+        newest = name + _NEWEST.get(name, "")
         try:
-            return self._call(name, *arguments)
+            return self._call(newest if hasattr(self._rt, newest) else name, *arguments)
         except CudaError as error:
             raise CaptureRefused(str(error)) from error
 

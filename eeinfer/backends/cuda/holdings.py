@@ -49,12 +49,10 @@ class Holdings:
         return executable
 
     def close(self) -> None:
-        """Give everything back, from whatever thread. Nothing may be under way that uses it.
+        """Give everything back; nothing may be under way that uses it.
 
         After an error that broke the device nothing can be given back, and nothing needs to be.
         """
-        with suppress(CudaError):
-            self.cuda.enter()
         while self._returns:
             with suppress(CudaError):
                 self._returns.pop()()
