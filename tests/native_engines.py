@@ -33,8 +33,8 @@ def fakes(cuda: FakeCuda, *, runs: bool = True) -> Iterator[FakeCuda]:
         patch.setitem(sys.modules, "tensorrt", fake_tensorrt(cuda, runs=runs))
         hide(patch, "tensorrt_rtx")
         patch.setattr("eeinfer.backends.trt.backend.open_cuda", lambda device: cuda)
-        for look in ("collect", "obstacle"):  # at what this machine has
-            patch.setattr(f"eeinfer.backends.{look}", lambda *_: None, raising=False)
+        patch.setattr("eeinfer.backends.collect", lambda: None)  # what this machine has
+        patch.setattr("eeinfer.backends.obstacle", lambda *_: None)
         yield cuda
 
 

@@ -19,7 +19,8 @@ class Exit(NamedTuple):
 class Lane(Protocol):
     """One image's way through the cascade in buffers that are made once. For one caller at a time."""
 
-    leave: Callable[[Sequence[float]], int] | None  # runs the whole loop on the device, returns the exit; None: cannot
+    # Runs the whole loop on the device and returns the exit, which is valid then; earlier ones have their score alone.
+    leave: Callable[[Sequence[float]], int] | None  # None: the host runs the loop
 
     @property
     def exits(self) -> tuple[Exit, ...]:
