@@ -109,7 +109,7 @@ class _Engine:
         return SimpleNamespace(name={"float32": "FLOAT", "float16": "HALF"}.get(dtype, dtype.upper()))
 
     def get_tensor_shape(self, name: str) -> tuple[int, ...]:
-        return (-1, *self.tensors[name][1])
+        return (-1, *self.note.get("shown", {}).get(name, self.tensors[name][1]))
 
     def get_device_memory_size_for_profile_v2(self, profile: int) -> int:
         return SCRATCH_BYTES * self.note["batches"][profile]

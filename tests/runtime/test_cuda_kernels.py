@@ -3,6 +3,7 @@
 import ctypes
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from eeinfer.backends.cuda import kernels
 from eeinfer.backends.cuda.api import CudaError
+from eeinfer.errors import DependencyError
 
 # The kernels as plain C++: one call per thread, and the conditions in an array.
 HOST = """
@@ -100,6 +102,13 @@ def test_a_device_that_nvrtc_does_not_know_is_named() -> None:
     pytest.importorskip("cuda.bindings", reason="cuda-bindings is not installed")
     with pytest.raises(CudaError, match=r"NVRTC cannot compile for sm_20: NVRTC_ERROR_INVALID_OPTION.*arch"):
         kernels.compiled((2, 0))
+
+
+def test_a_missing_nvrtc_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cuda.bindings.nvrtc", None)
+    monkeypatch.delattr("cuda.bindings.nvrtc", raising=False)
+    with pytest.raises(DependencyError, match=r"need NVRTC: pip install nvidia-cuda-nvrtc$"):
+        kernels.compiled((8, 6))
 
 
 def test_nvcc_compiles_them_with_its_own_declarations(tmp_path: Path) -> None:

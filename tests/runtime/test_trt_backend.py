@@ -13,8 +13,10 @@ from fake_tensorrt import add_plans, fake_tensorrt, hide
 from native_engines import fakes, with_plans
 
 import eeinfer
+from eeinfer.backends.trt.engines import row_bytes
 from eeinfer.bundle import hash_file
 from eeinfer.errors import BundleError, ConfigError, DependencyError
+from eeinfer.manifest import TensorSpec
 from eeinfer.plan_record import BUILD_NAME, RTX
 
 
@@ -141,6 +143,23 @@ def test_a_plan_that_is_not_the_manifests_is_refused(
     rewrite(planned, plan, change)
     with fakes(FakeCuda()), pytest.raises(BundleError, match=message + ".*build it again"):
         load(planned)
+
+
+def test_a_size_that_the_library_leaves_open_is_the_manifests(planned: Path) -> None:
+    [folder] = (planned / "engines").iterdir()
+    note = json.loads((folder / "segment_02.engine").read_text())
+    rewrite(planned, 2, {"shown": {"logits": [-1]}, "outputs": note["outputs"]})
+    with fakes(FakeCuda()), load(planned) as engine:
+        assert engine(np.zeros((8, 8), np.uint8), tau=1).exits.tolist() == [2]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "size"),
+    [("float32", 4), ("float16", 2), ("bfloat16", 2), ("float8_e4m3fn", 1), ("int64", 8), ("bool", 1)],
+)
+def test_rows_of_every_type_have_a_size(dtype: str, size: int) -> None:
+    assert row_bytes(TensorSpec(name="x", dtype=dtype, shape=(3, 5))) == 15 * size
+    assert row_bytes(TensorSpec(name="x", dtype=dtype, shape=())) == size
 
 
 def test_an_altered_plan_is_refused_unless_hashes_are_skipped(planned: Path) -> None:

@@ -46,7 +46,7 @@ class Cuda(Protocol):
     capability: tuple[int, int]
 
     def enter(self) -> None:
-        """Make the device current to the calling thread; cheap where it is so already."""
+        """Make the device current to the calling thread, and leave it so; cheap where it is so already."""
 
     def malloc(self, size: int) -> int:
         """Return the address of ``size`` new bytes on the device, whose contents are arbitrary. Not while capturing."""

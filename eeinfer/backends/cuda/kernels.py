@@ -96,7 +96,7 @@ def compiled(capability: tuple[int, int]) -> bytes:
 
         _, program = nvrtc.nvrtcCreateProgram((DECLARATION + SOURCE).encode(), b"eeinfer.cu", 0, [], [])
     except (ImportError, RuntimeError) as error:  # the binding raises where it finds no library
-        raise DependencyError("CUDA kernels need NVRTC: pip install 'eeinfer[tensorrt]'") from error
+        raise DependencyError("decisions on the GPU need NVRTC: pip install nvidia-cuda-nvrtc") from error
     architecture = "sm_{}{}".format(*capability)
     try:
         [status] = nvrtc.nvrtcCompileProgram(program, 1, [f"--gpu-architecture={architecture}".encode()])

@@ -16,9 +16,9 @@ class Context:
         Raises:
             CudaError: TensorRT refuses.
         """
-        self._engines, self._segment = engines, segment
-        spec = engines.manifest.segments[segment]
         self._context = engines.context(segment)
+        self._engines, self._segment = engines, segment  # behind the context, which is let go of first
+        spec = engines.manifest.segments[segment]
         self._insist(self._context.set_optimization_profile_async(engines.buckets.index(bucket), int(stream)))
         self._context.set_device_memory(*scratch)
         for tensor in spec.inputs:

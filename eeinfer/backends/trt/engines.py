@@ -16,6 +16,7 @@ from eeinfer.plans import Build, build_command, find_build
 
 _EXTRA_BYTES = {"bfloat16": 2, "float8_e4m3fn": 1}  # what NumPy has no name for
 _DTYPES = {"FLOAT": "float32", "HALF": "float16", "BF16": "bfloat16", "FP8": "float8_e4m3fn"}  # the others: alike
+_OPEN = -1  # a size that TensorRT knows only when it runs
 
 
 def find_engines(bundle: Bundle, cuda: Cuda, *, verify: bool) -> "Engines":
@@ -44,13 +45,13 @@ class Engines:
     """One engine per segment, with one optimisation profile per bucket. For any number of threads."""
 
     def __init__(self, bundle: Bundle, cuda: Cuda, reader: Reader, build: Build) -> None:
+        self._engines, self._reader = list[Any](), reader  # in this order they are let go of
         self.cuda, self.manifest, self.library = cuda, bundle.manifest, reader.library
         self.buckets = tuple(build.batches)
         self.exit_specs = _exit_specs(bundle.manifest)
-        self._complaints, self._one_at_a_time = reader.complaints, threading.Lock()
+        self._one_at_a_time = threading.Lock()
         folder = bundle.file(build.folder)
         remedy = f"build it again with: {build_command(bundle, build.library, target=build.target, force=True)}"
-        self._engines = []
         for segment, plan in zip(bundle.manifest.segments, build.plans, strict=True):
             engine = reader.engine(folder / plan.file, remedy=remedy)
             _check_engine(engine, segment, self, where=folder / plan.file, remedy=remedy)
@@ -94,7 +95,7 @@ class Engines:
         """
         if not done:
             name = self.manifest.segments[segment].file
-            raise CudaError(f"{self.library.name} cannot run the plan of {name}: {self._complaints.take()}")
+            raise CudaError(f"{self.library.name} cannot run the plan of {name}: {self._reader.complaints.take()}")
 
 
 def row_bytes(spec: TensorSpec) -> int:
@@ -130,6 +131,7 @@ def _check_engine(engine: Any, segment: Segment, engines: Engines, *, where: Pat
 def _problem(engine: Any, spec: TensorSpec, mode: Any) -> str:
     name = engine.get_tensor_dtype(spec.name).name
     dtype, shape = _DTYPES.get(name, name.lower()), tuple(engine.get_tensor_shape(spec.name))[1:]
-    if engine.get_tensor_mode(spec.name) == mode and (dtype, shape) == (spec.dtype, spec.shape):
+    same = len(shape) == len(spec.shape) and all(a in (_OPEN, b) for a, b in zip(shape, spec.shape, strict=True))
+    if same and dtype == spec.dtype and engine.get_tensor_mode(spec.name) == mode:
         return ""
     return f"has {spec.name!r} as {dtype} {list(shape)}, the manifest as {spec.dtype} {list(spec.shape)}"

@@ -55,9 +55,9 @@ class Reader:
     """Makes engines of plans. What the library has to say about a failure comes with the error."""
 
     def __init__(self, library: Library) -> None:
-        self.library = library
-        self.complaints = _complaints(library.module)
-        self._runtime = library.module.Runtime(self.complaints)
+        complaints = _complaints(library.module)
+        self._runtime = library.module.Runtime(complaints)
+        self.library, self.complaints = library, complaints  # behind the runtime, which is let go of first
 
     def engine(self, plan: Path, *, remedy: str) -> Any:
         """Return the engine of a plan, on the device that is current; ``remedy`` ends the message of an error.
