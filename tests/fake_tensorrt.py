@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from fake_cuda import FakeCuda, Node
+from fake_cuda import FakeCuda
+from fake_cuda_parts import Node
 
 from eeinfer.backends.cuda.api import ALIGNMENT_BYTES
 from eeinfer.backends.pools import onnxruntime
