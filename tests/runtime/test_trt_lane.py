@@ -164,6 +164,16 @@ def test_a_bucket_larger_than_one_serves_one_image(
         same(engine(x, tau=0.5), scripted_engine(x, tau=0.5))
 
 
+@pytest.mark.parametrize("exit", [0, 1, 2])
+def test_the_device_times_the_way_to_any_exit(engine: Engine, exit: int) -> None:
+    cuda, x = engine._running()._cuda, row(0.1, 0.2, 0.3)
+    engine._running().device_ms(x, exit)
+    cuda.ran.clear()
+    assert 0 < engine._running().device_ms(x, exit) < 1000
+    assert cuda.ran.count("engine") == exit + 1
+    assert engine(row(0.1, 0.9, 0.3, name=8), tau=0.5).predictions.tolist() == [8]
+
+
 @pytest.mark.parametrize("level", LEVELS)
 def test_threads_have_lanes_of_their_own(scripted: Path, level: str) -> None:
     def work(engine: Engine, seed: int) -> None:

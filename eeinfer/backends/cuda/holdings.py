@@ -32,9 +32,9 @@ class Holdings:
         self._returns.append(partial(self.cuda.destroy_stream, stream))
         return stream
 
-    def event(self) -> Event:
-        """Return a new event, not a timed one."""
-        event = self.cuda.event()
+    def event(self, *, timed: bool = False) -> Event:
+        """Return a new event."""
+        event = self.cuda.event(timed=timed)
         self._returns.append(partial(self.cuda.destroy_event, event))
         return event
 

@@ -98,6 +98,14 @@ class TrtBackend:
         except IndexError:
             return TrtLane(self._engines, self.level)
 
+    def device_ms(self, image: NDArray[Any], exit: int) -> float:
+        """Return the GPU's own milliseconds for leaving at ``exit`` with one prepared image [1, *shape]."""
+        lane = self.lane()
+        try:
+            return lane.device_ms(image, exit)
+        finally:
+            self._lanes.append(lane)
+
 
 def _level(options: Mapping[str, str]) -> int:
     unknown = [name for name in options if name != _LEVEL]

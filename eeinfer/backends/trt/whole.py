@@ -47,14 +47,18 @@ class Whole:
         The block's place for it on the host then holds its answer, and the places of earlier ones their scores.
         """
         self._cuda.enter()
-        self._taus[:] = taus
-        self._cuda.launch(self._executable, self._workspace.stream)
+        self.begin(taus)
         self._cuda.synchronize(self._workspace.stream)
         exit = int(self._exit[0])
         self._block.put(exit, self._answer)
         for k in range(exit):
             self._block.exits[k].score[0] = self._scores[k]
         return exit
+
+    def begin(self, taus: Sequence[float]) -> None:
+        """Put the cascade into the stream, where no earlier one is left."""
+        self._taus[:] = taus
+        self._cuda.launch(self._executable, self._workspace.stream)
 
     def _captured(self) -> Graph:
         """Write the root, then each branch into the one around it: one stream, one capture at a time."""
