@@ -26,8 +26,9 @@ from eeinfer.bench.sample import halves, systematic_sample
 from eeinfer.bench.sizing import fit, path_ms, shared_runs
 from eeinfer.bench.sweep import Sweep, sweep
 from eeinfer.bundle import Bundle
-from eeinfer.engine import Engine, load
+from eeinfer.engine import Engine
 from eeinfer.manifest import MANIFEST_NAME, Manifest
+from eeinfer.opening import load
 from eeinfer.preprocess import prepare
 
 Array = NDArray[Any]

@@ -5,8 +5,7 @@ the last exit always answers.
 """
 
 import math
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from time import perf_counter
 from types import TracebackType
 from typing import Any
@@ -14,10 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eeinfer import samples
 from eeinfer.all_exits import all_exits
 from eeinfer.answers import Answers, Leaving, OneRow, unanswered
-from eeinfer.backends import open_backend
 from eeinfer.backends.base import Backend, Lane
 from eeinfer.bundle import Bundle
 from eeinfer.compaction import compacted
@@ -26,45 +23,6 @@ from eeinfer.manifest import Manifest
 from eeinfer.preprocess import Images, finite_rows, prepare
 from eeinfer.result import SCORE_EPSILON, AllExits, Answer, Departure, Result
 from eeinfer.thresholds import Taus, as_limits
-
-
-def load(
-    path: str | os.PathLike[str] | None = None,
-    *,
-    device: str = "cpu",
-    tau: Taus | None = None,
-    threads: int | str | None = None,
-    backend: str | None = None,
-    options: Mapping[str, str] | None = None,
-    verify: bool = True,
-) -> "Engine":
-    """Open a bundle, check it, build a session per segment and warm each of them up.
-
-    Args:
-        path: the bundle's folder; None takes the small trained one that the package ships.
-        device: where to run: "cpu", "cuda", or "cuda:1" for the second GPU.
-        tau: threshold in [0, 1], or one per exit; None takes the manifest's.
-        threads: threads per segment, or a mode of ``eeinfer.backends.threads``, such as "stopping:2"; None takes one
-            per physical core open to the process, but one alone for segments of less than a millisecond. Faster:
-            "shared" or ``eeinfer.share_threads``, where the process is yours.
-        backend: a name of ``eeinfer.backends.BACKENDS``; None takes the best that works on the device.
-        options: of the backend, such as {"level": "1"}; its module says which.
-        verify: False skips the files' hashes, and only those.
-
-    Raises:
-        BundleError: the bundle is missing, damaged, from a newer format, or does not chain.
-        InputError: tau is outside [0, 1] or of the wrong length.
-        ConfigError: unknown backend, device, option or setting of threads, or no backend works there: it says why.
-        DependencyError: the backend's package is not installed.
-
-    Example:
-        >>> engine = eeinfer.load("model.eeb", tau=0.8)
-        >>> engine(images).predictions
-    """
-    bundle = Bundle.open(samples.bundle_path() if path is None else path, verify=verify)
-    taus = as_limits(bundle.manifest.taus if tau is None else tau, len(bundle.manifest.segments))
-    opened = open_backend(backend, bundle, device=device, threads=threads, verify=verify, options=options)
-    return Engine(bundle, opened, taus)
 
 
 class Engine:
@@ -110,19 +68,19 @@ class Engine:
         """The loop for a single row: run a segment, compare its score with tau, stop or go on."""
         lane, near = self._borrow(), False
         lane.load(image)
-        if lane.leave is None or deadline < math.inf:
+        if lane.leave is not None and deadline == math.inf:  # the device runs this very loop by itself
+            k = lane.leave(taus)
+            scores = [exit.score.item() for exit in lane.exits[: k + 1]]
+            decided = zip(scores, taus[: self._last], strict=False)
+            score, near = scores[k], any(abs(score - tau) <= SCORE_EPSILON for score, tau in decided)
+        else:
             for k, tau in enumerate(taus):
                 score = lane.run(k)
                 if k == self._last:
                     break
-                near = near or -SCORE_EPSILON <= score - tau <= SCORE_EPSILON
+                near = near or abs(score - tau) <= SCORE_EPSILON
                 if score > tau or perf_counter() >= deadline:
                     break
-        else:  # the device runs this very loop by itself
-            k = lane.leave(taus)
-            scores = [exit.score.item() for exit in lane.exits[: k + 1]]
-            decided = zip(scores, taus[: self._last], strict=False)
-            score, near = scores[k], any(-SCORE_EPSILON <= score - tau <= SCORE_EPSILON for score, tau in decided)
         result = self._one_row.result(k, lane.exits[k], score, near, began)
         self._give_back(lane)  # one that failed is left to the garbage collector
         return result

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from eeinfer.backends.sessions import open_session
 from eeinfer.bundle import Bundle
-from eeinfer.engine import load
 from eeinfer.errors import ExportError, NonFiniteWarning
 from eeinfer.export.nested import ANSWERS, TAU
+from eeinfer.opening import load
 from eeinfer.result import AllExits
 
 BATCH_SIZES = (1, 2, 7)

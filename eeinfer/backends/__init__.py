@@ -42,7 +42,7 @@ def open_backend(
     """
     if name is not None and name not in BACKENDS:
         raise ConfigError(f"unknown backend {name!r}; known are: {', '.join(BACKENDS)}")
-    names = [candidate for candidate in candidates(name, device) if candidate in BACKENDS]
+    names = candidates(name, device)
     index = gpu_index(device)
     facts = None if index is None else collect()
     reasons: dict[str, str] = {}

@@ -7,7 +7,7 @@ from eeinfer.backends import open_backend
 from eeinfer.bench.peers import messages
 from eeinfer.bench.peers.base import Array, Call, Peer, Setup, Workload, needs
 from eeinfer.bench.tune.costs import measure_costs
-from eeinfer.engine import load
+from eeinfer.opening import load
 from eeinfer.profile import take_process
 
 
