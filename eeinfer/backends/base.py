@@ -27,7 +27,7 @@ class Lane(Protocol):
         """The answers, B = 1. Ask for exit k after ``run(k)``; it is valid until the next ``load``."""
 
     def load(self, image: NDArray[Any]) -> None:
-        """Take one prepared image [1, *shape]; the lane may read it in place until the next one."""
+        """Take a copy of one prepared image [1, *shape]."""
 
     def run(self, segment: int) -> float:
         """Compute a segment, all earlier ones having run, and return its score."""

@@ -85,24 +85,22 @@ class OrtLane:
     leave: Callable[..., int] | None = None
 
     def __init__(self, sessions: list[Any], manifest: Manifest) -> None:
-        self._image = manifest.input.tensor.name
         self.exits = tuple(exit_buffers(len(manifest.classes), 1) for _ in sessions)
         self._scores = [exit.score.item for exit in self.exits]
         self._runs = [session.run_with_iobinding for session in sessions]
         self._bindings = []
-        self._buffers = buffers = {self._image: buffer(manifest.input.tensor, 1)}  # bindings do not own their memory
+        image = manifest.input.tensor
+        self._image = buffer(image, 1)
+        self._buffers = buffers = {image.name: self._image}  # bindings do not own their memory
         for session, segment, exit in zip(sessions, manifest.segments, self.exits, strict=True):
             made = {spec.name: buffer(spec, 1) for spec in segment.carried}
             buffers |= made
             inputs = {spec.name: buffers[spec.name] for spec in segment.inputs}
             self._bindings.append(bind(session, inputs, dict(zip(EXIT_OUTPUTS, exit, strict=True)) | made))
-        reads_image = [any(spec.name == self._image for spec in segment.inputs) for segment in manifest.segments]
-        self._readers = [binding for binding, reads in zip(self._bindings, reads_image, strict=True) if reads]
 
     def load(self, image: NDArray[Any]) -> None:
-        """Let every segment that reads the image find it where it is."""
-        for binding in self._readers:
-            binding.bind_cpu_input(self._image, image)
+        """Copy the image to where the segments read it: that costs no more than binding it would."""
+        self._image[...] = image
 
     def run(self, segment: int) -> float:
         """Compute a segment from buffer to buffer and return its score."""
