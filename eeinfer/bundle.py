@@ -24,6 +24,8 @@ from eeinfer.files import replace_file
 from eeinfer.manifest import FORMAT_VERSION, MANIFEST_NAME, MODEL_NAME, FileHash, Manifest
 from eeinfer.onnx_files import external_files
 
+OLDEST_VERSION = 1  # of the format; whatever lies between it and FORMAT_VERSION is read
+
 _CHUNK_BYTES = 1 << 20
 
 
@@ -82,11 +84,11 @@ def decode_manifest(data: bytes, *, where: Path) -> Manifest:
     """Parse manifest.json, refusing a newer format version before anything else about it.
 
     Raises:
-        BundleError: not JSON, truncated, another format version, an unknown or missing field, a value of a wrong type.
+        BundleError: not JSON, truncated, a format version that is not read, an unknown or missing field, a value of a wrong type.
     """
     try:
         version = msgspec.json.decode(data, type=_Version).format_version
-        if version != FORMAT_VERSION:
+        if not OLDEST_VERSION <= version <= FORMAT_VERSION:
             raise BundleError(_version_text(version, where))
         return msgspec.json.decode(data, type=Manifest)
     except msgspec.ValidationError as error:
@@ -96,7 +98,7 @@ def decode_manifest(data: bytes, *, where: Path) -> Manifest:
 
 
 def _version_text(version: int, where: Path) -> str:
-    text = f"{where} has format version {version}, this eeinfer reads version {FORMAT_VERSION}"
+    text = f"{where} has format version {version}, this eeinfer reads versions {OLDEST_VERSION} to {FORMAT_VERSION}"
     if version > FORMAT_VERSION:
         return f"{text}; get a newer one with: pip install --upgrade eeinfer"
     return f"{text}; export the checkpoint again"
@@ -164,14 +166,14 @@ def encode_manifest(manifest: Manifest) -> bytes:
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> Path:
-    """Write manifest.json into ``folder``, under a temporary name first, and return its path.
+    """Write manifest.json in the newest format into ``folder``, under a temporary name first, and return its path.
 
     Raises:
         BundleError: the manifest does not hold together.
     """
     check_manifest(manifest, where=folder)
     path = folder / MANIFEST_NAME
-    replace_file(path, encode_manifest(manifest))
+    replace_file(path, encode_manifest(msgspec.structs.replace(manifest, format_version=FORMAT_VERSION)))
     return path
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from eeinfer.errors import BundleError
-from eeinfer.manifest import Input, Manifest, Segment, TensorSpec
+from eeinfer.manifest import EXTRA_BYTES, PRECISIONS, Input, Manifest, Segment, TensorSpec
 from eeinfer.preprocess import INTERPOLATIONS
 
+DEVICES = ("cpu", "cuda")
 EXIT_OUTPUTS = ("logits", "score", "prediction")
 _KINDS = "fiub"  # float, int, unsigned, bool: what an engine can carry
 
@@ -23,9 +24,14 @@ def check_manifest(manifest: Manifest, *, where: Path) -> None:
     Raises:
         BundleError: naming the first thing that does not fit.
     """
-    for check in (_check_counts, _check_taus, _check_input, _check_chain, _check_flops):
+    for check in (_check_counts, _check_taus, _check_precision, _check_input, _check_chain, _check_flops):
         if problem := check(manifest):
             raise BundleError(f"{where}: {problem}; export it again")
+
+
+def bytes_per_sample(spec: TensorSpec) -> int:
+    """Return what one row of a tensor occupies."""
+    return math.prod(spec.shape) * (EXTRA_BYTES.get(spec.dtype) or np.dtype(spec.dtype).itemsize)
 
 
 def last_reads(manifest: Manifest) -> list[tuple[str, ...]]:
@@ -56,7 +62,7 @@ def alive(manifest: Manifest) -> list[tuple[TensorSpec, ...]]:
 
 def bytes_in_front(manifest: Manifest) -> list[int]:
     """Return, per segment, the bytes of a row that are kept when the one before it has run."""
-    behind = [sum(np.dtype(spec.dtype).itemsize * math.prod(spec.shape) for spec in specs) for specs in alive(manifest)]
+    behind = [sum(map(bytes_per_sample, specs)) for specs in alive(manifest)]
     return [0, *behind[:-1]]
 
 
@@ -76,6 +82,17 @@ def _check_counts(manifest: Manifest) -> str | None:
 def _check_taus(manifest: Manifest) -> str | None:
     bad = next((tau for tau in manifest.taus if not 0 <= tau <= 1), None)
     return None if bad is None else f"the manifest has the tau {bad}, outside [0, 1]"
+
+
+def _check_precision(manifest: Manifest) -> str | None:
+    if manifest.precision not in PRECISIONS:
+        return f"the manifest has the precision {manifest.precision!r}, known are {', '.join(PRECISIONS)}"
+    if manifest.device not in (None, *DEVICES):
+        return f"the manifest has the device {manifest.device!r}, known are {', '.join(DEVICES)}"
+    exits = len(manifest.segments)
+    if manifest.shift is not None and len(manifest.shift.exits) != exits:
+        return f"the shift report has {len(manifest.shift.exits)} rows for {exits} exits"
+    return None
 
 
 def _check_input(manifest: Manifest) -> str | None:
@@ -142,6 +159,8 @@ def _spec_problem(spec: TensorSpec) -> str | None:
 
 
 def _is_number(dtype: str) -> bool:
+    if dtype in EXTRA_BYTES:
+        return True
     try:
         return np.dtype(dtype).kind in _KINDS
     except TypeError:

@@ -1,17 +1,23 @@
 """The manifest: what a bundle says about itself, as JSON beside the graphs.
 
 One integer, ``format_version``, is raised when an older reader would go wrong. A reader refuses a newer
-version and any field it does not know. Shapes leave out axis 0, which is always the batch.
+version and any field it does not know, and goes on reading every older one. Shapes leave out axis 0, which is always
+the batch.
+
+Version 2 added ``precision``, ``device`` and ``shift``, and with them the dtypes bfloat16 and float8_e4m3fn.
 """
 
 from typing import Any
 
 import msgspec
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MANIFEST_NAME = "manifest.json"
 MODEL_NAME = "model.onnx"
 WEIGHTS_NAME = "weights.bin"
+
+PRECISIONS = ("fp32", "fp16", "bf16", "int8", "fp8")  # of the network's body; heads and scores are always float32
+EXTRA_BYTES = {"bfloat16": 2, "float8_e4m3fn": 1}  # dtypes of tensors that NumPy has no name for, and their size
 
 
 class _Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -31,7 +37,7 @@ class TensorSpec(_Record, frozen=True, kw_only=True):
     """A named tensor with the batch on axis 0."""
 
     name: str
-    dtype: str  # NumPy's name: float32, int64, ...
+    dtype: str  # NumPy's name: float32, int64, ..., or one of EXTRA_BYTES
     shape: tuple[int, ...]  # without the batch axis
 
 
@@ -82,6 +88,40 @@ class Parity(_Record, frozen=True, kw_only=True):
     exits: tuple[ExitParity, ...]
 
 
+class ExitShift(_Record, frozen=True, kw_only=True):
+    """One exit's answers in reduced precision against the same exit in float32, on the same images."""
+
+    accuracy_before: float | None  # in float32; None where no labels are known
+    accuracy_after: float | None
+    predictions_equal: float  # share of images
+    max_score_shift: float
+    mean_score_shift: float  # of the absolute differences
+
+
+class TauShift(_Record, frozen=True, kw_only=True):
+    """What the cascade does at one choice of thresholds, before and after."""
+
+    taus: tuple[float, ...]  # one per exit
+    moved: float  # share of images that leave at another exit
+    mean_exit_before: float  # exits count from 0
+    mean_exit_after: float
+    flops_before: float  # mean per image
+    flops_after: float
+    accuracy_before: float | None
+    accuracy_after: float | None
+
+
+class Shift(_Record, frozen=True, kw_only=True):
+    """How a bundle in reduced precision answers real images, against the float32 bundle that it was made from."""
+
+    data: str  # which images
+    images: int  # none of them was calibrated on
+    calibration_images: int  # that the ranges of eight-bit numbers come from; 0 where nothing is calibrated
+    computed: str  # how the answers in reduced precision were computed
+    exits: tuple[ExitShift, ...]
+    taus: tuple[TauShift, ...]  # the bundle's own thresholds first
+
+
 class FileHash(_Record, frozen=True, kw_only=True):
     """What a file of the bundle must be."""
 
@@ -100,6 +140,9 @@ class Manifest(_Record, frozen=True, kw_only=True):
     taus: tuple[float, ...]  # one default threshold per exit; the last exit always answers
     segments: tuple[Segment, ...]
     flops: Flops
-    parity: Parity
+    parity: Parity  # of the float32 bundle, whatever the precision
+    precision: str = "fp32"  # one of PRECISIONS
+    device: str | None = None  # where the graphs are made to run, cpu or cuda; None: anywhere
+    shift: Shift | None = None  # in reduced precision only
     provenance: dict[str, Any]  # regime, recipe, data set, seeds, metrics, library versions, checkpoint hash
     files: dict[str, FileHash]  # path inside the bundle -> hash, for every file but the manifest

@@ -19,6 +19,7 @@ from eeinfer.export.graphs import GraphIndex, assemble, reads
 
 HEAVY = {"Conv", "ConvTranspose", "ConvInteger", "QLinearConv", "Gemm", "MatMul", "MatMulInteger", "QLinearMatMul"}
 HEAVY |= {"Einsum", "Attention", "MultiHeadAttention", "LSTM", "GRU", "RNN", "Scan", "Loop", "If"}
+HALVES = (onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,8 +113,13 @@ def _resolve(index: GraphIndex, draft: _Draft, name: str) -> list[str]:
 
 
 def _is_unpacking(index: GraphIndex, node: onnx.NodeProto) -> bool:
-    """Carry a quantised tensor as it is stored: a quarter of the bytes, and integer kernels read it directly."""
-    return node.op_type == "DequantizeLinear" and index.has_batch_rows(node.input[0])
+    """Carry a tensor as it is stored, in eight or sixteen bits: fewer bytes, and kernels read it directly."""
+    widens = node.op_type == "DequantizeLinear" or (node.op_type == "Cast" and _is_half(index, node.input[0]))
+    return widens and index.has_batch_rows(node.input[0])
+
+
+def _is_half(index: GraphIndex, name: str) -> bool:
+    return name in index.types and index.types[name].type.tensor_type.elem_type in HALVES
 
 
 def _reads_only_shape(index: GraphIndex, draft: _Draft, i: int) -> bool:

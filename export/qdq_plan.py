@@ -4,6 +4,9 @@ Convolutions and matrix products with constant weights become integer, if the la
 belongs to heads and scores alone stays float32. Between them, operators that have an integer form (Add, Mul, Concat,
 pooling, reshaping) follow where everything they read is quantised and something integer needs their result. The rest
 (normalisation, softmax, GELU, products of two activations) reads and writes float32.
+
+A GPU's builder finds out itself what follows, and fuses a sum with the convolution before it only if that convolution's
+result is not stored in eight bits first: there, only what convolutions and matrix products read is stored.
 """
 
 from collections.abc import Sequence
@@ -35,6 +38,19 @@ class Plan:
 def plan(index: GraphIndex, num_exits: int) -> Plan:
     """Decide what is quantised in a graph with outputs named as in model.onnx."""
     return _Planner(index, trunk(index, num_exits)).plan()
+
+
+def plan_inputs(index: GraphIndex, num_exits: int) -> Plan:
+    """Decide the same for a GPU: every reader of a stored tensor, heads included, reads it as it is stored."""
+    planner = _Planner(index, trunk(index, num_exits))
+    read = {index.graph.node[i].input[0] for i in planner.weighted}
+    tensors = tuple(name for name in _in_order(index) if name in read)
+    return Plan(weighted=planner.weighted, following=frozenset(), tensors=tensors, integer_made=frozenset(tensors))
+
+
+def _in_order(index: GraphIndex) -> list[str]:
+    """All tensors in the order in which they are made."""
+    return [value.name for value in index.graph.input] + [name for node in index.graph.node for name in node.output]
 
 
 def trunk(index: GraphIndex, num_exits: int) -> set[int]:
@@ -99,11 +115,10 @@ class _Planner:
                 quantised.add(result)
                 if self.node[i].op_type in KEEPING and result == self.node[i].output[0]:
                     same[result] = self.node[i].input[0]
-        order = [value.name for value in self.index.graph.input] + [name for node in self.node for name in node.output]
         return Plan(
             weighted=self.weighted,
             following=frozenset(following),
-            tensors=tuple(name for name in order if name in quantised),
+            tensors=tuple(name for name in _in_order(self.index) if name in quantised),
             integer_made=frozenset(made),
             same_range=same,
         )
