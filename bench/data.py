@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from eeinfer import samples
 from eeinfer.bundle import Bundle
-from eeinfer.errors import BundleError, DataError, DependencyError
+from eeinfer.errors import DataError, DependencyError
 from eeinfer.extras import missing_extra
-from eeinfer.manifest import MANIFEST_NAME
 
 Array = NDArray[Any]
 
@@ -48,7 +47,7 @@ def bench_data(bundle: str | os.PathLike[str], data: str | None = None) -> Bench
     if data is not None:
         return _from_name(data)
     opened = Bundle.open(bundle, verify=False)
-    if _is_shipped(opened):
+    if samples.is_shipped(opened.path):
         images, labels = samples.images()
         return BenchData(name=f"{len(labels)} test images shipped with eeinfer", images=images, labels=labels)
     return _from_name(_trained_on(opened))
@@ -107,14 +106,6 @@ def _needs_training(name: str, error: ImportError) -> DependencyError:
         return error
     known = missing_extra(error)
     return known or DependencyError(f"the data set {name!r} is read by the training part: pip install 'eeinfer[train]'")
-
-
-def _is_shipped(bundle: Bundle) -> bool:
-    try:
-        shipped = samples.bundle_path() / MANIFEST_NAME
-        return shipped.read_bytes() == bundle.file(MANIFEST_NAME).read_bytes()
-    except (BundleError, OSError):
-        return False
 
 
 def _trained_on(bundle: Bundle) -> str:

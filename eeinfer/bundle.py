@@ -84,7 +84,8 @@ def decode_manifest(data: bytes, *, where: Path) -> Manifest:
     """Parse manifest.json, refusing a newer format version before anything else about it.
 
     Raises:
-        BundleError: not JSON, truncated, a format version that is not read, an unknown or missing field, a value of a wrong type.
+        BundleError: not JSON, truncated, a format version that is not read, an unknown or missing field, a value of
+            a wrong type.
     """
     try:
         version = msgspec.json.decode(data, type=_Version).format_version

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eeinfer.errors import BundleError
+from eeinfer.manifest import MANIFEST_NAME
 
 _ASSETS = Path(__file__).parent / "assets"
 BUNDLE = "fashion.eeb"
@@ -29,6 +30,14 @@ def images() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """
     with np.load(_asset(IMAGES), allow_pickle=False) as arrays:
         return arrays["images"].astype(np.uint8, copy=False), arrays["labels"].astype(np.int64, copy=False)
+
+
+def is_shipped(folder: Path) -> bool:
+    """Whether the bundle in ``folder`` is the shipped one or a copy of it."""
+    try:
+        return (bundle_path() / MANIFEST_NAME).read_bytes() == (folder / MANIFEST_NAME).read_bytes()
+    except (BundleError, OSError):
+        return False
 
 
 def _asset(name: str) -> Path:

@@ -18,7 +18,8 @@ from eeinfer.export import TOLERANCE
 from eeinfer.export.cut import SegmentGraph, cut
 from eeinfer.export.graph import ScoredExits, export_graph, split_outputs
 from eeinfer.export.graphs import tensor_spec
-from eeinfer.export.verify import Chain, verify
+from eeinfer.export.reference import Chain
+from eeinfer.export.verify import verify
 from eeinfer.export.write import SUFFIX, new_folder
 from eeinfer.manifest import (
     Flops,

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from eeinfer.errors import ExportError
 from eeinfer.export.graphs import BATCH
+from eeinfer.export.reference import INPUT
 from eeinfer.export.scores import Score, score_function
 from eeinfer.manifest import MODEL_NAME, WEIGHTS_NAME
 
-INPUT = "input"
 OPSET = 20
 OWN = "own"  # the name of scores that the model computes itself
 MODULE_KEY = "module"  # the one metadata entry a node keeps: the module it came from

@@ -1,4 +1,4 @@
-"""Sixteen bits in the graph: the network's body in fp16 or bf16, heads and scores in float32, with a Cast where they meet.
+"""Sixteen bits in the graph: the body in fp16 or bf16, heads and scores in float32, a Cast where they meet.
 
 Nothing is left to a runtime's judgement: every tensor has the type in which it is computed. Kept in float32 inside the
 body is what adds up or squares many values, because their sum may leave the range of fp16 though their mean does not.
@@ -178,7 +178,8 @@ def _widened(tensor: TensorProto) -> TensorProto:
 
 
 def _typed(value: onnx.ValueInfoProto, name: str, kind: int) -> onnx.ValueInfoProto:
-    typed = _copy(value)
+    typed = onnx.ValueInfoProto()
+    typed.CopyFrom(value)
     typed.name = name
     typed.type.tensor_type.elem_type = kind
     return typed

@@ -10,18 +10,16 @@ runtime and one instruction set: it goes into the machine's cache, never into a 
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import onnx
 from onnx import helper
 
 from eeinfer.backends.sessions import open_session
-from eeinfer.bundle import Bundle, hash_file, write_manifest
-from eeinfer.chain import EXIT_OUTPUTS
-from eeinfer.export.cut import SegmentGraph, cut
-from eeinfer.export.graphs import BATCH, GraphIndex, tensor_spec
-from eeinfer.export.write import new_folder
-from eeinfer.manifest import MODEL_NAME, Manifest, TensorSpec
+from eeinfer.bundle import Bundle, write_manifest
+from eeinfer.export.cut import cut
+from eeinfer.export.graphs import BATCH, GraphIndex
+from eeinfer.export.write import described, new_folder
+from eeinfer.manifest import MODEL_NAME, TensorSpec
 
 _PROBE = "probe.onnx"
 _ROWS = (1, 2)  # batch sizes at which unknown shapes are looked at
@@ -42,7 +40,7 @@ def optimise_bundle(bundle: Bundle, target: Path) -> Path:
         parts = cut(model, len(bundle.manifest.segments))
         for segment, part in zip(bundle.manifest.segments, parts, strict=True):
             onnx.save(part.model, folder / segment.file)
-        write_manifest(folder, _described(bundle.manifest, parts, folder))
+        write_manifest(folder, described(bundle.manifest, parts, folder))
     return target
 
 
@@ -72,16 +70,3 @@ def _shape(shapes: Sequence[tuple[int, ...]]) -> list[int | str | None]:
         BATCH if axis == 0 and sizes == _ROWS else sizes[0] if len(set(sizes)) == 1 else None
         for axis, sizes in enumerate(zip(*shapes, strict=True))
     ]
-
-
-def _described(manifest: Manifest, parts: Sequence[SegmentGraph], folder: Path) -> Manifest:
-    segments = tuple(
-        msgspec.structs.replace(
-            segment,
-            inputs=tuple(tensor_spec(value) for value in part.model.graph.input),
-            carried=tuple(tensor_spec(value) for value in part.model.graph.output[len(EXIT_OUTPUTS) :]),
-        )
-        for segment, part in zip(manifest.segments, parts, strict=True)
-    )
-    files = {path.name: hash_file(path) for path in sorted(folder.iterdir())}
-    return msgspec.structs.replace(manifest, segments=segments, files=files)

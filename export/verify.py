@@ -2,43 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from eeinfer.backends.sessions import open_session
 from eeinfer.chain import EXIT_OUTPUTS
 from eeinfer.errors import ExportError
-from eeinfer.export.graph import INPUT, ScoredExits
-from eeinfer.manifest import ExitParity, Parity, Segment
+from eeinfer.export.graph import ScoredExits
+from eeinfer.export.reference import Array, Chain, Exit
+from eeinfer.manifest import ExitParity, Parity
 
 TAUS = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0)
 BATCH_SIZES = (1, 2, 7)
-
-Array = NDArray[Any]
-Exit = dict[str, Array]  # logits [B, K], score [B], prediction [B]
-
-
-class Chain:
-    """The segments run one after another to the last exit; nobody leaves. The plain reference for the engine."""
-
-    def __init__(self, folder: Path, segments: Sequence[Segment]) -> None:
-        self.segments = segments
-        self.sessions = [open_session(folder / segment.file, threads=1)[0] for segment in segments]
-
-    def __call__(self, batch: Array) -> list[Exit]:
-        """Return every exit's outputs for `batch` [B, ...]."""
-        live = {INPUT: batch}
-        exits = []
-        for segment, session in zip(self.segments, self.sessions, strict=True):
-            names = [*EXIT_OUTPUTS, *(tensor.name for tensor in segment.carried)]
-            results = session.run(names, {tensor.name: live[tensor.name] for tensor in segment.inputs})
-            live.update(zip(names, results, strict=True))
-            exits.append({name: live[name] for name in EXIT_OUTPUTS})
-        return exits
 
 
 @dataclass

@@ -3,11 +3,17 @@
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import msgspec
+
+from eeinfer.bundle import hash_file
+from eeinfer.chain import EXIT_OUTPUTS
 from eeinfer.errors import ExportError
-from eeinfer.manifest import MANIFEST_NAME
+from eeinfer.export.cut import SegmentGraph
+from eeinfer.export.graphs import tensor_spec
+from eeinfer.manifest import MANIFEST_NAME, Manifest
 
 SUFFIX = ".eeb"
 
@@ -44,6 +50,20 @@ def replacing(target: Path, *, hint: str = "look at its permissions") -> Iterato
         raise ExportError(f"cannot write {target}: {error.strerror or error}; nothing was changed") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def described(manifest: Manifest, parts: Sequence[SegmentGraph], folder: Path) -> Manifest:
+    """Return the manifest of the same network cut another way, whose files lie in `folder`."""
+    segments = tuple(
+        msgspec.structs.replace(
+            segment,
+            inputs=tuple(tensor_spec(value) for value in part.model.graph.input),
+            carried=tuple(tensor_spec(value) for value in part.model.graph.output[len(EXIT_OUTPUTS) :]),
+        )
+        for segment, part in zip(manifest.segments, parts, strict=True)
+    )
+    files = {path.name: hash_file(path) for path in sorted(folder.iterdir())}
+    return msgspec.structs.replace(manifest, segments=segments, files=files)
 
 
 def _check_target(target: Path, *, force: bool) -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from eeinfer.bundle import Bundle
-from eeinfer.export.verify import Chain
+from eeinfer.export.reference import Chain
 from eeinfer.manifest import Input, Manifest, TensorSpec
 from eeinfer.training import BackboneConfig, HeadConfig, MethodConfig, TrainConfig
 from eeinfer.training.backbones import BACKBONES, Task

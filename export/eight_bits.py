@@ -1,0 +1,81 @@
+"""A network in eight bits: what is stored so, calibrated on real images, written into the graph."""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from eeinfer.backends.cores import physical_cores
+from eeinfer.backends.sessions import open_session
+from eeinfer.bundle import Bundle
+from eeinfer.errors import ExportError
+from eeinfer.export.graphs import GraphIndex
+from eeinfer.export.qdq import tensors_to_watch, with_integers
+from eeinfer.export.qdq_plan import Plan, plan, plan_inputs
+from eeinfer.export.ranges import Range, observe, rows_at_a_time
+from eeinfer.export.real_images import Part
+from eeinfer.export.storage import PROCESSOR, Storage
+from eeinfer.manifest import MODEL_NAME
+
+Array = NDArray[Any]
+
+
+def in_eight_bits(
+    bundle: Bundle, model: onnx.ModelProto, storage: Storage, images: Part, *, rule: str
+) -> onnx.ModelProto:
+    """Return `model` with its convolutions and matrix products in eight bits.
+
+    Args:
+        bundle: the float32 bundle that `model` comes from.
+        model: its graph with every exit, weights in memory; it is not changed.
+        storage: what is stored how.
+        images: to calibrate on.
+        rule: how ranges are chosen, a name of eeinfer.export.ranges.RANGES.
+
+    Raises:
+        ExportError: nothing in the network can be stored in eight bits, or it computes NaN on an image.
+    """
+    find = plan if storage is PROCESSOR else plan_inputs
+    planned = find(GraphIndex(model.graph), len(bundle.manifest.segments))
+    if not planned.weighted:
+        raise ExportError(
+            f"{bundle.path} has no convolution or matrix product that only its last exit needs heads for; "
+            "take --precision fp16"
+        )
+    return with_integers(model, planned, _ranges(bundle, model, planned, images, rule), storage)
+
+
+def _ranges(bundle: Bundle, model: onnx.ModelProto, planned: Plan, images: Part, rule: str) -> dict[str, Range]:
+    """Watch the planned tensors while the images pass."""
+    names = list(tensors_to_watch(planned))
+    input = bundle.manifest.input
+    inner = [name for name in names if name != input.tensor.name]
+    with tempfile.TemporaryDirectory(prefix="eeinfer.") as folder:
+        session = _watching(model, inner, Path(folder))
+    size = rows_at_a_time(_bytes_per_row(model, names))
+
+    def run(batch: Array) -> Sequence[Array]:
+        found = dict(zip(inner, session.run(inner, {input.tensor.name: batch}), strict=True))
+        return [found.get(name, batch) for name in names]
+
+    return observe(run, images.batches(input, size), names, rule)
+
+
+def _watching(model: onnx.ModelProto, names: Sequence[str], folder: Path) -> Any:  # an InferenceSession
+    """Open the graph with further outputs."""
+    watched = onnx.ModelProto()
+    watched.CopyFrom(model)
+    known = {value.name for value in model.graph.output}
+    watched.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in known)
+    onnx.save(watched, folder / MODEL_NAME, save_as_external_data=True)
+    return open_session(folder / MODEL_NAME, threads=physical_cores())[0]
+
+
+def _bytes_per_row(model: onnx.ModelProto, names: Sequence[str]) -> int:
+    index = GraphIndex(model.graph)
+    sizes = [[size for size in (index.shape(name) or ())[1:] if isinstance(size, int)] for name in names]
+    return int(sum(4 * np.prod(size, dtype=np.int64) for size in sizes))

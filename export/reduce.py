@@ -1,0 +1,177 @@
+"""A bundle in reduced precision, made of a bundle in float32: ``eeinfer export --precision``.
+
+The network's body is converted; heads, softmax and scores stay in float32, because thresholds are compared with them.
+The graph is converted whole, then cut as every graph is, so that what crosses a border is as small as it is stored.
+"""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import onnx
+from onnx import TensorProto
+from onnx.external_data_helper import convert_model_to_external_data
+
+from eeinfer.backends.cores import physical_cores
+from eeinfer.bundle import Bundle, write_manifest
+from eeinfer.errors import DataError, ExportError
+from eeinfer.export.cut import cut
+from eeinfer.export.eight_bits import in_eight_bits
+from eeinfer.export.halves import rounded_in_float, with_halves
+from eeinfer.export.precision import CALIBRATED, PrecisionConfig
+from eeinfer.export.real_images import Part, RealImages, real_images
+from eeinfer.export.reference import Chain, Whole
+from eeinfer.export.shift import Run, report, seen
+from eeinfer.export.storage import AROUND_ZERO, FLOAT8, PROCESSOR
+from eeinfer.export.write import SUFFIX, described, new_folder
+from eeinfer.manifest import MANIFEST_NAME, MODEL_NAME, WEIGHTS_NAME, Manifest, Shift
+
+_HALVES = {"fp16": TensorProto.FLOAT16, "bf16": TensorProto.BFLOAT16}
+_INSIDE_BYTES = 1024  # of weights; larger ones go to weights.bin
+_RANDOM_ROWS = 8
+_SEGMENTS = "its segments in ONNX Runtime on a CPU"
+_COMPUTED = {
+    "bf16": "its graph in ONNX Runtime on a CPU, in float32 with every value rounded that is stored in bf16",
+    "fp8": "its graph in ONNX Runtime on a CPU, in float32 with every value rounded that is stored in fp8",
+}
+
+Progress = Callable[[str], None]
+
+
+def reduce_precision(
+    bundle: str | os.PathLike[str],
+    out: str | os.PathLike[str] | None = None,
+    *,
+    config: PrecisionConfig,
+    data: str | os.PathLike[str] | None = None,
+    force: bool = False,
+    progress: Progress = lambda _: None,
+) -> Path:
+    """Write a bundle in reduced precision, with a report on how its answers moved on real images.
+
+    fp16, bf16: every tensor of the body in sixteen bits but for sums over many values. int8 for cpu: activations in
+    unsigned bytes, weights in signed ones with a scale per channel, so that ONNX Runtime's integer kernels run. int8
+    for cuda, and fp8: the inputs and weights of convolutions and matrix products, around zero, as TensorRT reads them.
+
+    Args:
+        bundle: a float32 bundle.
+        out: the bundle to write; beside the first and with the precision in its name by default.
+        config: which precision, and for which device.
+        data: images, as eeinfer.export.real_images takes them; None: those the bundle was trained on.
+        force: replace an existing bundle.
+        progress: told the name of each step.
+
+    Returns:
+        The path of the new bundle.
+
+    Raises:
+        BundleError: the bundle is missing or damaged.
+        DataError: int8 or fp8 without images to calibrate on.
+        ExportError: the bundle is reduced already, cannot be converted, or answers with NaN; nothing is left behind.
+    """
+    source = Bundle.open(bundle)
+    manifest = source.manifest
+    if manifest.precision != "fp32":
+        raise ExportError(f"{bundle} is in {manifest.precision} already; reduce the fp32 bundle that it was made from")
+    target = _target(source.path, out, config.precision)
+    with new_folder(target, force=force) as folder:
+        images = _images(source, data, config, progress)
+        progress(f"converting to {config.precision}")
+        model = _converted(source, config, images, progress)
+        reduced = _written(model, manifest, folder)
+        progress("comparing with float32")
+        shift = _compared(source, model, reduced, folder, images, config.precision)
+        origin = {"precision_of": hashlib.sha256(source.file(MANIFEST_NAME).read_bytes()).hexdigest()}
+        write_manifest(
+            folder,
+            msgspec.structs.replace(
+                reduced,
+                name=target.stem,
+                precision=config.precision,
+                device=config.made_for,
+                shift=shift,
+                provenance={**manifest.provenance, **origin},
+            ),
+        )
+    return target
+
+
+def _target(source: Path, out: str | os.PathLike[str] | None, precision: str) -> Path:
+    if out is None:
+        return source.resolve().with_name(f"{source.resolve().stem}-{precision}{SUFFIX}")
+    return Path(out) if str(out).endswith(SUFFIX) else Path(f"{out}{SUFFIX}")
+
+
+def _images(
+    source: Bundle, data: str | os.PathLike[str] | None, config: PrecisionConfig, progress: Progress
+) -> RealImages | None:
+    """Find images; without any, sixteen bits still can be had, but nothing is known about accuracy."""
+    try:
+        found = real_images(source, data, seed=config.seed)
+    except DataError as error:
+        if data is not None or config.precision in CALIBRATED:
+            raise
+        progress(f"no report on accuracy and exits: {error}")
+        return None
+    return found.at_most(config.calibration_images, config.report_images, seed=config.seed)
+
+
+def _converted(
+    source: Bundle, config: PrecisionConfig, images: RealImages | None, progress: Progress
+) -> onnx.ModelProto:
+    model = onnx.load(source.model)
+    exits = len(source.manifest.segments)
+    if config.precision in _HALVES:
+        return with_halves(model, exits, _HALVES[config.precision])
+    assert images is not None
+    progress(f"calibrating on {len(images.calibration)} images of {images.name}")
+    if config.precision == "fp8":
+        return in_eight_bits(source, model, FLOAT8, images.calibration, rule="minmax")
+    storage = PROCESSOR if config.made_for == "cpu" else AROUND_ZERO
+    return in_eight_bits(source, model, storage, images.calibration, rule=config.ranges)
+
+
+def _written(model: onnx.ModelProto, manifest: Manifest, folder: Path) -> Manifest:
+    """Save the graph and its segments with one file of weights; return what the segments now read and carry."""
+    stored = onnx.ModelProto()
+    stored.CopyFrom(model)
+    convert_model_to_external_data(stored, location=WEIGHTS_NAME, size_threshold=_INSIDE_BYTES)
+    onnx.save(stored, folder / MODEL_NAME)
+    parts = cut(stored, len(manifest.segments))
+    for segment, part in zip(manifest.segments, parts, strict=True):
+        onnx.save(part.model, folder / segment.file)
+        onnx.checker.check_model(folder / segment.file, full_check=True)
+    return described(manifest, parts, folder)
+
+
+def _compared(
+    source: Bundle, model: onnx.ModelProto, reduced: Manifest, folder: Path, images: RealImages | None, precision: str
+) -> Shift | None:
+    """Report on real images; on random ones see only that every answer is a number."""
+    input, threads = reduced.input, physical_cores()
+    run = _runnable(model, reduced, folder, precision)
+    if images is None:
+        rows = np.random.default_rng(0).standard_normal((_RANDOM_ROWS, *input.tensor.shape), dtype=np.float32)
+        seen(run, Part(images=rows, rows=np.arange(_RANDOM_ROWS)), input)
+        return None
+    after = seen(run, images.report, input)
+    before = seen(Chain(source.path, source.manifest.segments, threads=threads), images.report, input)
+    return report(
+        before, after, reduced, images, calibrated=precision in CALIBRATED, how=_COMPUTED.get(precision, _SEGMENTS)
+    )
+
+
+def _runnable(model: onnx.ModelProto, reduced: Manifest, folder: Path, precision: str) -> Run:
+    """Open what can be run here of the new bundle."""
+    exits, threads = len(reduced.segments), physical_cores()
+    if precision == "fp8":
+        return Whole(folder / MODEL_NAME, exits, threads=threads)
+    if precision != "bf16":
+        return Chain(folder, reduced.segments, threads=threads)
+    with tempfile.TemporaryDirectory(prefix="eeinfer.") as other:
+        onnx.save(rounded_in_float(model), Path(other) / MODEL_NAME, save_as_external_data=True)
+        return Whole(Path(other) / MODEL_NAME, exits, threads=threads)

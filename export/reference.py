@@ -1,0 +1,49 @@
+"""Every exit's answers, nobody leaving: the plain way to run a bundle's graphs, to compare others with."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from eeinfer.backends.sessions import open_session
+from eeinfer.chain import EXIT_OUTPUTS
+from eeinfer.manifest import Segment
+
+INPUT = "input"
+
+Array = NDArray[Any]
+Exit = dict[str, Array]  # logits [B, K], score [B], prediction [B]
+
+
+class Chain:
+    """The segments run one after another to the last exit."""
+
+    def __init__(self, folder: Path, segments: Sequence[Segment], *, threads: int = 1) -> None:
+        self.segments = segments
+        self.sessions = [open_session(folder / segment.file, threads=threads)[0] for segment in segments]
+
+    def __call__(self, batch: Array) -> list[Exit]:
+        """Return every exit's outputs for `batch` [B, ...]."""
+        live = {INPUT: batch}
+        exits = []
+        for segment, session in zip(self.segments, self.sessions, strict=True):
+            names = [*EXIT_OUTPUTS, *(tensor.name for tensor in segment.carried)]
+            results = session.run(names, {tensor.name: live[tensor.name] for tensor in segment.inputs})
+            live.update(zip(names, results, strict=True))
+            exits.append({name: live[name] for name in EXIT_OUTPUTS})
+        return exits
+
+
+class Whole:
+    """The one graph with every exit, computed as it is written: ONNX Runtime's optimiser leaves out roundings."""
+
+    def __init__(self, path: Path, num_exits: int, *, threads: int = 1) -> None:
+        self.session, _ = open_session(path, threads=threads, optimised=True)
+        self.names = [f"{kind}_{k:02d}" for k in range(num_exits) for kind in EXIT_OUTPUTS]
+
+    def __call__(self, batch: Array) -> list[Exit]:
+        """Return every exit's outputs for `batch` [B, ...]."""
+        found = self.session.run(self.names, {INPUT: batch})
+        step = len(EXIT_OUTPUTS)
+        return [dict(zip(EXIT_OUTPUTS, found[at : at + step], strict=True)) for at in range(0, len(found), step)]
