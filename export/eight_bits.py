@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 from numpy.typing import NDArray
 
@@ -13,7 +12,7 @@ from eeinfer.backends.cores import physical_cores
 from eeinfer.backends.sessions import open_session
 from eeinfer.bundle import Bundle
 from eeinfer.errors import ExportError
-from eeinfer.export.graphs import GraphIndex
+from eeinfer.export.graphs import GraphIndex, row_bytes
 from eeinfer.export.qdq import tensors_to_watch, with_integers
 from eeinfer.export.qdq_plan import Plan, plan, plan_inputs
 from eeinfer.export.ranges import Range, observe, rows_at_a_time
@@ -56,7 +55,8 @@ def _ranges(bundle: Bundle, model: onnx.ModelProto, planned: Plan, images: Part,
     inner = [name for name in names if name != input.tensor.name]
     with tempfile.TemporaryDirectory(prefix="eeinfer.") as folder:
         session = _watching(model, inner, Path(folder))
-    size = rows_at_a_time(_bytes_per_row(model, names))
+    index = GraphIndex(model.graph)
+    size = rows_at_a_time(max(sum(row_bytes(index, names)), *row_bytes(index, index.types)))
 
     def run(batch: Array) -> Sequence[Array]:
         found = dict(zip(inner, session.run(inner, {input.tensor.name: batch}), strict=True))
@@ -73,9 +73,3 @@ def _watching(model: onnx.ModelProto, names: Sequence[str], folder: Path) -> Any
     watched.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in known)
     onnx.save(watched, folder / MODEL_NAME, save_as_external_data=True)
     return open_session(folder / MODEL_NAME, threads=physical_cores())[0]
-
-
-def _bytes_per_row(model: onnx.ModelProto, names: Sequence[str]) -> int:
-    index = GraphIndex(model.graph)
-    sizes = [[size for size in (index.shape(name) or ())[1:] if isinstance(size, int)] for name in names]
-    return int(sum(4 * np.prod(size, dtype=np.int64) for size in sizes))

@@ -1,5 +1,6 @@
 """Reading ONNX graphs: who makes a value, who reads it, and whether rows of it can be removed."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -79,6 +80,12 @@ class GraphIndex:
                 nodes.add(node)
                 stack.extend(reads(self.graph.node[node]))
         return nodes
+
+
+def row_bytes(index: GraphIndex, names: Iterable[str]) -> list[int]:
+    """What one row of each of these tensors occupies in float32; 0 for one without rows."""
+    shapes = [(index.shape(name) or ())[1:] for name in names if index.has_batch_rows(name)]
+    return [4 * math.prod(size for size in shape if isinstance(size, int)) for shape in shapes]
 
 
 def tensor_spec(value: onnx.ValueInfoProto) -> TensorSpec:

@@ -17,7 +17,7 @@ BINS = 8192  # over [-reach, reach]: at least eight of them to one of 256 levels
 LEVELS = 255  # steps between the 256 values of a byte
 _TAILS = (0.0, *np.geomspace(1e-6, 1e-2, 13).tolist())  # shares of values cut off on each side that mse tries
 _PERCENTILE_TAIL = 1e-5  # on each side
-_MAX_ROWS = 64
+_MAX_ROWS = 32
 _MAX_BYTES = 1 << 27  # of observed tensors at a time
 
 Array = NDArray[Any]

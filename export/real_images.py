@@ -106,6 +106,17 @@ def real_images(bundle: Bundle, data: str | os.PathLike[str] | None, *, seed: in
         DataError: there are none, too few, or damaged ones.
         DependencyError: a data set by name needs packages that are not installed.
     """
+    found = _found(bundle, data, seed)
+    labels, classes = found.report.every_label, len(bundle.manifest.classes)
+    if labels is not None and not 0 <= labels.min() <= labels.max() < classes:
+        raise DataError(
+            f"labels of {found.name} run from {labels.min()} to {labels.max()}, the bundle knows the classes 0 to "
+            f"{classes - 1}; give images of these classes, or leave the labels out"
+        )
+    return found
+
+
+def _found(bundle: Bundle, data: str | os.PathLike[str] | None, seed: int) -> RealImages:
     if data is not None:
         path = Path(data)
         if path.suffix == ".npz":

@@ -21,13 +21,15 @@ from eeinfer.bundle import Bundle, write_manifest
 from eeinfer.errors import DataError, ExportError
 from eeinfer.export.cut import cut
 from eeinfer.export.eight_bits import in_eight_bits
+from eeinfer.export.graphs import GraphIndex, row_bytes
 from eeinfer.export.halves import rounded_in_float, with_halves
 from eeinfer.export.precision import CALIBRATED, PrecisionConfig
+from eeinfer.export.ranges import rows_at_a_time
 from eeinfer.export.real_images import Part, RealImages, real_images
 from eeinfer.export.reference import Chain, Whole
 from eeinfer.export.shift import Run, report, seen
 from eeinfer.export.storage import AROUND_ZERO, FLOAT8, PROCESSOR
-from eeinfer.export.write import SUFFIX, described, new_folder
+from eeinfer.export.write import bundle_target, described, new_folder
 from eeinfer.manifest import MANIFEST_NAME, MODEL_NAME, WEIGHTS_NAME, Manifest, Shift
 
 _HALVES = {"fp16": TensorProto.FLOAT16, "bf16": TensorProto.BFLOAT16}
@@ -77,7 +79,8 @@ def reduce_precision(
     manifest = source.manifest
     if manifest.precision != "fp32":
         raise ExportError(f"{bundle} is in {manifest.precision} already; reduce the fp32 bundle that it was made from")
-    target = _target(source.path, out, config.precision)
+    name = source.path.resolve().with_name(f"{source.path.resolve().stem}-{config.precision}")
+    target = bundle_target(name if out is None else out, force=force)
     with new_folder(target, force=force) as folder:
         images = _images(source, data, config, progress)
         progress(f"converting to {config.precision}")
@@ -98,12 +101,6 @@ def reduce_precision(
             ),
         )
     return target
-
-
-def _target(source: Path, out: str | os.PathLike[str] | None, precision: str) -> Path:
-    if out is None:
-        return source.resolve().with_name(f"{source.resolve().stem}-{precision}{SUFFIX}")
-    return Path(out) if str(out).endswith(SUFFIX) else Path(f"{out}{SUFFIX}")
 
 
 def _images(
@@ -152,14 +149,17 @@ def _compared(
     source: Bundle, model: onnx.ModelProto, reduced: Manifest, folder: Path, images: RealImages | None, precision: str
 ) -> Shift | None:
     """Report on real images; on random ones see only that every answer is a number."""
-    input, threads = reduced.input, physical_cores()
+    input, index = reduced.input, GraphIndex(model.graph)
+    rows = rows_at_a_time(max(row_bytes(index, index.types)))
     run = _runnable(model, reduced, folder, precision)
     if images is None:
-        rows = np.random.default_rng(0).standard_normal((_RANDOM_ROWS, *input.tensor.shape), dtype=np.float32)
-        seen(run, Part(images=rows, rows=np.arange(_RANDOM_ROWS)), input)
+        noise = np.random.default_rng(0).standard_normal((_RANDOM_ROWS, *input.tensor.shape), dtype=np.float32)
+        seen(run, Part(images=noise, rows=np.arange(_RANDOM_ROWS)), input, rows)
         return None
-    after = seen(run, images.report, input)
-    before = seen(Chain(source.path, source.manifest.segments, threads=threads), images.report, input)
+    after = seen(run, images.report, input, rows)
+    del run  # and its memory
+    exact = Chain(source.path, source.manifest.segments, threads=physical_cores())
+    before = seen(exact, images.report, input, rows)
     return report(
         before, after, reduced, images, calibrated=precision in CALIBRATED, how=_COMPUTED.get(precision, _SEGMENTS)
     )

@@ -14,7 +14,6 @@ from eeinfer.manifest import ExitShift, Input, Manifest, Shift, TauShift
 from eeinfer.thresholds import as_taus
 
 TAUS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.99)
-_ROWS = 32  # images at a time
 
 Array = NDArray[Any]
 Run = Callable[[Array], list[Exit]]  # a batch [B, ...] to every exit's answers
@@ -35,14 +34,14 @@ class Seen:
         return first
 
 
-def seen(run: Run, part: Part, input: Input) -> Seen:
-    """Run `part` through all exits.
+def seen(run: Run, part: Part, input: Input, rows: int) -> Seen:
+    """Run `part` through all exits, `rows` images at a time.
 
     Raises:
         ExportError: a score is not finite.
         InputError: the network does not take such images.
     """
-    exits = [run(batch) for batch in part.batches(input, _ROWS)]
+    exits = [run(batch) for batch in part.batches(input, rows)]
     scores, predictions = (
         np.concatenate([np.stack([exit[name] for exit in batch], axis=1) for batch in exits])
         for name in ("score", "prediction")
@@ -75,10 +74,14 @@ def report(before: Seen, after: Seen, manifest: Manifest, images: RealImages, *,
         calibration_images=len(images.calibration) if calibrated else 0,
         computed=how,
         exits=tuple(_exit(before, after, k, labels) for k in range(exits)),
-        taus=tuple(
-            _at(before, after, taus, manifest, labels) for taus in (manifest.taus, *((t,) * exits for t in TAUS))
-        ),
+        taus=tuple(_at(before, after, taus, manifest, labels) for taus in _choices(manifest)),
     )
+
+
+def _choices(manifest: Manifest) -> list[tuple[float, ...]]:
+    """The bundle's own thresholds, then TAUS for all exits alike."""
+    alike = [(tau,) * len(manifest.taus) for tau in TAUS]
+    return [manifest.taus, *(taus for taus in alike if taus != manifest.taus)]
 
 
 def _exit(before: Seen, after: Seen, k: int, labels: Array | None) -> ExitShift:

@@ -1,6 +1,7 @@
 """Writing a bundle: everything into a temporary folder beside the target, then one rename."""
 
 import contextlib
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -50,6 +51,17 @@ def replacing(target: Path, *, hint: str = "look at its permissions") -> Iterato
         raise ExportError(f"cannot write {target}: {error.strerror or error}; nothing was changed") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def bundle_target(out: str | os.PathLike[str], *, force: bool) -> Path:
+    """Return the path of a bundle to be written, ``.eeb`` added where it is missing.
+
+    Raises:
+        ExportError: the place is taken.
+    """
+    target = Path(out) if str(out).endswith(SUFFIX) else Path(f"{out}{SUFFIX}")
+    _check_target(target, force=force)
+    return target
 
 
 def described(manifest: Manifest, parts: Sequence[SegmentGraph], folder: Path) -> Manifest:

@@ -10,7 +10,7 @@ from eeinfer.cli.bundles import BundleArgument, chosen_bundle
 
 if TYPE_CHECKING:
     from eeinfer.bundle import Bundle
-    from eeinfer.manifest import Manifest, TensorSpec
+    from eeinfer.manifest import Manifest
 
 
 _SHORT = 160  # characters of a fact that still make a line
@@ -29,29 +29,24 @@ def inspect(bundle: BundleArgument = None, json_output: Json = False, debug: Deb
     if json_output:
         typer.echo(json.dumps(_facts(opened), indent=2))
         return
-    for line in (*_heading(opened), *_segments(opened.manifest), *_plans(opened), *_origin(opened.manifest)):
+    manifest = opened.manifest
+    for line in (*_heading(opened), *_segments(manifest), *_shift(manifest), *_plans(opened), *_origin(manifest)):
         typer.echo(line)
-
-
-def _bytes_per_sample(tensor: "TensorSpec") -> int:
-    import numpy as np
-
-    return int(np.prod(tensor.shape, dtype=np.int64)) * np.dtype(tensor.dtype).itemsize
 
 
 def _facts(bundle: "Bundle") -> dict[str, Any]:  # JSON
     """The manifest, and what follows from it."""
     import msgspec
 
-    from eeinfer.chain import alive
+    from eeinfer.chain import alive, bytes_per_sample
     from eeinfer.plans import survey
 
     segments = bundle.manifest.segments
     return {
         "path": str(bundle.path),
         "hashes": "ok",
-        "carried_bytes_per_sample": [sum(map(_bytes_per_sample, segment.carried)) for segment in segments],
-        "alive_bytes_per_sample": [sum(map(_bytes_per_sample, kept)) for kept in alive(bundle.manifest)],
+        "carried_bytes_per_sample": [sum(map(bytes_per_sample, segment.carried)) for segment in segments],
+        "alive_bytes_per_sample": [sum(map(bytes_per_sample, kept)) for kept in alive(bundle.manifest)],
         "plans": [
             {"folder": found.folder, "problem": found.problem, "build": msgspec.to_builtins(found.build)}
             for found in survey(bundle)
@@ -68,6 +63,7 @@ def _heading(bundle: "Bundle") -> list[str]:
     return [
         f"{manifest.name}  {bundle.path}",
         f"  format {manifest.format_version}, {len(manifest.files)} files, {size_bytes / 1e6:.2f} MB, hashes ok",
+        f"  precision {manifest.precision}" + (f", made for {manifest.device}" if manifest.device else ""),
         f"  input {tensor.name} {tensor.dtype} [batch, {', '.join(map(str, tensor.shape))}], score {manifest.score}",
         f"  {len(manifest.classes)} classes: {shown}",
     ]
@@ -76,7 +72,7 @@ def _heading(bundle: "Bundle") -> list[str]:
 def _segments(manifest: "Manifest") -> list[str]:
     """One line per exit, one per carried tensor, then what crosses the cut behind the exit in all."""
     from eeinfer.bench.formats import FlopsUnit
-    from eeinfer.chain import alive
+    from eeinfer.chain import alive, bytes_per_sample
 
     unit = FlopsUnit(max(manifest.flops.static, manifest.segments[-1].cumulative_flops))
     columns = f"{'exit':>6}{'tau':>8}{unit.name:>11}{'cumulative':>12}{'share':>8}{'max error':>11}  module"
@@ -91,14 +87,20 @@ def _segments(manifest: "Manifest") -> list[str]:
         )
         for tensor in segment.carried:
             shape = " x ".join(map(str, tensor.shape))
-            lines.append(f"{'':>58}{tensor.name}: {shape} {tensor.dtype}, {_bytes_per_sample(tensor)} bytes per sample")
+            lines.append(f"{'':>58}{tensor.name}: {shape} {tensor.dtype}, {bytes_per_sample(tensor)} bytes per sample")
         if kept:
-            size = sum(map(_bytes_per_sample, kept))
+            size = sum(map(bytes_per_sample, kept))
             count = f"{len(kept)} tensor{'s' if len(kept) > 1 else ''}"
             lines.append(f"{'':>58}alive behind this exit: {count}, {size} bytes per sample")
     lines.append(f"  share: of the {unit.text(manifest.flops.static)} {unit.name} of the network without early exits")
     lines.append(f"  FLOPs: {manifest.flops.convention}; uncounted: {manifest.flops.uncounted or 'nothing'}")
     return lines
+
+
+def _shift(manifest: "Manifest") -> list[str]:
+    from eeinfer.cli.precision import shift_lines
+
+    return [] if manifest.shift is None else ["", *shift_lines(manifest.shift, manifest.precision)]
 
 
 def _plans(bundle: "Bundle") -> list[str]:
@@ -117,10 +119,12 @@ def _plans(bundle: "Bundle") -> list[str]:
 def _origin(manifest: "Manifest") -> list[str]:
     parity = manifest.parity
     equal = all(entry.predictions_equal for entry in parity.exits)
+    origin = "" if manifest.precision == "fp32" else ", of the fp32 bundle that it was made from"
     return [
         "",
-        f"parity with torch: {'/'.join(parity.inputs)} inputs, batches {', '.join(map(str, parity.batch_sizes))}, "
-        f"tolerance {parity.tolerance:g}, predictions {'equal' if equal else 'differ'}",
+        f"parity with torch{origin}: {'/'.join(parity.inputs)} inputs, "
+        f"batches {', '.join(map(str, parity.batch_sizes))}, tolerance {parity.tolerance:g}, "
+        f"predictions {'equal' if equal else 'differ'}",
         *_provenance(manifest.provenance),
     ]
 
