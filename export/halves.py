@@ -136,11 +136,11 @@ def narrowed(values: Array, kind: int, *, name: str) -> Array:
     return np.where(np.isfinite(values), np.clip(values, -limit, limit), values).astype(dtype)
 
 
-def rounded_in_float(model: onnx.ModelProto, kind: int = TensorProto.BFLOAT16) -> onnx.ModelProto:
+def rounded_in_float(model: onnx.ModelProto, kind: int) -> onnx.ModelProto:
     """Return a float32 graph that computes what `model` does, for runtimes without kernels of its type.
 
     Every value that `model` stores in sixteen bits is rounded to them; sums within an operator are in float32, as on
-    GPUs. `model` is not changed and has its weights in memory.
+    GPUs. `model` is not changed and has its weights in memory; what it reads and gives in sixteen bits becomes float32.
     """
     index = GraphIndex(model.graph)
     narrow = {name for name, value in index.types.items() if value.type.tensor_type.elem_type == kind}
@@ -148,7 +148,7 @@ def rounded_in_float(model: onnx.ModelProto, kind: int = TensorProto.BFLOAT16) -
     whole.CopyFrom(model)
     graph = whole.graph
     nodes = list(_rounding(graph.node, narrow, kind))
-    for value in graph.value_info:
+    for value in (*graph.value_info, *graph.input, *graph.output):
         if value.name in narrow:
             value.type.tensor_type.elem_type = TensorProto.FLOAT
     for tensor in graph.initializer:

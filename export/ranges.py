@@ -17,8 +17,9 @@ BINS = 8192  # over [-reach, reach]: at least eight of them to one of 256 levels
 LEVELS = 255  # steps between the 256 values of a byte
 _TAILS = (0.0, *np.geomspace(1e-6, 1e-2, 13).tolist())  # shares of values cut off on each side that mse tries
 _PERCENTILE_TAIL = 1e-5  # on each side
+_SAMPLE = 1 << 18  # values counted at a time; more would take longer than the network
 _MAX_ROWS = 32
-_MAX_BYTES = 1 << 27  # of observed tensors at a time
+_MAX_BYTES = 1 << 26  # of observed tensors at a time
 
 Array = NDArray[Any]
 Range = tuple[float, float]
@@ -27,7 +28,7 @@ Observe = Callable[[Array], Sequence[Array]]  # a batch [B, ...] to the tensors 
 
 @dataclass
 class Histogram:
-    """How often a tensor takes which value. The reach doubles whenever a value lies beyond it."""
+    """How often a tensor takes which value, its extremes exactly. The reach doubles whenever a value lies beyond it."""
 
     reach: float = 2.0**-20
     low: float = 0.0  # zero always belongs to the range: padding and ReLU must be exact
@@ -35,7 +36,7 @@ class Histogram:
     counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(BINS, np.int64))
 
     def add(self, values: Array) -> None:
-        """Count `values` of any shape.
+        """Count `values` of any shape, of very many some.
 
         Raises:
             ExportError: one of them is not finite.
@@ -47,6 +48,7 @@ class Histogram:
         self.low, self.high = min(self.low, low), max(self.high, high)
         while self.reach < max(-low, high):
             self._widen()
+        flat = flat if flat.size <= _SAMPLE else flat[np.random.default_rng(flat.size).integers(0, flat.size, _SAMPLE)]
         places = ((flat + np.float32(self.reach)) * np.float32(BINS / 2 / self.reach)).astype(np.int32)
         self.counts += np.bincount(np.minimum(places, BINS - 1), minlength=BINS)
 

@@ -33,12 +33,15 @@ from eeinfer.export.write import bundle_target, described, new_folder
 from eeinfer.manifest import MANIFEST_NAME, MODEL_NAME, WEIGHTS_NAME, Manifest, Shift
 
 _HALVES = {"fp16": TensorProto.FLOAT16, "bf16": TensorProto.BFLOAT16}
-_INSIDE_BYTES = 1024  # of weights; larger ones go to weights.bin
+_INSIDE_BYTES = 256  # of weights; larger ones go to weights.bin
 _RANDOM_ROWS = 8
-_SEGMENTS = "its segments in ONNX Runtime on a CPU"
+_ON_CPU = "in ONNX Runtime on a CPU"
+_ROUNDED = "in float32 with every value rounded that is stored in"
 _COMPUTED = {
-    "bf16": "its graph in ONNX Runtime on a CPU, in float32 with every value rounded that is stored in bf16",
-    "fp8": "its graph in ONNX Runtime on a CPU, in float32 with every value rounded that is stored in fp8",
+    "fp16": f"its segments {_ON_CPU}, {_ROUNDED} fp16",
+    "bf16": f"its segments {_ON_CPU}, {_ROUNDED} bf16",
+    "int8": f"its segments {_ON_CPU}",
+    "fp8": f"its whole graph {_ON_CPU}, {_ROUNDED} fp8",
 }
 
 Progress = Callable[[str], None]
@@ -151,7 +154,7 @@ def _compared(
     """Report on real images; on random ones see only that every answer is a number."""
     input, index = reduced.input, GraphIndex(model.graph)
     rows = rows_at_a_time(max(row_bytes(index, index.types)))
-    run = _runnable(model, reduced, folder, precision)
+    run = _runnable(reduced, folder, precision)
     if images is None:
         noise = np.random.default_rng(0).standard_normal((_RANDOM_ROWS, *input.tensor.shape), dtype=np.float32)
         seen(run, Part(images=noise, rows=np.arange(_RANDOM_ROWS)), input, rows)
@@ -160,18 +163,18 @@ def _compared(
     del run  # and its memory
     exact = Chain(source.path, source.manifest.segments, threads=physical_cores())
     before = seen(exact, images.report, input, rows)
-    return report(
-        before, after, reduced, images, calibrated=precision in CALIBRATED, how=_COMPUTED.get(precision, _SEGMENTS)
-    )
+    return report(before, after, reduced, images, calibrated=precision in CALIBRATED, how=_COMPUTED[precision])
 
 
-def _runnable(model: onnx.ModelProto, reduced: Manifest, folder: Path, precision: str) -> Run:
+def _runnable(reduced: Manifest, folder: Path, precision: str) -> Run:
     """Open what can be run here of the new bundle."""
     exits, threads = len(reduced.segments), physical_cores()
-    if precision == "fp8":
+    if precision == "fp8":  # NumPy has no such numbers to carry from segment to segment
         return Whole(folder / MODEL_NAME, exits, threads=threads)
-    if precision != "bf16":
+    if precision not in _HALVES:
         return Chain(folder, reduced.segments, threads=threads)
     with tempfile.TemporaryDirectory(prefix="eeinfer.") as other:
-        onnx.save(rounded_in_float(model), Path(other) / MODEL_NAME, save_as_external_data=True)
-        return Whole(Path(other) / MODEL_NAME, exits, threads=threads)
+        for segment in reduced.segments:
+            rounded = rounded_in_float(onnx.load(folder / segment.file), _HALVES[precision])
+            onnx.save(rounded, Path(other) / segment.file, save_as_external_data=True, location=f"{segment.file}.bin")
+        return Chain(Path(other), reduced.segments, threads=threads, as_written=True)

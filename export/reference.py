@@ -17,11 +17,18 @@ Exit = dict[str, Array]  # logits [B, K], score [B], prediction [B]
 
 
 class Chain:
-    """The segments run one after another to the last exit."""
+    """The segments run one after another to the last exit.
 
-    def __init__(self, folder: Path, segments: Sequence[Segment], *, threads: int = 1) -> None:
+    As they are written, if that is asked for: ONNX Runtime's optimiser leaves out roundings.
+    """
+
+    def __init__(
+        self, folder: Path, segments: Sequence[Segment], *, threads: int = 1, as_written: bool = False
+    ) -> None:
         self.segments = segments
-        self.sessions = [open_session(folder / segment.file, threads=threads)[0] for segment in segments]
+        self.sessions = [
+            open_session(folder / segment.file, threads=threads, optimised=as_written)[0] for segment in segments
+        ]
 
     def __call__(self, batch: Array) -> list[Exit]:
         """Return every exit's outputs for `batch` [B, ...]."""
@@ -36,7 +43,7 @@ class Chain:
 
 
 class Whole:
-    """The one graph with every exit, computed as it is written: ONNX Runtime's optimiser leaves out roundings."""
+    """The one graph with every exit, computed as it is written."""
 
     def __init__(self, path: Path, num_exits: int, *, threads: int = 1) -> None:
         self.session, _ = open_session(path, threads=threads, optimised=True)

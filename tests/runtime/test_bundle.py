@@ -10,6 +10,7 @@ import pytest
 import eeinfer
 from eeinfer.bundle import Bundle, decode_manifest, encode_manifest, hash_file, write_manifest
 from eeinfer.errors import BundleError
+from eeinfer.manifest import ExitShift, Shift
 
 Json = dict[str, Any]
 
@@ -20,6 +21,15 @@ def edit(folder: Path, change: Callable[[Json], object]) -> None:
     data = json.loads(path.read_text())
     change(data)
     path.write_text(json.dumps(data))
+
+
+def shift_of(exits: int) -> Json:
+    exit = ExitShift(
+        accuracy_before=None, accuracy_after=None, predictions_equal=1.0, max_score_shift=0.0, mean_score_shift=0.0
+    )
+    shift = Shift(data="x", images=1, calibration_images=0, computed="x", exits=(exit,) * exits, taus=())
+    built: Json = msgspec.to_builtins(shift)
+    return built
 
 
 def rehash(folder: Path, name: str) -> None:
@@ -84,14 +94,16 @@ def test_a_manifest_that_is_not_json_is_refused(bundle_copy: Path, text: bytes) 
 
 def test_a_newer_format_is_refused_with_both_numbers_and_the_command(bundle_copy: Path) -> None:
     edit(bundle_copy, lambda data: data.update(format_version=7, news="unknown to this reader"))
-    with pytest.raises(BundleError, match=r"format version 7, this eeinfer reads version 1; .*pip install --upgrade"):
+    with pytest.raises(
+        BundleError, match=r"format version 7, this eeinfer reads versions 1 to 2; .*pip install --upgrade"
+    ):
         Bundle.open(bundle_copy)
 
 
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        (lambda data: data.update(format_version=0), "format version 0, .* reads version 1; export"),
+        (lambda data: data.update(format_version=0), "format version 0, .* reads versions 1 to 2; export"),
         (lambda data: data.update(format_version="1"), "format_version"),
         (lambda data: data.pop("format_version"), "format_version"),
         (lambda data: data.update(colour="blue"), "unknown field `colour`"),
@@ -99,12 +111,23 @@ def test_a_newer_format_is_refused_with_both_numbers_and_the_command(bundle_copy
         (lambda data: data.pop("classes"), "missing required field `classes`"),
         (lambda data: data.update(taus=["high", 1, 1]), "taus"),
         (lambda data: data["input"]["tensor"].update(shape=[1, 8.5, 8]), "shape"),
+        (lambda data: data.update(precision="int4"), "precision 'int4', known are fp32, fp16, bf16, int8, fp8"),
+        (lambda data: data.update(device="tpu"), "device 'tpu', known are cpu, cuda"),
+        (lambda data: data.update(shift=shift_of(2)), "the shift report has 2 rows for 3 exits"),
     ],
 )
 def test_a_manifest_of_another_shape_is_refused(bundle_copy: Path, change: Callable[[Json], object], text: str) -> None:
     edit(bundle_copy, change)
     with pytest.raises(BundleError, match=text):
         Bundle.open(bundle_copy)
+
+
+def test_the_first_format_is_still_read_and_the_newest_written(tmp_path: Path) -> None:
+    golden = Path(__file__).parents[1] / "golden" / "manifest_1.json"
+    assert json.loads(golden.read_text())["format_version"] == 1
+    manifest = decode_manifest(golden.read_bytes(), where=golden)
+    assert (manifest.name, manifest.precision, manifest.device, manifest.shift) == ("tiny", "fp32", None, None)
+    assert json.loads(write_manifest(tmp_path, manifest).read_text())["format_version"] == 2
 
 
 def renamed_file(name: str) -> Callable[[Json], object]:
