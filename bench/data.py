@@ -47,7 +47,7 @@ def bench_data(bundle: str | os.PathLike[str], data: str | None = None) -> Bench
     if data is not None:
         return _from_name(data)
     opened = Bundle.open(bundle, verify=False)
-    if samples.is_shipped(opened.path):
+    if samples.is_shipped(opened):
         images, labels = samples.images()
         return BenchData(name=f"{len(labels)} test images shipped with eeinfer", images=images, labels=labels)
     return _from_name(_trained_on(opened))

@@ -1,12 +1,14 @@
 """The trained bundle and the labelled test images that the package ships, for a first try without training."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from eeinfer.bundle import Bundle
 from eeinfer.errors import BundleError
-from eeinfer.manifest import MANIFEST_NAME
+from eeinfer.manifest import MANIFEST_NAME, ORIGIN
 
 _ASSETS = Path(__file__).parent / "assets"
 BUNDLE = "fashion.eeb"
@@ -32,12 +34,14 @@ def images() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         return arrays["images"].astype(np.uint8, copy=False), arrays["labels"].astype(np.int64, copy=False)
 
 
-def is_shipped(folder: Path) -> bool:
-    """Whether the bundle in ``folder`` is the shipped one or a copy of it."""
+def is_shipped(bundle: Bundle) -> bool:
+    """Whether ``bundle`` is the shipped one, a copy of it, or made from it in another precision."""
     try:
-        return (bundle_path() / MANIFEST_NAME).read_bytes() == (folder / MANIFEST_NAME).read_bytes()
+        shipped = (bundle_path() / MANIFEST_NAME).read_bytes()
+        own = bundle.file(MANIFEST_NAME).read_bytes()
     except (BundleError, OSError):
         return False
+    return own == shipped or bundle.manifest.provenance.get(ORIGIN) == hashlib.sha256(shipped).hexdigest()
 
 
 def _asset(name: str) -> Path:

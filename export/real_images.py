@@ -124,7 +124,7 @@ def _found(bundle: Bundle, data: str | os.PathLike[str] | None, seed: int) -> Re
         if path.is_dir():
             return _halved(f"the images in {path}", _photos(path), None, seed)
         return _data_set(str(data), None, _VALIDATION, 0)
-    if samples.is_shipped(bundle.path):
+    if samples.is_shipped(bundle):
         images, labels = samples.images()
         return _halved("the test images shipped with eeinfer", images, labels, seed)
     return _trained_on(bundle)

@@ -30,7 +30,7 @@ from eeinfer.export.reference import Chain, Whole
 from eeinfer.export.shift import Run, report, seen
 from eeinfer.export.storage import AROUND_ZERO, FLOAT8, PROCESSOR
 from eeinfer.export.write import bundle_target, described, new_folder
-from eeinfer.manifest import MANIFEST_NAME, MODEL_NAME, WEIGHTS_NAME, Manifest, Shift
+from eeinfer.manifest import MANIFEST_NAME, MODEL_NAME, ORIGIN, WEIGHTS_NAME, Manifest, Shift
 
 _HALVES = {"fp16": TensorProto.FLOAT16, "bf16": TensorProto.BFLOAT16}
 _INSIDE_BYTES = 256  # of weights; larger ones go to weights.bin
@@ -91,7 +91,7 @@ def reduce_precision(
         reduced = _written(model, manifest, folder)
         progress("comparing with float32")
         shift = _compared(source, model, reduced, folder, images, config.precision)
-        origin = {"precision_of": hashlib.sha256(source.file(MANIFEST_NAME).read_bytes()).hexdigest()}
+        origin = {ORIGIN: hashlib.sha256(source.file(MANIFEST_NAME).read_bytes()).hexdigest()}
         write_manifest(
             folder,
             msgspec.structs.replace(

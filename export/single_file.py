@@ -63,6 +63,11 @@ def export_single_file(
     """
     target = single_file_target(bundle, out, force=force)
     source = Bundle.open(bundle)
+    if source.manifest.device == "cuda":
+        raise ExportError(
+            f"{bundle} is in {source.manifest.precision} and made for GPUs; a single file is made of a bundle in fp32, "
+            "or in int8 for a CPU"
+        )
     with new_file(target, force=force) as file:
         progress("nesting the segments")
         try:

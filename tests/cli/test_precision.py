@@ -9,7 +9,8 @@ from cli_runs import Run, only_line
 from eeinfer import samples
 
 
-def test_the_shipped_bundle_in_int8_reports_on_images_it_was_not_calibrated_on(run: Run, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("quick_bench")
+def test_the_shipped_bundle_in_int8_reports_on_images_it_was_not_calibrated_on(run: Run) -> None:
     done = run("export", samples.bundle_path(), "--precision", "int8", "--calibration-images", 50, "--out", "small")
     assert (done.status, done.out) == (0, "small.eeb\n"), done.err
     assert (
@@ -24,6 +25,8 @@ def test_the_shipped_bundle_in_int8_reports_on_images_it_was_not_calibrated_on(r
     facts = json.loads(run("inspect", "small.eeb", "--json").out)["manifest"]
     assert (facts["precision"], facts["device"], facts["shift"]["calibration_images"]) == ("int8", "cpu", 50)
     assert run("inspect", samples.bundle_path()).out.count("precision fp32\n") == 1
+    measured = run("bench", "small.eeb", "--thresholds", 2, "--max-images", 20)
+    assert measured.status == 0, measured.err
     again = run("export", samples.bundle_path(), "--precision", "int8", "--out", "small")
     assert "small.eeb exists; replace it with --force" in only_line(again.err)
 
@@ -35,6 +38,8 @@ def test_of_a_checkpoint_only_the_reduced_bundle_is_left(run: Run, checkpoint: P
     assert "fp16 against fp32 on" in done.err
     assert "fp16 is for GPUs: on a CPU it runs, but slower than fp32" in done.err
     assert [path.name for path in tmp_path.iterdir()] == ["half.eeb"]
+    single = run("export", "half.eeb", "--single-file")
+    assert "half.eeb is in fp16 and made for GPUs; a single file is made of a bundle in fp32" in only_line(single.err)
 
 
 @pytest.mark.parametrize(
