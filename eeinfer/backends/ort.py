@@ -23,7 +23,9 @@ from eeinfer.profile import find_profile
 _KEPT_BYTES = 1 << 26  # of buffers for a batch that wait for the next one
 _SAME = 1e-4  # how far the optimised logits may be off, relative to the largest beyond 1
 _SAME_HALF = 4e-3  # likewise in fp16: the optimiser leaves out roundings, which are of 5e-4 each
-_NOT_HERE = ("bf16", "fp8")  # precisions that ONNX Runtime does not compute on a CPU
+# ONNX Runtime has no bf16 convolutions for a CPU; of fp8 its optimiser, up to 1.32, drops every ReLU before a
+# QuantizeLinear, and answers wrongly.
+_NOT_HERE = ("bf16", "fp8")
 
 
 class OrtBackend:

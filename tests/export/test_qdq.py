@@ -5,13 +5,15 @@ import onnx
 import onnxruntime as ort
 import pytest
 from exit_networks import Exported
+from onnx.reference import ReferenceEvaluator
 
 from eeinfer.errors import ConfigError, ExportError
 from eeinfer.export.cut import cut
 from eeinfer.export.graphs import GraphIndex
 from eeinfer.export.qdq import tensors_to_watch, weight_scale, with_integers
-from eeinfer.export.qdq_plan import Plan, plan
+from eeinfer.export.qdq_plan import Plan, plan, plan_inputs
 from eeinfer.export.ranges import Histogram, Range, observe
+from eeinfer.export.storage import AROUND_ZERO, FLOAT8, Storage
 
 
 def ranges_of(exported: Exported, planned: Plan, rows: np.ndarray) -> dict[str, Range]:
@@ -49,6 +51,37 @@ def test_segments_equal_the_quantised_whole_and_stay_near_float32(exported: Expo
         spread = np.abs(exact[k]).max()
         np.testing.assert_allclose(live["logits"], expected[k], atol=0.02 * spread)
         np.testing.assert_allclose(live["logits"], exact[k], atol=0.1 * spread)
+
+
+@pytest.mark.parametrize("storage", [AROUND_ZERO, FLOAT8], ids=["int8", "fp8"])
+def test_for_gpus_what_weighted_nodes_read_is_stored_around_zero(exported: Exported, storage: Storage) -> None:
+    exits = len(exported.segments)
+    rows = np.random.default_rng(0).standard_normal((16, *exported.network.shape), dtype=np.float32)
+    source = onnx.load(exported.folder / "model.onnx")
+    planned = plan_inputs(GraphIndex(source.graph), exits)
+    if not planned.weighted:
+        pytest.skip("its exits share one place, so that all its weights belong to heads")
+    whole = with_integers(source, planned, ranges_of(exported, planned, rows), storage)
+    onnx.checker.check_model(whole)
+    stored = {tensor.name: tensor for tensor in whole.graph.initializer}
+    for node in whole.graph.node:
+        if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
+            zero = stored[node.input[2]]
+            assert zero.data_type == storage.activations
+            assert not onnx.numpy_helper.to_array(zero).astype(np.float32).any()
+    names = [f"logits_{k:02d}" for k in range(exits)]
+    options = ort.SessionOptions()  # optimising, ONNX Runtime 1.32 takes a ReLU before eight-bit floats for needless
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    expected = ort.InferenceSession(whole.SerializeToString(), options).run(names, {"input": rows})
+    exact = ort.InferenceSession(source.SerializeToString()).run(names, {"input": rows})
+    live: dict[str, np.ndarray] = {"input": rows}
+    for k, part in enumerate(cut(whole, exits)):
+        outputs = [value.name for value in part.model.graph.output]
+        found = ReferenceEvaluator(part.model).run(outputs, {name: live[name] for name in part.inputs})
+        live |= zip(outputs, found, strict=True)
+        spread = np.abs(exact[k]).max()
+        np.testing.assert_allclose(live["logits"], expected[k], atol=0.05 * spread)
+        np.testing.assert_allclose(live["logits"], exact[k], atol=0.2 * spread)
 
 
 @pytest.mark.parametrize("exported", ["residual", "stateful", "patience"], indirect=True)
