@@ -21,7 +21,7 @@ from eeinfer.backends.sessions import check_graph
 from eeinfer.backends.streams import Stream
 from eeinfer.bundle import Bundle
 from eeinfer.chain import EXIT_OUTPUTS, last_reads
-from eeinfer.errors import ConfigError
+from eeinfer.errors import BundleError, ConfigError
 
 LEVELS = ("0", "1")  # launch every kernel, replay a graph
 _GRAPH = "gpu_graph_id"
@@ -54,6 +54,11 @@ class OrtGpuBackend:
     ) -> None:
         self.name, self.device, self.provider, self.stream, self.level = name, device, provider, stream, level
         self._manifest = manifest = bundle.manifest
+        if manifest.precision == "fp8":
+            raise BundleError(
+                f"{bundle.path} is in fp8, which ONNX Runtime computes wrongly: its optimiser drops every ReLU before "
+                f"a QuantizeLinear; run it as TensorRT plans: eeinfer export {bundle.path} --trt"
+            )
         self._sessions = []
         for segment in manifest.segments:
             path = bundle.file(segment.file)

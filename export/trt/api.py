@@ -54,10 +54,15 @@ def build_plans(
     Raises:
         BundleError: the bundle is missing, damaged, or not a bundle.
         DependencyError: no TensorRT is installed.
-        ExportError: it does not build for a target, cannot build a segment, or there are plans already; of the target
-            where it fails nothing is left behind, and what was there stays.
+        ExportError: the bundle is in int8 for processors, TensorRT does not build for a target, cannot build a segment,
+            or there are plans already; of the target where it fails nothing is left behind, and what was there stays.
     """
     source = Bundle.open(bundle)
+    if source.manifest.device == "cpu":
+        raise ExportError(
+            f"{bundle} is in {source.manifest.precision} as processors compute it, which TensorRT does not read; "
+            f"make one for GPUs: eeinfer export CHECKPOINT --precision {source.manifest.precision} --trt"
+        )
     config = config or TrtConfig()
     library = choose(config)
     folders = [source.file(folder_name(library.name, target)) for target in library.targets]

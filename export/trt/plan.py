@@ -13,7 +13,7 @@ from eeinfer.export.trt.timing import TimingCache
 from eeinfer.manifest import Segment
 from eeinfer.plan_record import RTX
 
-_DTYPES = {"FLOAT": "float32", "HALF": "float16", "BF16": "bfloat16", "BOOL": "bool"}  # the others are called alike
+_DTYPES = {"FLOAT": "float32", "HALF": "float16", "BF16": "bfloat16", "FP8": "float8_e4m3fn"}  # the others: alike
 _EXIT_DTYPES = ("float32", "float32", "int64")
 _PLACES = re.compile(r"^IBuilder::\w+: |[\s.]*\bIn \w+ at /[^\s)]+")  # where in TensorRT's sources an error arose
 _RETREAT = "the bundle runs without plans too, by ONNX Runtime: pip install 'eeinfer[gpu]'"

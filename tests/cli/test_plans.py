@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from cli_runs import Run, only_line
 
+from eeinfer import samples
 from eeinfer.export.trt import targets
 
 RTX = pytest.importorskip("tensorrt_rtx", reason="builds plans without a GPU: pip install 'eeinfer[tensorrt-rtx]'")
@@ -34,6 +35,25 @@ def test_of_a_bundle_the_folders_are_printed(run: Run, bundle_copy: Path) -> Non
     assert (again.status, again.out) == (1, "")
     assert only_line(again.err) == f"error: {folder} exists; build it again with --force"
     assert run("export", bundle_copy, *HERE, "sm86", "--force").status == 0
+
+
+@pytest.mark.parametrize("precision", ["fp16", "bf16", "int8", "fp8"])
+def test_plans_of_the_shipped_bundle_in_every_precision(run: Run, precision: str) -> None:
+    arguments = ("--precision", precision, "--calibration-images", 20, "--out", "mine.eeb", *HERE, "sm89")
+    done = run("export", samples.bundle_path(), *arguments, "--batch", 2)
+    assert (done.status, done.out) == (0, "mine.eeb\n"), done.err
+    facts = json.loads(run("inspect", "mine.eeb", "--json").out)
+    assert (facts["manifest"]["precision"], facts["manifest"]["device"]) == (precision, "cuda")
+    assert [(plans["folder"], plans["problem"]) for plans in facts["plans"]] == [("engines/tensorrt_rtx-sm89", None)]
+
+
+def test_int8_for_a_processor_has_no_plans(run: Run) -> None:
+    shipped = samples.bundle_path()
+    done = run("export", shipped, "--precision", "int8", "--device", "cpu", *HERE, "sm89")
+    assert "--trt builds plans for a GPU, and --device cpu makes int8 for a processor" in only_line(done.err)
+    assert run("export", shipped, "--precision", "int8", "--calibration-images", 20, "--out", "mine.eeb").status == 0
+    done = run("export", "mine.eeb", *HERE, "sm89")
+    assert "mine.eeb is in int8 as processors compute it, which TensorRT does not read" in only_line(done.err)
 
 
 def test_inspect_says_what_plans_there_are_and_what_is_wrong_with_them(run: Run, bundle_copy: Path) -> None:

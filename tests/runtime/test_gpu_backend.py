@@ -6,6 +6,7 @@ from pathlib import Path
 from time import perf_counter
 
 import cpu_provider
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,7 +16,7 @@ import eeinfer
 from eeinfer.backends.buckets import LARGEST
 from eeinfer.backends.gpu_backend import OrtGpuBackend
 from eeinfer.bundle import Bundle
-from eeinfer.errors import ConfigError, NonFiniteWarning
+from eeinfer.errors import BundleError, ConfigError, NonFiniteWarning
 
 
 @pytest.fixture(scope="module", params=["0", "1"], ids=["kernels", "graphs"])
@@ -39,6 +40,13 @@ def assert_same(answer: eeinfer.Result, expected: eeinfer.Result) -> None:
     np.testing.assert_array_equal(answer.predictions, expected.predictions)
     np.testing.assert_allclose(answer.scores, expected.scores, atol=1e-5)
     np.testing.assert_allclose(answer.logits, expected.logits, atol=1e-4)
+
+
+def test_eight_bit_floats_are_refused_for_plans(tiny_bundle: Path) -> None:
+    opened = Bundle.open(tiny_bundle)
+    fp8 = Bundle(path=opened.path, manifest=msgspec.structs.replace(opened.manifest, precision="fp8"))
+    with pytest.raises(BundleError, match=r"in fp8, which ONNX Runtime computes wrongly.*eeinfer export .* --trt"):
+        OrtGpuBackend(fp8, cpu_provider.provider(), name="onnxruntime-cuda", device="cuda")
 
 
 @pytest.mark.parametrize("tau", [0, 0.6, [1, 0.7, 0], 1])
