@@ -42,8 +42,8 @@ def in_eight_bits(
     planned = find(GraphIndex(model.graph), len(bundle.manifest.segments))
     if not planned.weighted:
         raise ExportError(
-            f"{bundle.path} has no convolution or matrix product that only its last exit needs heads for; "
-            "take --precision fp16"
+            f"every convolution and matrix product of {bundle.path} belongs to an exit's head, and heads stay in "
+            "float32; leave the bundle in fp32"
         )
     return with_integers(model, planned, _ranges(bundle, model, planned, images, rule), storage)
 

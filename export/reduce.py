@@ -144,8 +144,17 @@ def _written(model: onnx.ModelProto, manifest: Manifest, folder: Path) -> Manife
     parts = cut(stored, len(manifest.segments))
     for segment, part in zip(manifest.segments, parts, strict=True):
         onnx.save(part.model, folder / segment.file)
-        onnx.checker.check_model(folder / segment.file, full_check=True)
+        _check(folder / segment.file)
     return described(manifest, parts, folder)
+
+
+def _check(path: Path) -> None:
+    """Refuse a graph with a type that its operators do not take: no runtime here reads all of them."""
+    try:
+        onnx.checker.check_model(path, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ExportError(f"{path.name} cannot be in this precision: {reason}; leave the bundle in fp32") from error
 
 
 def _compared(

@@ -158,6 +158,21 @@ def test_values_beyond_fp16_are_refused_and_nothing_is_left(tmp_path: Path, phot
     assert [path.name for path in tmp_path.iterdir()] == ["large.eeb"]
 
 
+def test_a_network_that_is_all_heads_has_nothing_for_eight_bits(photos: Path, tmp_path: Path) -> None:
+    class OnlyHead(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head = torch.nn.Linear(3, 5)
+
+        def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+            return [self.head(x.mean((2, 3)))]
+
+    bundle = export_bundle(OnlyHead().eval(), torch.zeros(1, *SHAPE), tmp_path / "flat.eeb", preprocess=RULE)
+    with pytest.raises(ExportError, match="belongs to an exit's head, and heads stay in float32"):
+        reduce_precision(bundle, config=PrecisionConfig(precision="int8"), data=photos)
+    assert [path.name for path in tmp_path.iterdir()] == ["flat.eeb"]
+
+
 def test_a_reduced_bundle_is_not_reduced_again(reduced: dict[str, Path], photos: Path, tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="is in int8 already; reduce the fp32 bundle that it was made from"):
         reduce_precision(reduced["int8"], tmp_path / "x", config=PrecisionConfig(precision="fp16"), data=photos)
