@@ -14,7 +14,7 @@ from eeinfer.manifest import TensorSpec
 
 _TYPES = {  # TensorProto.DataType
     **{"float32": 1, "uint8": 2, "int8": 3, "uint16": 4, "int16": 5, "int32": 6, "int64": 7, "bool": 9},
-    **{"float16": 10, "float64": 11, "uint32": 12, "uint64": 13},
+    **{"float16": 10, "float64": 11, "uint32": 12, "uint64": 13, "bfloat16": 16},
 }
 _IR_VERSION, _OPSET = 8, 13
 _INDICES = TensorSpec(name="indices", dtype="int64", shape=())

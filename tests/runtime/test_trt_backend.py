@@ -13,8 +13,8 @@ from fake_tensorrt import add_plans, fake_tensorrt, hide
 from native_engines import fakes, with_plans
 
 import eeinfer
-from eeinfer.backends.trt.engines import row_bytes
 from eeinfer.bundle import hash_file
+from eeinfer.chain import bytes_per_sample
 from eeinfer.errors import BundleError, ConfigError, DependencyError
 from eeinfer.manifest import TensorSpec
 from eeinfer.plan_record import BUILD_NAME, RTX
@@ -158,8 +158,8 @@ def test_a_size_that_the_library_leaves_open_is_the_manifests(planned: Path) -> 
     [("float32", 4), ("float16", 2), ("bfloat16", 2), ("float8_e4m3fn", 1), ("int64", 8), ("bool", 1)],
 )
 def test_rows_of_every_type_have_a_size(dtype: str, size: int) -> None:
-    assert row_bytes(TensorSpec(name="x", dtype=dtype, shape=(3, 5))) == 15 * size
-    assert row_bytes(TensorSpec(name="x", dtype=dtype, shape=())) == size
+    assert bytes_per_sample(TensorSpec(name="x", dtype=dtype, shape=(3, 5))) == 15 * size
+    assert bytes_per_sample(TensorSpec(name="x", dtype=dtype, shape=())) == size
 
 
 def test_an_altered_plan_is_refused_unless_hashes_are_skipped(planned: Path) -> None:

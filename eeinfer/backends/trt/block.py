@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from eeinfer.backends.base import Exit
 from eeinfer.backends.cuda.api import Pinned, Stream
 from eeinfer.backends.cuda.holdings import Holdings, packed
-from eeinfer.backends.trt.engines import Engines, row_bytes
+from eeinfer.backends.trt.engines import Engines
+from eeinfer.chain import bytes_per_sample
 
 EXIT_NUMBER, SCORES = "exit", "scores"  # beside the answers, where the device decides: whose they are, and all scores
 
@@ -26,8 +27,8 @@ class Block:
         manifest, image = engines.manifest, engines.manifest.input.tensor
         self._image_name = image.name
         tensors = (image, *(spec for segment in manifest.segments for spec in segment.carried))
-        self.row_bytes = {spec.name: row_bytes(spec) for spec in tensors}
-        parts = {spec.name: rows * row_bytes(spec) for spec in self._exit_specs}
+        self.row_bytes = {spec.name: bytes_per_sample(spec) for spec in tensors}
+        parts = {spec.name: rows * bytes_per_sample(spec) for spec in self._exit_specs}
         parts |= {EXIT_NUMBER: 4, SCORES: 4 * len(manifest.segments)}
         self._places, self._exit_bytes = packed(parts)
         self.answers = self.holdings.malloc(self._exit_bytes)
@@ -49,7 +50,7 @@ class Block:
         """Return the answers in pinned memory as arrays, without a copy."""
         arrays = []
         for spec in self._exit_specs:
-            start, size = self._places[spec.name], self.rows * row_bytes(spec)
+            start, size = self._places[spec.name], self.rows * bytes_per_sample(spec)
             arrays.append(memory[start : start + size].view(spec.dtype).reshape(self.rows, *spec.shape))
         return Exit(*arrays)
 

@@ -4,8 +4,6 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from eeinfer.backends.cuda.api import Cuda, CudaError
 from eeinfer.backends.trt.library import Library, Reader, installed
 from eeinfer.bundle import Bundle
@@ -14,7 +12,6 @@ from eeinfer.errors import BundleError
 from eeinfer.manifest import Manifest, Segment, TensorSpec
 from eeinfer.plans import Build, build_command, find_build
 
-_EXTRA_BYTES = {"bfloat16": 2, "float8_e4m3fn": 1}  # what NumPy has no name for
 _DTYPES = {"FLOAT": "float32", "HALF": "float16", "BF16": "bfloat16", "FP8": "float8_e4m3fn"}  # the others: alike
 _OPEN = -1  # a size that TensorRT knows only when it runs
 
@@ -96,12 +93,6 @@ class Engines:
         if not done:
             name = self.manifest.segments[segment].file
             raise CudaError(f"{self.library.name} cannot run the plan of {name}: {self._reader.complaints.take()}")
-
-
-def row_bytes(spec: TensorSpec) -> int:
-    """Return the bytes of one row of a tensor."""
-    item_bytes = _EXTRA_BYTES.get(spec.dtype) or np.dtype(spec.dtype).itemsize
-    return item_bytes * int(np.prod(spec.shape, dtype=np.int64))
 
 
 def _exit_specs(manifest: Manifest) -> tuple[TensorSpec, ...]:
