@@ -65,7 +65,7 @@ def library(*, counts: bool = True, clocks: bool = True) -> Any:
 
 def install(monkeypatch: pytest.MonkeyPatch, nvml: Any) -> None:
     """Let the engine and bench find this GPU, and ``nvml`` (None: nvidia-ml-py is not installed)."""
-    for module in ("eeinfer.engine", "eeinfer.bench.gpu"):
+    for module in ("eeinfer.opening", "eeinfer.bench.gpu"):
         monkeypatch.setattr(f"{module}.open_backend", open_backend)
     monkeypatch.setattr("eeinfer.bench.gpu.driver", lambda: Driver(cuda=(13, 0), gpus=(GPU,)))
     monkeypatch.setitem(sys.modules, "pynvml", nvml)
