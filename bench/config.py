@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from eeinfer.backends.trt.lane import LEVELS
 from eeinfer.errors import ConfigError
 
 GRIDS = ("auto", "linspace", "log", "patience", "budget")
@@ -25,6 +26,7 @@ class BenchConfig:
     threads: int | None = None  # of every session; None leaves it to the runtime
     device: str = "cpu"  # or "cuda", "cuda:1"
     backend: str | None = None  # of the cascade; None takes the best that works on the device
+    level: int | None = None  # of a backend on a GPU, how little waits for the host; None takes its own default
     energy_seconds: float = 10.0  # of each of three windows, on a GPU that counts its energy; 0 leaves it out
     seed: int = 0  # which images are timed, and in which order
 
@@ -39,6 +41,15 @@ class BenchConfig:
         for name in ("threads", "max_images"):
             if getattr(self, name) is not None:
                 self._at_least(name, 1)
+        if self.level is not None and self.device == "cpu":
+            raise ConfigError(f"level is {self.level} and device is 'cpu'; levels are for a GPU: give --device cuda")
+        if self.level not in (None, *LEVELS):
+            raise ConfigError(f"level is {self.level}; bench takes one of {', '.join(map(str, LEVELS))}")
+
+    @property
+    def options(self) -> dict[str, str] | None:
+        """What the backend is told."""
+        return None if self.level is None else {"level": str(self.level)}
 
     def _at_least(self, name: str, bound: int) -> None:
         value = getattr(self, name)

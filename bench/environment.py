@@ -29,7 +29,9 @@ class GpuFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     sm_mhz: int | None  # right after timing
     max_sm_mhz: int | None
     memory_mhz: int | None
-    networks: str  # the backend that ran the fixed networks
+    networks: str | None  # the backend that ran the fixed networks
+    backend: str | None = None  # the cascade's
+    level: str | None = None  # that it ran at, which may be lower than what was asked
 
 
 # Without a GPU the field is left out: such a report is byte for byte what it was before there was one.

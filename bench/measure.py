@@ -68,7 +68,9 @@ def measure(
         DependencyError: onnx or onnxruntime is missing.
     """
     config, began, load_before = config or BenchConfig(), perf_counter(), load_average()
-    with load(bundle, device=config.device, threads=config.threads, backend=config.backend) as engine:
+    with load(
+        bundle, device=config.device, threads=config.threads, backend=config.backend, options=config.options
+    ) as engine:
         manifest = engine.manifest
         side = None if config.device == "cpu" else GpuSide(engine, config)
         labels = check_data(images, labels, len(manifest.classes))

@@ -89,14 +89,16 @@ def warning(report: Report) -> str:
 
 def _processor(report: Report) -> str:
     gpu = report.environment.gpu
-    return f"{report.environment.cpu}, {_threads(report)}" if gpu is None else f"{gpu.name}, {_driver(gpu)}"
+    return f"{report.environment.cpu}, {_threads(report)}" if gpu is None else f"{gpu.name}, {driver(gpu)}"
 
 
-def _driver(gpu: GpuFacts) -> str:
+def driver(gpu: GpuFacts) -> str:
+    """What drives it."""
     return f"driver {gpu.driver or 'unknown'}, CUDA up to {gpu.cuda or 'unknown'}"
 
 
-def _clocks(gpu: GpuFacts) -> str:
+def clocks(gpu: GpuFacts) -> str:
+    """How fast it ran."""
     if gpu.sm_mhz is None or gpu.memory_mhz is None:
         return "clocks unknown: pip install nvidia-ml-py"
     return f"clocks after timing: SM {gpu.sm_mhz} of {gpu.max_sm_mhz} MHz, memory {gpu.memory_mhz} MHz"
@@ -107,7 +109,8 @@ def _gpu_facts(report: Report) -> list[tuple[str, str]]:
     if gpu is None:
         return []
     rows = [
-        ("GPU", f"{gpu.name}, compute capability {gpu.capability}, {_driver(gpu)}; {_clocks(gpu)}"),
+        ("GPU", f"{gpu.name}, compute capability {gpu.capability}, {driver(gpu)}; {clocks(gpu)}"),
+        ("cascade", f"run by {gpu.backend}" + (f" at level {gpu.level}" if gpu.level else "")),
         ("fixed networks", f"run by {gpu.networks}"),
     ]
     if isinstance(energy, Energy):

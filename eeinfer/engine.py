@@ -236,6 +236,12 @@ class Engine:
         return self._running().device
 
     @property
+    def level(self) -> str | None:
+        """The backend's option ``level`` as it runs, which may be lower than what was asked; None: it has none."""
+        level = getattr(self._running(), "level", None)
+        return None if level is None else str(level)
+
+    @property
     def threads(self) -> int | None:
         """Threads per segment; None where the process has one pool for all sessions."""
         return self._running().threads

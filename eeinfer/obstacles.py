@@ -20,10 +20,11 @@ _CUDA_12_RUNTIME = "pip install 'onnxruntime-gpu[cuda,cudnn]>=1.23,<1.27' 'cuda-
 
 def obstacle(backend: str, facts: Facts, index: int = 0) -> str | None:
     """Return why ``backend`` cannot run on the GPU ``index``, with the command that mends it; None: nothing known."""
-    return _machine(facts, index) or _CHECKS[backend](facts, facts.driver.gpus[index]) or _bindings(facts)
+    return no_gpu(facts, index) or _CHECKS[backend](facts, facts.driver.gpus[index]) or _bindings(facts)
 
 
-def _machine(facts: Facts, index: int) -> str | None:
+def no_gpu(facts: Facts, index: int = 0) -> str | None:
+    """Return why there is no GPU ``index`` here, and what to do; None: there is."""
     driver = facts.driver
     if driver.problem is not None:
         return f"{driver.problem}: install or update NVIDIA's driver, or give device='cpu'"

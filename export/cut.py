@@ -46,19 +46,20 @@ class _Draft:
         return self.own | self.again
 
 
-def cut(model: onnx.ModelProto, num_exits: int) -> list[SegmentGraph]:
+def cut(model: onnx.ModelProto, num_exits: int, *, first: int = 0) -> list[SegmentGraph]:
     """Partition `model` by the exits that need its nodes.
 
     Args:
         model: outputs named ``logits_00``, ``score_00``, ``prediction_00``, ``logits_01``, ... as
             `eeinfer.export.graph.export_graph` makes them.
         num_exits: how many exits it has.
+        first: the number of the first of them in those names, where the model is a part of another one.
 
     Raises:
         ExportError: a tensor that crosses a cut has no batch on axis 0 and cannot cheaply be computed again.
     """
     index = GraphIndex(model.graph)
-    ends = [[f"{kind}_{k:02d}" for kind in EXIT_OUTPUTS] for k in range(num_exits)]
+    ends = [[f"{kind}_{k:02d}" for kind in EXIT_OUTPUTS] for k in range(first, first + num_exits)]
     drafts = [_Draft(own=own) for own in _owners(index, ends)]
     for draft, outputs in zip(drafts, ends, strict=True):
         _receive(index, draft, outputs)

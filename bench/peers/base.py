@@ -36,6 +36,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     images: str  # .npy with the prepared images [N, ...], in the order of `Workload.exits`
     batch: int
     threads: int  # that a run may use
+    device: str = "cpu"  # or "cuda", "cuda:1"
     threads_asked: int | str | None  # of the engine, as the user wrote it: None leaves it to the engine
 
     @property

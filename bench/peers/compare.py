@@ -1,8 +1,8 @@
 """The comparison: the same images through every peer, each in a process of its own, taking turns."""
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -15,6 +15,7 @@ import numpy as np
 from eeinfer.backends.cores import physical_cores
 from eeinfer.bench.data import take
 from eeinfer.bench.environment import environment, load_average
+from eeinfer.bench.gpu import OneGpu
 from eeinfer.bench.measure import bundle_facts
 from eeinfer.bench.outputs import Progress
 from eeinfer.bench.peers import messages
@@ -22,12 +23,12 @@ from eeinfer.bench.peers.base import Setup, Unavailable, Workload
 from eeinfer.bench.peers.checkpoints import find_checkpoint
 from eeinfer.bench.peers.config import PeersConfig
 from eeinfer.bench.peers.process import PeerFailed, PeerProcess
-from eeinfer.bench.peers.registry import SUBJECT, chosen
-from eeinfer.bench.peers.report import PeersReport, PeersSettings
+from eeinfer.bench.peers.registry import chosen, peer_class
+from eeinfer.bench.peers.report import PeerResult, PeersReport, PeersSettings
 from eeinfer.bench.peers.results import ideal, peer_result, workload_facts
 from eeinfer.bench.peers.rounds import Turns, calls_per_turn, run_rounds, warm_up
+from eeinfer.bench.peers.scout import Scouted, of_the_subject, planned, scout
 from eeinfer.bench.peers.settle import settle
-from eeinfer.bench.peers.workloads import dealt, equal_shares, exits_at, workloads
 from eeinfer.bundle import Bundle
 from eeinfer.errors import EeinferError, InputError
 from eeinfer.preprocess import prepare
@@ -50,6 +51,13 @@ class _Standing:
     opened: messages.Opened | None = None
     memory: messages.Memory | None = None
     skipped: str | None = None
+
+
+def _standing(name: str, scouted: Scouted) -> _Standing:
+    error = scouted.refused.get(name)
+    skipped = str(error) if isinstance(error, Unavailable) else None
+    failed = str(error) if isinstance(error, PeerFailed) else None
+    return _Standing(name=name, turns=Turns(failed=failed), skipped=skipped)
 
 
 def compare(
@@ -75,9 +83,11 @@ def compare(
         BundleError: the bundle is missing or damaged.
         CheckpointError: the named checkpoint is missing or another one.
         InputError: fewer images than two batches, or thresholds that do not fit.
+        ConfigError: there is no such GPU.
         EeinferError: the engine itself fails; any other peer may, and the report says so.
     """
     config, began, load_before = config or PeersConfig(), perf_counter(), load_average()
+    gpu = None if config.device == "cpu" else OneGpu(config.device)
     opened = Bundle.open(bundle)
     taus = _given_taus(config, len(opened.manifest.segments))
     found = find_checkpoint(opened, checkpoint)
@@ -91,23 +101,25 @@ def compare(
             images=str(Path(folder) / "images.npy"),
             batch=config.batch,
             threads=config.threads or physical_cores(),
+            device=config.device,
             threads_asked=config.threads,
         )
         np.save(setup.images, prepared)
-        plans = _planned(setup, prepared, taus, config, progress)
-        peers = [_Standing(name=name, turns=Turns()) for name in chosen(config.peers)]
+        scouted = scout(setup, config, progress)
+        plans = planned(setup, prepared, scouted.answers, taus, config)
+        peers = [_standing(name, scouted) for name in chosen(config.peers, config.device, scouted.subject)]
         calls = _ready(peers, setup, plans, len(rows) // config.batch, config, stack, progress)
         running = {peer.name: peer.process for peer in peers if peer.process is not None}
-        with _of_the_subject():
+        with of_the_subject():
             run_rounds(running, {peer.name: peer.turns for peer in peers}, plans, calls, config, progress)
         for peer in peers:
             _measure_memory(peer, config)
-    subject, costs = peers[0].turns, [segment.cumulative_flops for segment in opened.manifest.segments]
+    first, costs = peers[0].turns, [segment.cumulative_flops for segment in opened.manifest.segments]
     return PeersReport(
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         bundle=bundle_facts(opened),
         data=data,
-        environment=environment("cpu", setup.threads, load_before),
+        environment=environment(config.device, setup.threads, load_before, None if gpu is None else gpu.facts()),
         settings=PeersSettings(
             batch=config.batch,
             images=len(rows),
@@ -118,11 +130,14 @@ def compare(
             seconds=perf_counter() - began,
         ),
         workloads=tuple(workload_facts(plan, costs) for plan in plans),
-        peers=tuple(
-            peer_result(peer.name, peer.turns, subject, plans, peer.opened, peer.memory, peer.skipped) for peer in peers
-        ),
-        ideal=ideal(subject.ms, plans) if config.batch > 1 else None,
+        peers=tuple(_result(peer, first, plans, config.device) for peer in peers),
+        ideal=ideal(first.ms, plans) if config.batch > 1 else None,
     )
+
+
+def _result(peer: _Standing, first: Turns, plans: Sequence[Workload], device: str) -> PeerResult:
+    kind = peer_class(peer.name, device)
+    return peer_result(peer.name, kind, peer.turns, first, plans, peer.opened, peer.memory, peer.skipped)
 
 
 def _rows(count: int, config: PeersConfig) -> Any:
@@ -144,22 +159,6 @@ def _given_taus(config: PeersConfig, exits: int) -> list[float] | None:
     return [float(tau) for tau in as_taus(given, exits)]
 
 
-def _planned(
-    setup: Setup, prepared: Any, given: list[float] | None, config: PeersConfig, progress: Progress
-) -> tuple[Workload, ...]:
-    """Ask the engine where rows would leave, and put the images into an order that gives batches the same mix."""
-    progress("every exit's answer to the images", 0, 1)
-    with _of_the_subject(), PeerProcess(SUBJECT) as scout:
-        scout.ask(messages.Open(peer=SUBJECT, setup=setup), messages.Opened, seconds=config.open_seconds)
-        answers = scout.ask(messages.Score(), messages.Scores, seconds=config.call_seconds)
-    scores = np.array(answers.scores, np.float64).astype(np.float32)
-    taus = equal_shares(scores) if given is None else given
-    order = dealt(exits_at(scores, taus), len(scores) // config.batch, config.seed)
-    np.save(setup.images, prepared[order])
-    progress("every exit's answer to the images", 1, 1)
-    return workloads(scores[order], taus)
-
-
 def _ready(
     peers: Sequence[_Standing],
     setup: Setup,
@@ -174,6 +173,8 @@ def _ready(
     for position, peer in enumerate(peers):
         progress(f"opening {peer.name}", position, len(peers))
         try:
+            if peer.skipped or peer.turns.failed:
+                continue
             _prepare(peer.name, setup, config)
             process = stack.enter_context(PeerProcess(peer.name))
             request = messages.Open(peer=peer.name, setup=setup)
@@ -185,7 +186,7 @@ def _ready(
             peer.skipped = str(error)
         except PeerFailed as error:
             peer.turns.failed = str(error)
-        if peer.name == SUBJECT:
+        if position == 0:
             if peer.process is None:
                 raise EeinferError(f"the engine itself failed: {peer.skipped or peer.turns.failed}")
             calls = calls_per_turn(ms, batches, config)
@@ -205,12 +206,3 @@ def _measure_memory(peer: _Standing, config: PeersConfig) -> None:
         peer.memory = peer.process.ask(messages.Measure(), messages.Memory, seconds=config.call_seconds)
     except (PeerFailed, Unavailable) as error:
         peer.turns.failed = str(error)
-
-
-@contextmanager
-def _of_the_subject() -> Iterator[None]:
-    """Without the engine there is nothing to compare with."""
-    try:
-        yield
-    except (PeerFailed, Unavailable) as error:
-        raise EeinferError(f"the engine itself failed: {error}") from error

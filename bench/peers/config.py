@@ -11,6 +11,7 @@ class PeersConfig:
     """Settings of one comparison; the defaults take a few minutes for a network of 30 milliseconds."""
 
     peers: tuple[str, ...] = ()  # names of the registry; none is all of them
+    device: str = "cpu"  # or "cuda", "cuda:1"
     batch: int = 1  # images per call
     images: int = 24  # that are timed, in whole batches, two at least
     rounds: int = 10
@@ -26,7 +27,7 @@ class PeersConfig:
 
     def __post_init__(self) -> None:
         for name in self.peers:
-            check_name(name)
+            check_name(name, self.device)
         for name, bound in (("batch", 1), ("images", 1), ("rounds", 1), ("least_calls", 1), ("untimed", 0)):
             if getattr(self, name) < bound:
                 raise ConfigError(f"{name} is {getattr(self, name)}; the comparison takes {bound} or more")

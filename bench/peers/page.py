@@ -5,7 +5,7 @@ from html import escape
 from eeinfer.bench.formats import NONE, percent, significant
 from eeinfer.bench.page import figure, paragraph, table, whole_page
 from eeinfer.bench.peers import plots, sentences
-from eeinfer.bench.peers.registry import SUBJECT
+from eeinfer.bench.peers.decisions import decisions
 from eeinfer.bench.peers.report import PeerResult, PeersReport
 from eeinfer.bench.peers.table import cost_cells
 
@@ -23,7 +23,8 @@ def html_page(report: PeersReport) -> str:
 
 
 def _plots(report: PeersReport) -> str:
-    caption = f"Time over {SUBJECT}'s: above the line is slower; whiskers: 10th to 90th percentile of rounds"
+    subject = sentences.subject(report)
+    caption = f"Time over {subject}'s: above the line is slower; whiskers: 10th to 90th percentile of rounds"
     ratios = figure(plots.ratios(report), caption)
     pair = (
         figure(plots.memory(report), "Memory; coloured, and in numbers: what came with the model"),
@@ -40,9 +41,9 @@ def _ratios(report: PeersReport) -> str:
         rows.append(("", [workload.name, *(NONE if cell is None else sentences.spread(cell.ratio) for cell in cells)]))
     ideal = sentences.ideal(report)
     return (
-        f"<section><h2>Time over {SUBJECT}'s, median (p10-p90)</h2>"
+        f"<section><h2>Time over {sentences.subject(report)}'s, median (p10-p90)</h2>"
         f"<div class=tight>{table(['', *(peer.name for peer in others)], rows)}</div>{paragraph(sentences.mix(report))}"
-        f"{paragraph(sentences.overhead(report))}"
+        f"{paragraph(sentences.overhead(report))}{''.join(map(paragraph, decisions(report)))}"
         f"{paragraph(ideal) + paragraph(sentences.IDEAL) if ideal else ''}{paragraph(sentences.METHOD)}</section>"
     )
 
@@ -51,14 +52,14 @@ def _times(report: PeersReport) -> str:
     rows = []
     for peer in report.ran:
         cells = (peer.timing(workload.name) for workload in report.workloads)
-        style = "chosen" if peer.name == SUBJECT else ""
+        style = "chosen" if peer is report.peers[0] else ""
         rows.append((style, [peer.name, *(NONE if cell is None else significant(cell.ms.median) for cell in cells)]))
     columns = ["", *(workload.name for workload in report.workloads)]
     return f"<section><h2>Milliseconds per call</h2>{table(columns, rows)}</section>"
 
 
 def _costs(report: PeersReport) -> str:
-    rows = [("chosen" if peer.name == SUBJECT else "", [peer.name, *cost_cells(peer)]) for peer in report.ran]
+    rows = [("chosen" if peer is report.peers[0] else "", [peer.name, *cost_cells(peer)]) for peer in report.ran]
     columns = ["", "open s", "import s", "memory increase MB", "memory peak MB", "same exits %", "same answers %"]
     return (
         f"<section><h2>Loading, memory, agreement</h2>{table(columns, rows)}{paragraph(sentences.MEMORY)}"

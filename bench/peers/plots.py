@@ -3,23 +3,20 @@
 from typing import TYPE_CHECKING
 
 from eeinfer.bench.formats import significant
-from eeinfer.bench.peers.registry import PEERS, SUBJECT
+from eeinfer.bench.peers import sentences
+from eeinfer.bench.peers.registry import table
 from eeinfer.bench.peers.report import PeerResult, PeersReport, Spread
-from eeinfer.bench.peers.sentences import short
 from eeinfer.bench.plots import CASCADE, INK, LINE, MUTED, svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # Colours that read on white and on black, and differ for those who see red and green alike.
-_COLOURS = dict(
-    zip(
-        PEERS,
-        (CASCADE, "#d55e00", "#009e73", "#cc79a7", "#8c6d31", "#e8a200", "#7b6fd6", "#56b4e9", "#8a8f98"),
-        strict=True,
-    )
-)
-_MARKERS = dict(zip(PEERS, "osD^vPX<>", strict=True))
+_COLOURS = (
+    *(CASCADE, "#d55e00", "#009e73", "#cc79a7", "#8c6d31"),
+    *("#e8a200", "#7b6fd6", "#56b4e9", "#8a8f98", "#b5485d"),
+)  # of the peers in the order of their table
+_MARKERS = "osD^vPX<>d"
 _GAP = 0.5  # between the forced exits and the mix
 _SPREAD = 0.5  # of a workload's column that its peers share
 _ROW_INCHES = 0.34
@@ -49,36 +46,40 @@ def _ratios(axes: "Axes", report: PeersReport) -> None:
 
     names = [workload.name for workload in report.workloads]
     places = [*range(len(names) - 1), len(names) - 1 + _GAP]
-    axes.axhline(1, color=CASCADE, linewidth=2, label=SUBJECT)
+    axes.axhline(1, color=CASCADE, linewidth=2, label=sentences.subject(report))
     others = report.ran[1:]
     step = _SPREAD / max(1, len(others) - 1)
     for position, peer in enumerate(others):
         shift = position * step - (_SPREAD / 2 if len(others) > 1 else 0)
-        _series(axes, peer, names, [place + shift for place in places])
+        _series(axes, peer, _number_of(peer, report), names, [place + shift for place in places])
     axes.set_yscale("log", base=2)
     axes.yaxis.set_major_locator(LogLocator(base=2, subs=(1.0, 1.5)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}x"))
     axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.set_xticks(places, [short(workload) for workload in report.workloads])
+    axes.set_xticks(places, [sentences.short(workload) for workload in report.workloads])
     axes.grid(visible=False, axis="x")
     axes.axvline(places[-1] - (1 + _GAP) / 2, color=LINE, linewidth=0.8)
-    axes.set_ylabel(f"time over {SUBJECT}'s")
+    axes.set_ylabel(f"time over {sentences.subject(report)}'s")
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), labelcolor=MUTED)
 
 
-def _series(axes: "Axes", peer: PeerResult, names: list[str], places: list[float]) -> None:
+def _series(axes: "Axes", peer: PeerResult, number: int, names: list[str], places: list[float]) -> None:
     points = [(place, timing.ratio) for name, place in zip(names, places, strict=True) if (timing := peer.timing(name))]
-    colour = _COLOURS[peer.name]
+    colour = _COLOURS[number]
     axes.errorbar(
         [place for place, _ in points],
         [ratio.median for _, ratio in points],
         yerr=_whiskers([ratio for _, ratio in points]),
-        fmt=_MARKERS[peer.name],
+        fmt=_MARKERS[number],
         color=colour,
         markersize=6,
         elinewidth=1.2,
         label=peer.name,
     )
+
+
+def _number_of(peer: PeerResult, report: PeersReport) -> int:
+    return list(table(report.environment.device)).index(peer.name)
 
 
 def _whiskers(spreads: list[Spread]) -> list[list[float]]:
@@ -100,9 +101,9 @@ def _memory(axes: "Axes", report: PeersReport) -> None:
 
 def _loading(axes: "Axes", report: PeersReport) -> None:
     """On a logarithmic axis, because a compiler takes a thousand times as long; bars would lie there."""
-    for row, peer in enumerate(report.ran):
+    for row, (peer, colour) in enumerate(zip(report.ran, _colours(report), strict=True)):
         axes.plot(peer.import_s or 0.0, row, "o", color=LINE, markersize=7)
-        axes.plot(peer.open_s or 0.0, row, "o", color=_COLOURS[peer.name], markersize=8)
+        axes.plot(peer.open_s or 0.0, row, "o", color=colour, markersize=8)
         _number(axes, significant(peer.open_s or 0.0), max(peer.open_s or 0.0, peer.import_s or 0.0), row)
     axes.set_xscale("log")
     axes.set_xlabel("seconds")
@@ -121,4 +122,4 @@ def _name_rows(axes: "Axes", report: PeersReport) -> None:
 
 
 def _colours(report: PeersReport) -> list[str]:
-    return [_COLOURS[peer.name] for peer in report.ran]
+    return [_COLOURS[_number_of(peer, report)] for peer in report.ran]

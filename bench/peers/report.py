@@ -102,7 +102,7 @@ class PeersReport(Record, frozen=True, kw_only=True):
     environment: Environment
     settings: PeersSettings
     workloads: tuple[WorkloadFacts, ...]
-    peers: tuple[PeerResult, ...]  # the engine first
+    peers: tuple[PeerResult, ...]  # whom the others are compared with first
     ideal: Ideal | None  # for batches
 
     @property

@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from eeinfer.bench.peers import messages
-from eeinfer.bench.peers.base import Array, Workload
-from eeinfer.bench.peers.registry import peer_class
+from eeinfer.bench.peers.base import Array, Peer, Workload
 from eeinfer.bench.peers.report import Ideal, PeerResult, PeerTiming, Spread, WorkloadFacts
 from eeinfer.bench.peers.rounds import Turns
 from eeinfer.bench.peers.workloads import MIX
@@ -27,6 +26,7 @@ def workload_facts(plan: Workload, costs: Sequence[int]) -> WorkloadFacts:
 
 def peer_result(
     name: str,
+    kind: type[Peer],
     turns: Turns,
     subject: Turns,
     plans: Sequence[Workload],
@@ -35,7 +35,6 @@ def peer_result(
     skipped: str | None,
 ) -> PeerResult:
     """Return a peer's row: its times beside the subject's of the same rounds, its answers beside the subject's."""
-    kind = peer_class(name)
     return PeerResult(
         name=name,
         note=kind.note,

@@ -11,7 +11,6 @@ from eeinfer.bench.peers import messages
 from eeinfer.bench.peers.base import Unavailable, Workload
 from eeinfer.bench.peers.config import PeersConfig
 from eeinfer.bench.peers.process import PeerFailed, PeerProcess
-from eeinfer.bench.peers.registry import SUBJECT
 from eeinfer.bench.peers.settle import settle
 from eeinfer.bench.peers.workloads import MIX
 
@@ -72,9 +71,9 @@ def run_rounds(
     """Let all peers take their turns; one that fails is left out from then on and its reason kept.
 
     Raises:
-        PeerFailed: the subject of the comparison itself.
+        PeerFailed: the subject of the comparison itself, the first of them.
     """
-    draw, done = np.random.default_rng(config.seed), 0
+    draw, done, subject = np.random.default_rng(config.seed), 0, next(iter(peers))
     for _ in range(config.rounds):
         for plan in plans:
             for position in draw.permutation(len(peers)):
@@ -82,23 +81,24 @@ def run_rounds(
                 on_turn("taking turns", done, config.rounds * len(plans) * len(peers))
                 done += 1
                 if turns[name].failed is None:
-                    _turn(name, peers[name], turns[name], plan, calls[plan.name], config)
+                    failure = _turn(peers[name], turns[name], plan, calls[plan.name], config)
+                    if failure is not None and name == subject:
+                        raise failure
     on_turn("taking turns", done, done)
 
 
 def _turn(
-    name: str, process: PeerProcess, turns: Turns, plan: Workload, calls: tuple[int, ...], config: PeersConfig
-) -> None:
+    process: PeerProcess, turns: Turns, plan: Workload, calls: tuple[int, ...], config: PeersConfig
+) -> PeerFailed | Unavailable | None:
     request = messages.Run(workload=plan, batches=calls, untimed=config.untimed)
     try:
         ran = process.ask(request, messages.Ran, seconds=config.call_seconds)
     except (PeerFailed, Unavailable) as error:
-        if name == SUBJECT:
-            raise
         turns.failed = str(error)
-        return
+        return error
     turns.ms.setdefault(plan.name, []).append(per_call(plan.name, ran.times_ms, calls))
     turns.restless += not settle(process.pid, config.pause_seconds)
+    return None
 
 
 def per_call(workload: str, times_ms: Sequence[float], calls: Sequence[int]) -> float:

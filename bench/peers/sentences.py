@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from eeinfer.bench.formats import percent, significant
-from eeinfer.bench.peers.registry import SUBJECT
 from eeinfer.bench.peers.report import PeerResult, PeersReport, Spread, WorkloadFacts
 from eeinfer.bench.peers.workloads import MIX
+from eeinfer.bench.sentences import clocks, driver
 
 AGREEMENT_WANTED = 0.99
 GOAL_OF_IDEAL = 0.93
@@ -41,12 +41,22 @@ def title(report: PeersReport) -> str:
 
 def circumstances(report: PeersReport) -> str:
     """The one line that must stand beside the numbers."""
-    place, settings = report.environment, report.settings
+    settings = report.settings
     calls = ", ".join(f"{count} ({name})" for name, count in _few(settings.calls).items())
     return (
-        f"{place.cpu}, {threads(report)}, batch {settings.batch}, {settings.images} images, {settings.rounds} rounds, "
+        f"{_processor(report)}, batch {settings.batch}, {settings.images} images, {settings.rounds} rounds, "
         f"calls per turn: {calls}"
     )
+
+
+def subject(report: PeersReport) -> str:
+    """Whom the others are compared with."""
+    return report.peers[0].name
+
+
+def _processor(report: PeersReport) -> str:
+    gpu = report.environment.gpu
+    return f"{report.environment.cpu}, {threads(report)}" if gpu is None else f"{gpu.name}, {driver(gpu)}"
 
 
 def _few(calls: dict[str, int]) -> dict[str, int]:
@@ -66,7 +76,7 @@ def threads(report: PeersReport) -> str:
 def warnings(report: PeersReport) -> list[str]:
     """What a reader must know before believing the numbers; nothing where all is well."""
     place = report.environment
-    found = [text for peer in report.ran for text in (_disagreement(peer), _restless(peer, report)) if text]
+    found = [text for peer in report.ran for text in (_disagreement(peer, report), _restless(peer, report)) if text]
     if place.load is not None and place.load > 1.5 * place.cores:
         found.append(
             f"the machine was busy when this began (load {place.load:.1f} on {place.cores} cores): measure again"
@@ -81,7 +91,7 @@ def _disturbed(report: PeersReport) -> list[str]:
         return []
     worst = max(wild, key=lambda timing: timing.ms.p90 / timing.ms.p10)
     low, high = significant(worst.ms.p10), significant(worst.ms.p90)
-    return [f"something disturbed the rounds: {SUBJECT} itself took {low} to {high} ms at {worst.workload}"]
+    return [f"something disturbed the rounds: {subject(report)} itself took {low} to {high} ms at {worst.workload}"]
 
 
 def overhead(report: PeersReport) -> str:
@@ -91,7 +101,7 @@ def overhead(report: PeersReport) -> str:
         return ""
     names = {plan.name: short(plan) for plan in report.workloads}
     parts = (f"{names[timing.workload]} {1 / timing.ratio.median:.3f}" for timing in cut.timings)
-    return f"{SUBJECT} over {cut.name}: {', '.join(parts)}"
+    return f"{subject(report)} over {cut.name}: {', '.join(parts)}"
 
 
 def agreement(peer: PeerResult) -> tuple[float, float]:
@@ -108,12 +118,12 @@ def _last_forced(peer: PeerResult) -> object:
     return forced[-1] if forced else peer.timings[-1]
 
 
-def _disagreement(peer: PeerResult) -> str:
+def _disagreement(peer: PeerResult, report: PeersReport) -> str:
     exits, predictions = agreement(peer)
     if min(exits, predictions) >= AGREEMENT_WANTED:
         return ""
     return (
-        f"{peer.name} DISAGREES with {SUBJECT}: {percent(exits)} % of the images leave where ours do, "
+        f"{peer.name} DISAGREES with {subject(report)}: {percent(exits)} % of the images leave where ours do, "
         f"{percent(predictions)} % have our prediction; its times are of other work"
     )
 
@@ -148,12 +158,17 @@ def mix(report: PeersReport) -> str:
     return f"mix: {shares} % of the images leave at exit 0 .. {len(facts.shares) - 1}, taus {taus}"
 
 
+def goal(reached: bool) -> str:
+    """Whether it is."""
+    return "reached" if reached else "missed"
+
+
 def ideal(report: PeersReport) -> str:
     """How much of the ideal is reached; for batches."""
     found = report.ideal
     if found is None:
         return ""
-    reached = "reached" if found.share.median >= GOAL_OF_IDEAL else "missed"
+    reached = goal(found.share.median >= GOAL_OF_IDEAL)
     live = " / ".join(percent(share, 0) for share in found.live)
     return (
         f"ideal mix {significant(found.ideal_ms.median)} ms per batch (live rows {live} %); ideal over measured "
@@ -163,13 +178,22 @@ def ideal(report: PeersReport) -> str:
 
 def verdict(report: PeersReport) -> str:
     """Who is ahead in the mix."""
-    others = [(peer, timing) for peer in report.ran if peer.name != SUBJECT and (timing := peer.timing(MIX))]
+    others = [(peer, timing) for peer in report.ran[1:] if (timing := peer.timing(MIX))]
     if not others:
         return "no peer ran"
     ordered: Sequence[tuple[PeerResult, float]] = sorted(
         ((peer, timing.ratio.median) for peer, timing in others), key=lambda pair: pair[1]
     )
-    return "in the mix: " + ", ".join(f"{peer.name} {ratio:.2f}x the time of {SUBJECT}" for peer, ratio in ordered)
+    return "in the mix: " + ", ".join(
+        f"{peer.name} {ratio:.2f}x the time of {subject(report)}" for peer, ratio in ordered
+    )
+
+
+def _gpu_facts(report: PeersReport) -> list[tuple[str, str]]:
+    gpu = report.environment.gpu
+    if gpu is None:
+        return []
+    return [("GPU", f"{gpu.name}, compute capability {gpu.capability}, {driver(gpu)}; {clocks(gpu)}")]
 
 
 def facts(report: PeersReport) -> list[tuple[str, str]]:
@@ -183,6 +207,7 @@ def facts(report: PeersReport) -> list[tuple[str, str]]:
         ("data", f"{report.data}: {settings.images} images in batches of {settings.batch}"),
         ("timing", f"{settings.rounds} rounds, seed {settings.seed}, {settings.seconds:.0f} s in all"),
         ("device", f"{place.cpu}, {place.cores} cores, {threads(report)} for every peer, load {load}"),
+        *_gpu_facts(report),
         ("system", f"{place.system}, Python {place.python}"),
         ("versions", ", ".join(f"{name} {version}" for name, version in place.versions.items())),
         ("made", report.created),

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from eeinfer.bench.formats import NONE, percent, significant
 from eeinfer.bench.peers import sentences
+from eeinfer.bench.peers.decisions import decisions
 from eeinfer.bench.peers.report import PeerResult, PeersReport
 from eeinfer.bench.table import plain_table
 
@@ -24,9 +25,10 @@ def render(report: PeersReport) -> Group:
         _times(report),
         "",
         *_ratios(report),
-        Text("median (p10-p90) over rounds; above 1 is slower than eeinfer", style="dim"),
+        Text(f"median (p10-p90) over rounds; above 1 is slower than {sentences.subject(report)}", style="dim"),
         Text(sentences.mix(report), style="dim"),
         *([Text(overhead, style="bold")] if (overhead := sentences.overhead(report)) else []),
+        *(Text(line, style="bold") for line in decisions(report)),
         *([Text(ideal, style="bold")] if ideal else []),
         "",
         _costs(report),
@@ -49,7 +51,7 @@ def _ratios(report: PeersReport) -> Iterator[RenderableType]:
     others = report.ran[1:]
     for start in range(0, len(others), _BESIDE):
         part = others[start : start + _BESIDE]
-        table = plain_table("time over\neeinfer's", *(peer.name for peer in part))
+        table = plain_table(f"time over\n{sentences.subject(report)}'s", *(peer.name for peer in part))
         for workload in report.workloads:
             cells = (peer.timing(workload.name) for peer in part)
             name = sentences.short(workload)

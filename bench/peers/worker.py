@@ -124,7 +124,7 @@ class Worker:
 
 
 def _kind(name: str, setup: Setup) -> type[Peer]:
-    kind = peer_class(name)
+    kind = peer_class(name, setup.device)
     if kind.needs_checkpoint and setup.checkpoint is None:
         raise Unavailable("needs the checkpoint that the bundle was exported from: give --checkpoint FILE")
     return kind

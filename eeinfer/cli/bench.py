@@ -9,7 +9,7 @@ from eeinfer.bench.config import GRIDS, BenchConfig
 from eeinfer.cli.app import Debug, Json, command, say
 from eeinfer.cli.bundles import BundleArgument, chosen_bundle
 from eeinfer.cli.callers import Callers, compare_callers
-from eeinfer.cli.peers import Checkpoint, Peer, Peers, Rounds, Taus, compare_peers, refuse_alone, refuse_on_gpu
+from eeinfer.cli.peers import Checkpoint, Peer, Peers, Rounds, Taus, compare_peers, refuse_alone, refuse_backend
 from eeinfer.cli.progress import print_table, step_bar
 from eeinfer.cli.threads import share_pool
 
@@ -46,6 +46,13 @@ def bench(
         str | None,
         typer.Option(help="Of the cascade, such as onnxruntime-cuda. Without it: the best one.", show_default=False),
     ] = _DEFAULTS.backend,
+    level: Annotated[
+        int | None,
+        typer.Option(
+            help="With --device cuda: how little waits for the host, 0 to 3. Without it: the backend's own.",
+            show_default=False,
+        ),
+    ] = _DEFAULTS.level,
     max_images: Annotated[
         int | None, typer.Option(help="Accuracy from a random part of the images.", show_default=False)
     ] = _DEFAULTS.max_images,
@@ -77,11 +84,12 @@ def bench(
         threads=threads,
         device=device,
         backend=backend,
+        level=level,
         max_images=max_images,
         rounds=_DEFAULTS.rounds if rounds is None else rounds,
     )
     path = chosen_bundle(bundle)
-    refuse_on_gpu(config, peers=peers, callers=callers)
+    refuse_backend(config, peers=peers, callers=callers)
     if peers:
         compare_peers(
             path,

@@ -21,7 +21,8 @@ Peer = Annotated[
         "--peer",
         metavar="NAME",
         help="With --peers: this one, repeatable. static, cut, sessions, single-file, torch, torch.compile, earlyon, "
-        "openvino. Without it: all of them.",
+        "openvino; with --device cuda 'level 3' to 'level 0', onnxruntime, static, cut, 'onnxruntime static', torch, "
+        "torch.compile. Without it: all of them.",
         show_default=False,
     ),
 ]
@@ -61,15 +62,17 @@ def refuse_alone(
             raise ConfigError(f"{name} goes with --peers: eeinfer bench --peers {name} ...")
 
 
-def refuse_on_gpu(config: BenchConfig, **comparisons: object) -> None:
-    """Refuse comparisons, by the names of their options, that are made on the CPU alone.
+def refuse_backend(config: BenchConfig, *, peers: bool, callers: str | None) -> None:
+    """Refuse what a comparison chooses itself.
 
     Raises:
-        ConfigError: naming the first of them.
+        ConfigError: naming it.
     """
-    for name, value in comparisons.items():
-        if value and (config.device != "cpu" or config.backend is not None):
-            raise ConfigError(f"--{name} compares on the CPU; leave out --device and --backend, or --{name}")
+    if callers and (config.device != "cpu" or config.backend is not None):
+        raise ConfigError("--callers compares on the CPU; leave out --device and --backend, or --callers")
+    for name, value in (("--backend", config.backend), ("--level", config.level)):
+        if peers and value is not None:
+            raise ConfigError(f"--peers runs every backend and level there is; leave out {name} {value}, or --peers")
 
 
 def compare_peers(
@@ -92,6 +95,7 @@ def compare_peers(
     defaults = PeersConfig()
     settings = PeersConfig(
         peers=tuple(names or ()),
+        device=config.device,
         batch=config.batch,
         threads=config.threads,
         rounds=rounds or defaults.rounds,

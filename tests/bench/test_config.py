@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from eeinfer.bench import BenchConfig
@@ -28,3 +30,14 @@ def test_an_unknown_family_of_thresholds_is_answered_with_the_known_ones() -> No
 
 def test_a_hundred_thresholds_are_the_default() -> None:
     assert BenchConfig().thresholds == 100
+
+
+def test_a_level_is_an_option_of_the_backend() -> None:
+    assert BenchConfig(device="cuda", level=2).options == {"level": "2"}
+    assert BenchConfig(device="cuda").options is None
+
+
+@pytest.mark.parametrize(("settings", "words"), [({}, "give --device cuda"), ({"device": "cuda"}, "one of 0, 1, 2, 3")])
+def test_a_level_without_a_gpu_or_outside_its_range_is_refused(settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        BenchConfig(level=4, **settings)

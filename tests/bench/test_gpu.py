@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import fake_gpu
+import native_engines
 import pytest
+from fake_cuda import FakeCuda
 from numpy.typing import NDArray
 from rich.console import Console
 
@@ -91,6 +93,27 @@ def test_what_nobody_tells_is_left_out(
     found = dict(facts(report))
     assert clocks in found["GPU"]
     assert found["energy"].startswith("not measured")
+
+
+@pytest.mark.parametrize(("refuses", "level"), [((), "3"), (("condition",), "2")])
+def test_the_native_backend_is_timed_by_its_own_clock_and_the_level_that_ran_is_named(
+    tiny_bundle: Path,
+    digits: Digits,
+    on_gpu: BenchConfig,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    refuses: tuple[str, ...],
+    level: str,
+) -> None:
+    fake_gpu.install(monkeypatch, None)
+    config = replace(on_gpu, backend="tensorrt", level=3, latency_samples=4, rounds=1)
+    with native_engines.fakes(FakeCuda(refuses=refuses)):
+        report = measure(native_engines.with_plans(tiny_bundle, tmp_path), *digits, config)
+    gpu = report.environment.gpu
+    assert gpu is not None
+    assert (gpu.backend, gpu.level, gpu.networks) == ("tensorrt", level, "onnxruntime")
+    assert all(row.cascade_device_ms for row in report.overheads)
+    assert dict(facts(report))["cascade"] == f"run by tensorrt at level {level}"
 
 
 def test_energy_is_left_out_where_nobody_asks(

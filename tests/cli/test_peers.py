@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from cli_runs import Run, only_line
 
+from eeinfer.gpus import Driver
+
 
 def test_it_prints_ratios_and_writes_a_report(run: Run, tiny_bundle: Path, labelled: Path) -> None:
     done = run(
@@ -73,7 +75,32 @@ def test_the_checkpoint_beside_the_bundle_is_found_by_its_hash(run: Run, checkpo
     assert find_checkpoint(bundle, None) == (tmp_path / "b.pt").resolve()
 
 
-def test_peers_are_compared_on_the_cpu(run: Run, tiny_bundle: Path) -> None:
-    done = run("bench", tiny_bundle, "--peers", "--device", "cuda")
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "the NVIDIA driver finds no GPU: install or update NVIDIA's driver, or give device='cpu'"),
+        (["--peer", "openvino"], "unknown peer 'openvino': known are level 3, level 2, level 1, level 0, onnxruntime"),
+        (["--level", 1], "--peers runs every backend and level there is; leave out --level 1, or --peers"),
+        (["--backend", "tensorrt"], "leave out --backend tensorrt, or --peers"),
+        (["--level", 4], "level is 4; bench takes one of 0, 1, 2, 3"),
+        (["--device", "gpu"], "device 'gpu' is unknown"),
+    ],
+)
+def test_mistakes_about_a_gpu_are_one_line(
+    run: Run,
+    tiny_bundle: Path,
+    labelled: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[object],
+    words: str,
+) -> None:
+    monkeypatch.setattr("eeinfer.bench.gpu.driver", lambda: Driver(problem="the NVIDIA driver finds no GPU"))
+    done = run("bench", tiny_bundle, "--data", labelled, "--peers", "--device", "cuda", *arguments)
     assert done.status == 1
-    assert only_line(done.err) == ("error: --peers compares on the CPU; leave out --device and --backend, or --peers")
+    assert words in only_line(done.err)
+
+
+def test_a_level_is_of_a_gpu(run: Run, tiny_bundle: Path) -> None:
+    done = run("bench", tiny_bundle, "--level", 3)
+    assert done.status == 1
+    assert only_line(done.err) == ("error: level is 3 and device is 'cpu'; levels are for a GPU: give --device cuda")

@@ -1,12 +1,13 @@
 """Our own cascade, as the command line runs it."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from eeinfer.backends import open_backend
 from eeinfer.bench.peers import messages
 from eeinfer.bench.peers.base import Array, Call, Peer, Setup, Workload, needs
 from eeinfer.bench.tune.costs import measure_costs
+from eeinfer.engine import Engine
 from eeinfer.opening import load
 from eeinfer.profile import take_process
 
@@ -15,7 +16,7 @@ class Cascade(Peer):
     """`eeinfer.load` and a call, with one thread pool for the process."""
 
     note = "eeinfer.load in a process of its own, as on the command line; what it caches per machine is there already"
-    packages = ("eeinfer", "onnxruntime", "onnxruntime-gpu", "numpy")
+    packages: ClassVar[tuple[str, ...]] = ("eeinfer", "onnxruntime", "onnxruntime-gpu", "numpy")
 
     @classmethod
     def libraries(cls) -> None:
@@ -24,9 +25,15 @@ class Cascade(Peer):
 
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)
+        self._engine = self.opened(setup)
+        self.detail = "" if setup.device == "cpu" else self._engine.backend
+
+    @classmethod
+    def opened(cls, setup: Setup) -> Engine:
+        """Open the bundle."""
         if not isinstance(setup.threads_asked, str):
             take_process(Path(setup.bundle), setup.threads_asked)
-        self._engine = load(setup.bundle, threads=setup.threads_asked)
+        return load(setup.bundle, threads=setup.threads_asked)
 
     def plan(self, workload: Workload, rows: Array) -> Call:
         """Return the engine at the workload's thresholds."""

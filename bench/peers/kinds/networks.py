@@ -1,7 +1,7 @@
 """Networks without a decision: the one without early exits, and those cut at each exit, each as one session."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -11,10 +11,10 @@ from eeinfer.bench.peers.base import Array, Call, Peer, Setup, Workload, needs
 from eeinfer.bundle import Bundle
 
 
-class _Fixed(Peer):
+class Fixed(Peer):
     """Sessions as the runtime opens its own, inputs and outputs bound beforehand, in the one pool of the process."""
 
-    packages = ("onnxruntime", "onnxruntime-gpu")
+    packages: ClassVar[tuple[str, ...]] = ("onnxruntime", "onnxruntime-gpu")
 
     @classmethod
     def ends(cls, exits: int) -> list[int]:
@@ -26,7 +26,7 @@ class _Fixed(Peer):
         """Cut model.onnx."""
         needs("onnx")
         bundle = Bundle.open(setup.bundle)
-        folder = cls._folder(setup)
+        folder = cls.folder(setup)
         folder.mkdir()
         write_parts(bundle, [[end] for end in cls.ends(len(bundle.manifest.segments))], folder, link=False)
 
@@ -40,12 +40,13 @@ class _Fixed(Peer):
 
         super().__init__(setup)
         share_threads(setup.threads)
-        paths = sorted(self._folder(setup).glob("*.onnx"))
+        paths = sorted(self.folder(setup).glob("*.onnx"))
         self._sessions = [open_session(path, threads=setup.threads)[0] for path in paths]
         self._bound: dict[tuple[int, int], tuple[Call, Any]] = {}
 
     @classmethod
-    def _folder(cls, setup: Setup) -> Path:
+    def folder(cls, setup: Setup) -> Path:
+        """Where this peer's networks lie."""
         return setup.workspace / cls.__name__.lower()
 
     def run(self, network: int, images: Array) -> Array:
@@ -58,7 +59,7 @@ class _Fixed(Peer):
         return np.asarray(outputs[-1])
 
 
-class Static(_Fixed):
+class Static(Fixed):
     """The whole network, without early exits."""
 
     note = "the network without early exits as one session; it runs the whole network for every row"
@@ -80,7 +81,7 @@ class Static(_Fixed):
         return np.full(len(predictions), exit, np.int64), predictions.copy()
 
 
-class Cuts(_Fixed):
+class Cuts(Fixed):
     """The network cut at each exit: the ideal, because it knows beforehand where a row leaves."""
 
     note = "the network cut where the row leaves, known beforehand; a batch runs as one call per exit"

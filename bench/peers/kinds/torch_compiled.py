@@ -22,6 +22,20 @@ def _compiled(segments: list[Any], vary: bool, *, frozen: bool, backend: str = "
     return [torch.compile(part, backend=backend, dynamic=vary) for part in segments]
 
 
+def _captured(segments: list[Any], vary: bool) -> list[Any]:
+    """Compile with CUDA graphs; each call begins by giving up the tensors of the one before."""
+    import torch
+
+    begin_call: Any = torch.compiler.cudagraph_mark_step_begin  # it has no types
+    parts: list[Any] = [torch.compile(part, mode="reduce-overhead", dynamic=vary) for part in segments]
+
+    def begin(*state: Any) -> Any:
+        begin_call()
+        return parts[0](*state)
+
+    return [begin, *parts[1:]]
+
+
 class Compiled(Eager):
     """`torch.compile` with its default backend on every segment; a free batch size only where there are batches."""
 
@@ -46,6 +60,20 @@ class Compiled(Eager):
     def __init__(self, setup: Setup) -> None:
         os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(self.folder(setup) / "cache"))
         super().__init__(setup)
+
+
+class Captured(Compiled):
+    """`torch.compile` with CUDA graphs on every segment."""
+
+    note = "torch.compile(mode='reduce-overhead') on each segment, returning early; opening compiles and captures"
+    packages = ("torch", "triton")
+    variants: ClassVar[dict[str, Variant]] = {"reduce-overhead": _captured}
+
+    @classmethod
+    def libraries(cls) -> None:
+        """Import Triton as well, which writes the kernels."""
+        super().libraries()
+        needs("triton")
 
 
 def _cxx(setting: Any) -> list[str]:

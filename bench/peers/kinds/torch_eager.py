@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from eeinfer.bench.peers.base import Array, Call, Peer, Setup, Workload, needs
-from eeinfer.bench.peers.kinds.torch_segments import ANSWERS, prepare_segments
+from eeinfer.bench.peers.kinds.torch_segments import ANSWERS, device, prepare_segments
 from eeinfer.bench.peers.kinds.torch_variants import EAGER, Variant, choose, chosen
 
 
@@ -14,7 +14,7 @@ class Eager(Peer):
     """The network's operators one by one, segment after segment, in inference mode."""
 
     note = "PyTorch eager in the faster layout, returning early; rows that leave are taken out of a batch"
-    packages = ("torch",)
+    packages: ClassVar[tuple[str, ...]] = ("torch",)
     needs_checkpoint: ClassVar[bool] = True
     variants: ClassVar[dict[str, Variant]] = EAGER
 
@@ -40,6 +40,7 @@ class Eager(Peer):
 
         super().__init__(setup)
         torch.set_num_threads(setup.threads)
+        self._device = device(setup)
         self.detail, self._segments = chosen(setup, self.folder(setup), self.variants)
 
     def plan(self, workload: Workload, rows: Array) -> Call:
@@ -48,10 +49,11 @@ class Eager(Peer):
 
         taus = [float(tau) for tau in np.array(workload.taus, np.float32)]
         mode, run = torch.inference_mode, self._one if self.setup.batch == 1 else self._many
+        place = self._device
 
         def call(images: Array) -> Any:
             with mode():
-                return run(torch.from_numpy(images), taus)
+                return run(torch.from_numpy(images).to(place), taus)
 
         return call
 
@@ -66,23 +68,24 @@ class Eager(Peer):
             _, score, prediction, *state = segment(*state)
             if k == last or score.item() > taus[k]:
                 break
-        return k, prediction
+        return k, prediction.cpu()  # a call ends when the host knows the answer
 
     def _many(self, images: Any, taus: list[float]) -> tuple[Any, Any]:
         import torch
 
-        exits = torch.empty(len(images), dtype=torch.int64)
-        predictions = torch.empty(len(images), dtype=torch.int64)
-        rows, state, last = torch.arange(len(images)), (images,), len(taus) - 1
+        exits = torch.empty(len(images), dtype=torch.int64, device=self._device)
+        predictions = torch.empty_like(exits)
+        rows, state, last = torch.arange(len(images), device=self._device), (images,), len(taus) - 1
         for k, segment in enumerate(self._segments):
             answers = segment(*state)
             _, score, prediction = answers[:ANSWERS]
             leaves = score > taus[k] if k < last else torch.ones_like(score, dtype=torch.bool)
             exits[rows[leaves]], predictions[rows[leaves]] = k, prediction[leaves]
-            if leaves.all():
+            left = int(leaves.sum())  # the one look that a GPU is waited for
+            if left == len(leaves):
                 break
             state = answers[ANSWERS:]
-            if leaves.any():
+            if left:
                 stays = (~leaves).nonzero()[:, 0]
                 rows, state = rows[stays], tuple(tensor.index_select(0, stays) for tensor in state)
-        return exits, predictions
+        return exits.cpu(), predictions.cpu()

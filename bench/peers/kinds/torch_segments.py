@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eeinfer.bench.peers.base import Setup, needs
+from eeinfer.bench.peers.base import Setup, Unavailable, needs
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -18,6 +18,23 @@ if TYPE_CHECKING:
 
 FILE = "segments.pt"
 ANSWERS = 3  # logits, score, prediction: what a segment returns before its state
+
+
+def device(setup: Setup) -> Any:
+    """Return PyTorch's device, after telling it how to compute there: as all others do, float32 as TF32 on a GPU.
+
+    Raises:
+        Unavailable: PyTorch does not find the GPU.
+    """
+    import torch
+
+    found = torch.device(setup.device)
+    if found.type == "cuda":
+        if not torch.cuda.is_available():
+            raise Unavailable(f"PyTorch {torch.__version__} finds no GPU: install a build for the driver's CUDA")
+        torch.cuda.set_device(found)
+        torch.set_float32_matmul_precision("high")
+    return found
 
 
 def prepare_segments(setup: Setup, folder: Path, *, scored: bool) -> None:
@@ -35,9 +52,9 @@ def prepare_segments(setup: Setup, folder: Path, *, scored: bool) -> None:
     from eeinfer.export.graph import ScoredExits
     from eeinfer.training import load_checkpoint
 
-    trained = load_checkpoint(str(setup.checkpoint))
-    example = torch.zeros(2, *trained.input.tensor.shape)  # a batch of one would be taken for a constant
-    model = ScoredExits(trained.model, trained.score).eval()
+    trained, place = load_checkpoint(str(setup.checkpoint)), device(setup)
+    example = torch.zeros(2, *trained.input.tensor.shape, device=place)  # of one, the batch would be a constant
+    model = ScoredExits(trained.model, trained.score).eval().to(place)
     parts = segments(model, example, answers=range(ANSWERS) if scored else range(1))
     folder.mkdir()
     torch.save(parts, folder / FILE)

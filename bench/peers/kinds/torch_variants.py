@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eeinfer.bench.peers.base import Setup
-from eeinfer.bench.peers.kinds.torch_segments import load_segments
+from eeinfer.bench.peers.kinds.torch_segments import device, load_segments
 
 if TYPE_CHECKING:
     from torch import nn
@@ -62,7 +62,7 @@ def _milliseconds(setup: Setup, folder: Path, variant: Variant, answers: int) ->
     import torch
 
     torch.set_num_threads(setup.threads)
-    image = torch.from_numpy(np.load(setup.images)[: setup.batch])
+    image = torch.from_numpy(np.load(setup.images)[: setup.batch]).to(device(setup))
     with torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # compilers warn of their own internals
         try:
@@ -79,7 +79,9 @@ def _milliseconds(setup: Setup, folder: Path, variant: Variant, answers: int) ->
 
 
 def _through(parts: Sequence[Any], image: Any, answers: int) -> None:
-    """Run all segments, each of which returns its answers and then the state for the next."""
+    """Run all segments, each of which returns its answers and then the state for the next; wait for the end."""
     state = (image,)
     for part in parts:
-        state = part(*state)[answers:]
+        made = part(*state)
+        state = made[answers:]
+    made[0].cpu()

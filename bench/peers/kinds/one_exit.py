@@ -1,0 +1,48 @@
+"""The network cut at one exit as a bundle with a single segment: every backend runs that, as it runs the cascade."""
+
+import shutil
+from pathlib import Path
+
+import msgspec
+
+from eeinfer.bundle import Bundle, hash_file, write_manifest
+from eeinfer.chain import EXIT_OUTPUTS
+from eeinfer.manifest import MODEL_NAME, WEIGHTS_NAME, Manifest, Segment
+
+
+def write_one_exit(bundle: Bundle, exit: int, folder: Path) -> Bundle:
+    """Write it into a new folder; heads before ``exit`` are left out where nothing needs them."""
+    import onnx
+
+    from eeinfer.export.cut import cut
+    from eeinfer.export.graphs import extract
+
+    folder.mkdir(parents=True)
+    model = onnx.load(bundle.model, load_external_data=False)
+    part = extract(model, [f"{kind}_{exit:02d}" for kind in EXIT_OUTPUTS])
+    [segment] = cut(part, 1, first=exit)
+    onnx.save(segment.model, folder / MODEL_NAME)
+    if bundle.file(WEIGHTS_NAME).exists():
+        shutil.copyfile(bundle.file(WEIGHTS_NAME), folder / WEIGHTS_NAME)
+    write_manifest(folder, _described(bundle, exit, folder))
+    return Bundle.open(folder, verify=False)
+
+
+def _described(bundle: Bundle, exit: int, folder: Path) -> Manifest:
+    source = bundle.manifest
+    flops = source.segments[exit].cumulative_flops
+    segment = Segment(
+        file=MODEL_NAME,
+        inputs=(source.input.tensor,),
+        carried=(),
+        module=source.segments[exit].module,
+        flops=flops,
+        cumulative_flops=flops,
+    )
+    return msgspec.structs.replace(
+        source,
+        segments=(segment,),
+        taus=source.taus[exit : exit + 1],
+        parity=msgspec.structs.replace(source.parity, exits=source.parity.exits[exit : exit + 1]),
+        files={path.name: hash_file(path) for path in sorted(folder.iterdir())},
+    )

@@ -1,0 +1,112 @@
+"""A comparison on a GPU that is none: every process meets the fakes."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import fake_gpu
+import native_engines
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from eeinfer.bench.peers import PeersConfig, PeersReport, compare, sentences
+from eeinfer.bench.peers import process as processes
+from eeinfer.bench.peers.decisions import decisions
+from eeinfer.bench.peers.page import html_page
+from eeinfer.bench.peers.registry import GPU_PEERS, peer_class
+from eeinfer.errors import ConfigError, EeinferError
+from eeinfer.gpus import Driver
+
+TESTS = Path(__file__).parents[2]
+NATIVE = ("level 3", "level 2", "level 1", "level 0", "static", "cut")
+
+
+def on_fakes(patch: pytest.MonkeyPatch) -> None:
+    """Let the parent find a GPU, and every peer's process the fakes."""
+    patch.setattr("eeinfer.bench.gpu.driver", lambda: Driver(cuda=(13, 0), gpus=(fake_gpu.GPU,)))
+    patch.setenv("PYTHONPATH", str(TESTS), prepend=":")
+    start = processes.PeerProcess.__init__
+    patch.setattr(
+        processes.PeerProcess, "__init__", lambda self, name, **_: start(self, name, module="fake_gpu_worker")
+    )
+
+
+@pytest.fixture(scope="module")
+def with_plans(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return native_engines.with_plans(tiny_bundle, tmp_path_factory.mktemp("plans"), batches=(1, 4))
+
+
+@pytest.fixture(scope="module")
+def on_gpu(quick: PeersConfig) -> PeersConfig:
+    return replace(quick, device="cuda", peers=(*NATIVE, "torch"), rounds=1)
+
+
+@pytest.fixture(scope="module")
+def gpu_report(with_plans: Path, noise: NDArray[Any], on_gpu: PeersConfig) -> PeersReport:
+    with pytest.MonkeyPatch.context() as patch:
+        on_fakes(patch)
+        return compare(with_plans, noise, on_gpu, data="noise")
+
+
+def test_every_level_is_a_peer_and_the_highest_is_the_subject(gpu_report: PeersReport) -> None:
+    assert [peer.name for peer in gpu_report.ran] == list(NATIVE)
+    assert [(peer.failed, peer.skipped) for peer in gpu_report.ran] == [(None, None)] * len(NATIVE)
+    assert sentences.subject(gpu_report) == "level 3"
+    assert sentences.verdict(gpu_report).endswith("x the time of level 3")
+    assert "NVIDIA H100" in sentences.circumstances(gpu_report)
+    assert gpu_report.environment.device == "cuda"
+
+
+def test_all_leave_and_answer_alike(gpu_report: PeersReport) -> None:
+    for peer in gpu_report.ran:
+        for timing in peer.timings:
+            if peer.decides:
+                assert (timing.same_exits, timing.same_predictions) == (1, 1), (peer.name, timing)
+
+
+def test_who_cannot_run_says_why(gpu_report: PeersReport) -> None:
+    [torch] = [peer for peer in gpu_report.peers if peer.name == "torch"]
+    assert torch.skipped is not None
+    assert "--checkpoint" in torch.skipped
+
+
+def test_a_decision_costs_what_is_beyond_the_network_cut_there(gpu_report: PeersReport) -> None:
+    peers = {peer.name: peer for peer in gpu_report.peers}
+    lines = decisions(gpu_report)
+    assert [line.partition(",")[0] for line in lines[:4]] == list(NATIVE[:4])
+    beyond = peers["level 3"].timings[1].ms.median - peers["cut"].timings[1].ms.median
+    assert f"exit 1 {1e3 * beyond / 2:.1f}" in lines[0]
+    assert "goals at level 3: 5 us per decision" in lines[4]
+    assert "1.05 of the network cut there" in html_page(gpu_report)
+
+
+def test_batches_leave_row_by_row(
+    with_plans: Path, noise: NDArray[Any], on_gpu: PeersConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_fakes(monkeypatch)
+    config = replace(on_gpu, peers=("cut", "static"), batch=4, images=16)
+    report = compare(with_plans, noise, config)
+    assert [peer.name for peer in report.ran] == ["level 3", "static", "cut"]
+    assert all(timing.same_exits == timing.same_predictions == 1 for timing in report.ran[2].timings)
+    assert not any("goals" in line for line in decisions(report))
+
+
+def test_without_plans_the_reason_is_said_once(
+    tiny_bundle: Path, noise: NDArray[Any], on_gpu: PeersConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_fakes(monkeypatch)
+    with pytest.raises(EeinferError, match=r"^the engine itself failed: .*eeinfer export .*--trt") as caught:
+        compare(tiny_bundle, noise, on_gpu)
+    assert str(caught.value).count("has no tensorrt plans") == 1
+
+
+def test_without_a_gpu_nothing_is_started(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eeinfer.bench.gpu.driver", lambda: Driver(problem="the NVIDIA driver finds no GPU"))
+    with pytest.raises(ConfigError, match="device 'cuda' cannot be used: the NVIDIA driver finds no GPU"):
+        compare(tiny_bundle, np.zeros((4, 8, 8), np.uint8), PeersConfig(device="cuda"))
+
+
+@pytest.mark.parametrize("name", GPU_PEERS)
+def test_every_peer_of_the_table_exists_and_says_what_it_is(name: str) -> None:
+    assert peer_class(name, "cuda").note
