@@ -7,7 +7,7 @@ import numpy as np
 from eeinfer.backends import open_backend
 from eeinfer.backends.cuda import open_cuda
 from eeinfer.backends.trt.library import installed
-from eeinfer.bench.peers.base import Array, Setup, Unavailable, needs
+from eeinfer.bench.peers.base import Array, Peer, Setup, Unavailable, needs
 from eeinfer.bench.peers.kinds import networks
 from eeinfer.bench.peers.kinds.gpu_cascade import NATIVE_PACKAGES, RUNTIME_PACKAGES
 from eeinfer.bench.peers.kinds.one_exit import write_one_exit
@@ -34,7 +34,7 @@ class _OnGpu(networks.Fixed):
         """Make of a part what the backend needs."""
 
     def __init__(self, setup: Setup) -> None:
-        super(networks.Fixed, self).__init__(setup)
+        Peer.__init__(self, setup)
         self._backends = [
             open_backend(self.backend, Bundle.open(path), device=setup.device, options=self.options)
             for path in sorted(self.folder(setup).iterdir())

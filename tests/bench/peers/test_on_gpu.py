@@ -4,18 +4,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cpu_provider
 import fake_gpu
 import native_engines
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import eeinfer
 from eeinfer.bench.peers import PeersConfig, PeersReport, compare, sentences
 from eeinfer.bench.peers import process as processes
+from eeinfer.bench.peers.base import Setup, Workload
 from eeinfer.bench.peers.decisions import decisions
+from eeinfer.bench.peers.kinds import gpu_networks
 from eeinfer.bench.peers.page import html_page
 from eeinfer.bench.peers.registry import GPU_PEERS, peer_class
 from eeinfer.errors import ConfigError, EeinferError
+from eeinfer.export.trt import TrtConfig, build_plans
 from eeinfer.gpus import Driver
 
 TESTS = Path(__file__).parents[2]
@@ -92,6 +97,30 @@ def test_batches_leave_row_by_row(
     assert not any("goals" in line for line in decisions(report))
 
 
+@pytest.mark.parametrize("batch", [1, 4])
+def test_the_whole_network_runs_on_whatever_provider_there_is(
+    tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int
+) -> None:
+    monkeypatch.setattr(gpu_networks, "open_backend", lambda name, bundle, **_: cpu_provider.backend(bundle.path))
+    setup = Setup(
+        bundle=str(tiny_bundle),
+        checkpoint=None,
+        folder=str(tmp_path),
+        images="",
+        batch=batch,
+        threads=1,
+        device="cuda",
+        threads_asked=None,
+    )
+    gpu_networks.RuntimeStatic.prepare(setup)
+    peer, images = gpu_networks.RuntimeStatic(setup), np.random.default_rng(0).random((batch, 1, 8, 8), np.float32)
+    call = peer.plan(Workload(name="exit 0", taus=(0, 0, 0), exits=(0,) * batch), np.arange(batch))
+    exits, predictions = peer.answers(call(images))
+    with eeinfer.load(tiny_bundle, threads=1) as engine:
+        np.testing.assert_array_equal(predictions, engine(images, tau=1.0).predictions)
+    assert exits.tolist() == [2] * batch
+
+
 def test_without_plans_the_reason_is_said_once(
     tiny_bundle: Path, noise: NDArray[Any], on_gpu: PeersConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,3 +139,15 @@ def test_without_a_gpu_nothing_is_started(tiny_bundle: Path, monkeypatch: pytest
 @pytest.mark.parametrize("name", GPU_PEERS)
 def test_every_peer_of_the_table_exists_and_says_what_it_is(name: str) -> None:
     assert peer_class(name, "cuda").note
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(native_engines.gpu_missing() is not None, reason=native_engines.gpu_missing() or "")
+@pytest.mark.parametrize("batch", [1, 4])
+def test_a_real_gpu_is_compared_on(bundle_copy: Path, noise: NDArray[Any], on_gpu: PeersConfig, batch: int) -> None:
+    build_plans(bundle_copy, TrtConfig(batches=(1, 4)))
+    report = compare(bundle_copy, noise, replace(on_gpu, peers=(*NATIVE, "onnxruntime static"), batch=batch))
+    assert not [peer.failed for peer in report.peers if peer.failed]
+    assert {"level 0", "level 1", "static", "cut"} <= {peer.name for peer in report.ran}
+    for peer in report.ran:
+        assert min(sentences.agreement(peer)) >= 0.8, peer.name  # TF32 may move a score across a threshold

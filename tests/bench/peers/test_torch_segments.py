@@ -1,10 +1,13 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from exit_networks import MODELS, build
 
-from eeinfer.bench.peers.kinds.torch_compiled import _compiled
-from eeinfer.bench.peers.kinds.torch_segments import ANSWERS, segments
+from eeinfer.bench.peers.base import Setup, Unavailable
+from eeinfer.bench.peers.kinds.torch_compiled import _captured, _compiled
+from eeinfer.bench.peers.kinds.torch_segments import ANSWERS, device, segments
 from eeinfer.bench.peers.kinds.torch_variants import EAGER
 from eeinfer.export.graph import ScoredExits
 
@@ -56,6 +59,33 @@ def test_no_segment_does_the_work_of_an_earlier_one() -> None:
     parts = segments(scored("residual"), torch.zeros(2, *MODELS["residual"]().shape), answers=range(ANSWERS))
     convolutions = [sum(node.target is torch.conv2d for node in part.graph.nodes) for part in parts]
     assert convolutions == [2, 1, 1]
+
+
+def test_captured_segments_give_up_the_last_calls_tensors_when_the_next_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[None] = []
+    monkeypatch.setattr(torch, "compile", lambda part, **_: part)
+    monkeypatch.setattr(torch.compiler, "cudagraph_mark_step_begin", lambda: begun.append(None))
+    network, shape = scored("residual"), MODELS["residual"]().shape
+    parts = _captured(list(segments(network, torch.zeros(2, *shape), answers=range(ANSWERS))), False)
+    for _ in range(2):
+        run(parts, torch.randn(1, *shape))
+    assert len(begun) == 2
+
+
+def test_a_gpu_that_pytorch_does_not_find_is_said_so(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    setup = Setup(
+        bundle=str(tiny_bundle),
+        checkpoint=None,
+        folder="",
+        images="",
+        batch=1,
+        threads=1,
+        device="cuda",
+        threads_asked=None,
+    )
+    with pytest.raises(Unavailable, match="finds no GPU"):
+        device(setup)
 
 
 def test_compiled_segments_answer_the_same() -> None:
