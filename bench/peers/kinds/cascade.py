@@ -26,7 +26,8 @@ class Cascade(Peer):
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)
         self._engine = self.opened(setup)
-        self.detail = "" if setup.device == "cpu" else self._engine.backend
+        level = self._engine.level
+        self.detail = "" if level is None else f"{self._engine.backend} at level {level}"
 
     @classmethod
     def opened(cls, setup: Setup) -> Engine:

@@ -40,7 +40,8 @@ class _OnGpu(networks.Fixed):
             for path in sorted(self.folder(setup).iterdir())
         ]
         self._lanes = [backend.lane() for backend in self._backends]
-        self.detail = self._backends[0].name
+        level = getattr(self._backends[0], "level", None)
+        self.detail = self._backends[0].name + ("" if level is None else f" at level {level}")
 
     def run(self, network: int, images: Array) -> Array:
         """Return the predictions [B] of one network; they are overwritten by its next call."""

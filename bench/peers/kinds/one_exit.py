@@ -11,7 +11,10 @@ from eeinfer.manifest import MODEL_NAME, WEIGHTS_NAME, Manifest, Segment
 
 
 def write_one_exit(bundle: Bundle, exit: int, folder: Path) -> Bundle:
-    """Write it into a new folder; heads before ``exit`` are left out where nothing needs them."""
+    """Write it into a new folder; heads before ``exit`` are left out where nothing needs them.
+
+    The segment is the whole model, so that both are one file.
+    """
     import onnx
 
     from eeinfer.export.cut import cut

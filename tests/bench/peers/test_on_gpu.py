@@ -86,6 +86,19 @@ def test_a_decision_costs_what_is_beyond_the_network_cut_there(gpu_report: Peers
     assert "1.05 of the network cut there" in html_page(gpu_report)
 
 
+def test_where_a_level_is_refused_the_next_one_is_the_subject(
+    with_plans: Path, noise: NDArray[Any], on_gpu: PeersConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_fakes(monkeypatch)
+    monkeypatch.setenv("EEINFER_TEST_REFUSES", "condition")
+    report = compare(with_plans, noise, replace(on_gpu, peers=("level 3", "cut")))
+    assert [peer.name for peer in report.ran] == ["level 2", "cut"]
+    assert report.peers[0].detail == "tensorrt at level 2"
+    [(name, reason)] = sentences.absences(report)
+    assert name == "level 3"
+    assert reason.startswith("level 3 is refused here, 2 would run: the host decides, the device cannot:")
+
+
 def test_batches_leave_row_by_row(
     with_plans: Path, noise: NDArray[Any], on_gpu: PeersConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
