@@ -42,15 +42,11 @@ def _described(bundle: Bundle, exit: int, folder: Path) -> Manifest:
         flops=flops,
         cumulative_flops=flops,
     )
-    return Manifest(
-        name=source.name,
-        input=source.input,
-        classes=source.classes,
-        score=source.score,
+    return msgspec.structs.replace(
+        source,
         taus=source.taus[exit : exit + 1],
         segments=(segment,),
-        flops=source.flops,
         parity=msgspec.structs.replace(source.parity, exits=source.parity.exits[exit : exit + 1]),
-        provenance=source.provenance,
+        shift=None,
         files={path.name: hash_file(path) for path in sorted(folder.iterdir())},
     )
