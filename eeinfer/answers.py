@@ -21,9 +21,16 @@ class Leaving(NamedTuple):
 
     k: int
     exit: Exit  # of all rows that were run
-    leaves: NDArray[np.bool_]  # which of them leave
-    rows: NDArray[np.int64]  # [n] places in the call of those that leave
+    leaves: NDArray[np.int64]  # [n] which of them leave
+    rows: NDArray[np.int64]  # [n] their places in the call
     near: NDArray[np.bool_]  # [n] whether one of their decisions was within SCORE_EPSILON of tau
+
+    @classmethod
+    def of(cls, k: int, exit: Exit, leaves: list[int], rows: list[int], near: set[int]) -> "Leaving":
+        """Say it of the rows ``leaves``, whose places in the call are in ``rows``, and of those the near ones."""
+        places = [rows[i] for i in leaves]
+        flags = [place in near for place in places]
+        return cls(k, exit, np.array(leaves), np.array(places), np.array(flags))
 
     def departure(self, flops: int, seconds: float) -> Departure:
         """Copy out what exit k answers to them."""

@@ -3,24 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 _ROW_FLOPS_PER_MS = 50e6  # of one thread, as AVX-512 convolutions reach; a tuned engine knows better
 _CALL_MS = 0.02  # of a segment beyond its arithmetic
 _MOVE_MS = 0.01  # of a compaction beyond its copies
 _BYTES_PER_MS = 4e6  # that are copied from row to row
 
 
-def compacted(stays: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return the order [n] in which the n rows of ``stays`` [B] go on: the last ones fill the holes of those that left.
+def compacted(rows: Sequence[int], stays: int) -> list[int]:
+    """Return the order in which the ``stays`` rows that are not -1 go on: the last ones fill the holes of the others.
 
     Half of the rows are moved at most, and where row i stays in front, it keeps its place.
     """
-    count = int(np.count_nonzero(stays))
-    order = np.arange(count)
-    order[~stays[:count]] = np.flatnonzero(stays[count:]) + count
-    return order
+    fillers = (i for i in range(stays, len(rows)) if rows[i] >= 0)
+    return [i if rows[i] >= 0 else next(fillers) for i in range(stays)]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -113,30 +113,31 @@ class Engine:
 
     def _departures(self, images: NDArray[Any], taus: tuple[float, ...], deadline: float) -> Iterator[Leaving]:
         """The loop for a batch: who leaves is taken out where that pays, and rides along unheeded where it does not."""
-        backend = self._running()
-        rows = np.flatnonzero(finite_rows(images))  # places in the call, -1 for who rides along
-        if not len(rows):
+        backend, near = self._running(), set[int]()
+        rows = np.flatnonzero(finite_rows(images)).tolist()  # places in the call, -1 for who rides along
+        if not rows:
             return
-        near = np.zeros(len(rows), np.bool_)
         live = backend.start(images if len(rows) == len(images) else images[rows])
         try:
             for k, tau in enumerate(taus):
                 exit = backend.run(k, live)
-                leaves = (exit.score > tau) & (rows >= 0)
+                scores = exit.score.tolist()  # plain numbers: for so few, NumPy's calls cost more than they do
                 if k < self._last:
-                    near |= np.abs(exit.score - tau) <= SCORE_EPSILON
-                if k == self._last or perf_counter() >= deadline:
-                    leaves = rows >= 0
-                if leaves.any():
-                    yield Leaving(k, exit, leaves, rows[leaves], near[leaves])
-                    rows[leaves] = -1
-                stays = rows >= 0
-                remain = int(np.count_nonzero(stays))
-                if not remain:
+                    near.update(
+                        row for row, score in zip(rows, scores, strict=True) if abs(score - tau) <= SCORE_EPSILON
+                    )
+                ends = k == self._last or perf_counter() >= deadline
+                leaves = [i for i, score in enumerate(scores) if (score > tau or ends) and rows[i] >= 0]
+                if leaves:
+                    yield Leaving.of(k, exit, leaves, rows, near)
+                    for i in leaves:
+                        rows[i] = -1
+                stays = sum(row >= 0 for row in rows)
+                if not stays:
                     return
-                if remain < len(rows) and backend.pays(k + 1, len(rows), remain):
-                    order = compacted(stays)
-                    rows, near, live = rows[order], near[order], backend.keep(live, order)
+                if stays < len(rows) and backend.pays(k + 1, len(rows), stays):
+                    order = compacted(rows, stays)
+                    rows, live = [rows[i] for i in order], backend.keep(live, np.array(order))
         finally:
             backend.finish(live)
 
@@ -261,8 +262,7 @@ class Engine:
 
     def __repr__(self) -> str:
         where = f"{self._backend.name} on {self._backend.device}" if self._backend else "closed"
-        exits, classes = len(self._taus), len(self.manifest.classes)
-        return f"Engine({self.manifest.name!r}, {exits} exits, {classes} classes, {where})"
+        return f"Engine({self.manifest.name!r}, {len(self._taus)} exits, {len(self.manifest.classes)} classes, {where})"
 
     def _running(self) -> Backend:
         if self._backend is None:

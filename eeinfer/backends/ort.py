@@ -61,6 +61,7 @@ class OrtBackend:
         in_front = bytes_in_front(self._chain.manifest)
         estimated = RowCosts.estimated(flops, in_front, threads=self.threads or 1)
         self._costs = profile.costs(in_front) if profile else estimated
+        self._pays: dict[tuple[int, int, int], bool] = {}
         self._idle: list[OrtRows] = []
         if threads is not None and self._chain.counts != plan.counts:
             warnings.warn(f"threads={threads} has no effect: this process has one pool for all sessions", stacklevel=4)
@@ -91,8 +92,11 @@ class OrtBackend:
         return exit
 
     def pays(self, segment: int, rows: int, stays: int) -> bool:
-        """Ask the table of costs."""
-        return self._costs.pays(segment, rows, stays)
+        """Ask the table of costs, once for every case."""
+        case = segment, rows, stays
+        if case not in self._pays:
+            self._pays[case] = self._costs.pays(*case)
+        return self._pays[case]
 
     def keep(self, live: Live, order: NDArray[Any]) -> Live:
         """Move the last rows into the holes."""

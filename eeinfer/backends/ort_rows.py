@@ -57,15 +57,14 @@ class OrtRows:
 
     def keep(self, order: NDArray[Any]) -> None:
         """Go on with the rows ``order``: those that are not in their place are moved there."""
-        moved = np.flatnonzero(order != np.arange(len(order))).tolist()
-        sources = order[moved].tolist()
+        moved = [(to, source) for to, source in enumerate(order.tolist()) if to != source]
         for name in self._alive[self._at]:
             if name == self._input:
                 assert self._images is not None
                 self._images = self._images[order]  # the caller's memory is not ours to write into
                 continue
             memory = self._memory[name]
-            for to, source in zip(moved, sources, strict=True):
+            for to, source in moved:
                 memory[to] = memory[source]
         self.count = len(order)
 

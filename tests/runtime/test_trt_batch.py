@@ -68,9 +68,9 @@ def test_rows_are_moved_on_the_device_whenever_asked(engine: Engine, data: st.Da
             np.testing.assert_array_equal(exit.prediction, names)
             assert exit.logits.shape == (count, 1000)
             for _ in range(data.draw(st.integers(0, 2))):  # also twice, and before the next segment reads anything
-                stays = np.array(data.draw(st.lists(st.booleans(), min_size=count, max_size=count)))
-                if stays.any():
-                    order = compacted(stays)
+                stays = data.draw(st.lists(st.booleans(), min_size=count, max_size=count))
+                if any(stays):
+                    order = np.array(compacted([0 if stay else -1 for stay in stays], sum(stays)))
                     live, names, count = backend.keep(live, order), names[order], len(order)
     finally:
         backend.finish(live)
