@@ -48,5 +48,6 @@ def check(built: Built, folder: Path) -> eeinfer.Bundle:
     if isinstance(outputs, Mapping):
         with eeinfer.load(bundle.path, threads=1) as engine:
             found = engine.all_exits(x.numpy()).scores
-        np.testing.assert_allclose(found, torch.stack(list(outputs["scores"]), 1).numpy(), atol=1e-5)
+        # As far as the logits that they come from may be off: another processor rounds its sums in another order.
+        np.testing.assert_allclose(found, torch.stack(list(outputs["scores"]), 1).numpy(), rtol=1e-4, atol=1e-5)
     return bundle
