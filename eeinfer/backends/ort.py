@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from eeinfer.errors import BundleError, ConfigError
 from eeinfer.manifest import TensorSpec
 from eeinfer.profile import find_profile
 
+_KNOWN_CASES = 4096  # of rows that stay and rows that left, for which is known what pays
 _KEPT_BYTES = 1 << 26  # of buffers for a batch that wait for the next one
 _SAME = 1e-4  # how far the optimised logits may be off, relative to the largest beyond 1
 _SAME_HALF = 4e-3  # likewise in fp16: the optimiser leaves out roundings, which are of 5e-4 each
@@ -60,8 +62,7 @@ class OrtBackend:
         self.threads = self._chain.threads
         in_front = bytes_in_front(self._chain.manifest)
         estimated = RowCosts.estimated(flops, in_front, threads=self.threads or 1)
-        self._costs = profile.costs(in_front) if profile else estimated
-        self._pays: dict[tuple[int, int, int], bool] = {}
+        self._pays = lru_cache(_KNOWN_CASES)((profile.costs(in_front) if profile else estimated).pays)
         self._idle: list[OrtRows] = []
         if threads is not None and self._chain.counts != plan.counts:
             warnings.warn(f"threads={threads} has no effect: this process has one pool for all sessions", stacklevel=4)
@@ -92,11 +93,8 @@ class OrtBackend:
         return exit
 
     def pays(self, segment: int, rows: int, stays: int) -> bool:
-        """Ask the table of costs, once for every case."""
-        case = segment, rows, stays
-        if case not in self._pays:
-            self._pays[case] = self._costs.pays(*case)
-        return self._pays[case]
+        """Ask the table of costs."""
+        return self._pays(segment, rows, stays)
 
     def keep(self, live: Live, order: NDArray[Any]) -> Live:
         """Move the last rows into the holes."""

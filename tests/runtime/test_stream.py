@@ -7,10 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import eeinfer
 from eeinfer import Departure, Engine, InputError, NonFiniteWarning
 from eeinfer.backends.ort import OrtBackend
-from eeinfer.compaction import RowCosts
 
 LEVELS = [0.0, 0.3, 0.6, 0.9]
 scripts = st.lists(st.lists(st.sampled_from(LEVELS), min_size=3, max_size=3), min_size=1, max_size=9)
@@ -133,15 +131,6 @@ def test_a_large_batch_leaves_no_buffers_behind(tiny_engine: Engine, monkeypatch
     assert len(tiny_engine(images, tau=1)) == 500
     assert isinstance(tiny_engine._backend, OrtBackend)
     assert all(rows.capacity < 500 for rows in tiny_engine._backend._idle)  # there is no other way to see it
-
-
-def test_costs_decide(tiny_bundle: Any) -> None:
-    with eeinfer.load(tiny_bundle, threads=1) as engine:
-        backend = engine._backend
-        assert isinstance(backend, OrtBackend)
-        backend._costs = RowCosts(sizes=(1, 2), segment_ms=((0, 0), (1, 2), (1, 1)), alive_bytes=(0, 0, 0), move_ms=0.5)
-        assert backend.pays(1, 2, 1)
-        assert not backend.pays(2, 2, 1)
 
 
 def test_warnings_name_the_caller(scripted_engine: Engine) -> None:
