@@ -54,6 +54,14 @@ class Bundle:
         check_files(folder, manifest, verify=verify)
         return cls(path=folder, manifest=manifest)
 
+    def verify(self) -> None:
+        """Compare every file with its SHA-256.
+
+        Raises:
+            BundleError: one is missing or was altered.
+        """
+        check_files(self.path, self.manifest, verify=True)
+
     def file(self, name: str) -> Path:
         """Return where the file ``name`` of this bundle lies."""
         return self.path / name

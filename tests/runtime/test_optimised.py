@@ -152,3 +152,15 @@ def test_the_cache_may_go_at_any_time(tiny_bundle: Path, cache: Path) -> None:
     with eeinfer.load(tiny_bundle, threads=1) as engine:
         shutil.rmtree(cache)
         assert len(engine(np.zeros((2, 8, 8), np.uint8))) == 2
+
+
+def test_nothing_is_kept_of_files_that_the_manifest_does_not_vouch_for(bundle_copy: Path) -> None:
+    sound = scores(bundle_copy)
+    weights = bundle_copy / "weights.bin"
+    good = weights.read_bytes()
+    shutil.rmtree(machine.cache_folder() or bundle_copy)
+    weights.write_bytes(np.negative(np.frombuffer(good, np.float32)).tobytes())
+    with eeinfer.load(bundle_copy, threads=1, verify=False) as engine:  # as asked: nobody looks
+        engine(np.zeros((8, 8), np.uint8))
+    weights.write_bytes(good)
+    np.testing.assert_allclose(scores(bundle_copy), sound, atol=1e-5)
