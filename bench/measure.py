@@ -1,6 +1,5 @@
 """The measurement: one pass over the test set for every exit's answers, then the clock, then what both say."""
 
-import hashlib
 import os
 from datetime import datetime, timezone
 from time import perf_counter
@@ -27,7 +26,7 @@ from eeinfer.bench.sizing import fit, path_ms, shared_runs
 from eeinfer.bench.sweep import Sweep, sweep
 from eeinfer.bundle import Bundle
 from eeinfer.engine import Engine
-from eeinfer.manifest import MANIFEST_NAME, Manifest
+from eeinfer.manifest import Manifest
 from eeinfer.opening import load
 from eeinfer.preprocess import prepare
 
@@ -167,7 +166,7 @@ def bundle_facts(bundle: Bundle) -> BundleFacts:
     manifest = bundle.manifest
     return BundleFacts(
         name=manifest.name,
-        sha256=hashlib.sha256(bundle.file(MANIFEST_NAME).read_bytes()).hexdigest(),
+        sha256=bundle.fingerprint,
         score=manifest.score,
         modules=tuple(segment.module for segment in manifest.segments),
         input=manifest.input.tensor.shape,

@@ -67,6 +67,11 @@ class Bundle:
         return self.path / name
 
     @property
+    def fingerprint(self) -> str:
+        """The SHA-256 of the manifest, which holds those of all other files."""
+        return hashlib.sha256(self.file(MANIFEST_NAME).read_bytes()).hexdigest()
+
+    @property
     def model(self) -> Path:
         """The one graph with every exit."""
         return self.path / MODEL_NAME

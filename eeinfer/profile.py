@@ -1,6 +1,5 @@
 """What `eeinfer tune` found out about one bundle on this machine: kept in its cache, never in the bundle."""
 
-import hashlib
 import logging
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from eeinfer.bundle import Bundle
 from eeinfer.compaction import RowCosts
 from eeinfer.errors import EeinferError
 from eeinfer.files import replace_file
-from eeinfer.manifest import MANIFEST_NAME
 
 PROFILE_VERSION = 1
 _KIND = "profile"
@@ -63,8 +61,8 @@ def profile_path(bundle: Bundle) -> Path | None:
 
     It holds for one bundle, one version of ONNX Runtime, one processor and as many cores as are open now.
     """
-    manifest = hashlib.sha256(bundle.file(MANIFEST_NAME).read_bytes()).hexdigest()
-    place = machine.entry(_KIND, manifest, f"onnxruntime {onnxruntime().__version__}", f"{physical_cores()} cores")
+    facts = bundle.fingerprint, f"onnxruntime {onnxruntime().__version__}", f"{physical_cores()} cores"
+    place = machine.entry(_KIND, *facts)
     return None if place is None else place.with_suffix(".json")
 
 

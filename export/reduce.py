@@ -4,7 +4,6 @@ The network's body is converted; heads, softmax and scores stay in float32, beca
 The graph is converted whole, then cut as every graph is, so that what crosses a border is as small as it is stored.
 """
 
-import hashlib
 import os
 import tempfile
 from collections.abc import Callable
@@ -30,7 +29,7 @@ from eeinfer.export.reference import Chain, Whole
 from eeinfer.export.shift import Run, report, seen
 from eeinfer.export.storage import AROUND_ZERO, FLOAT8, PROCESSOR
 from eeinfer.export.write import bundle_target, described, new_folder
-from eeinfer.manifest import MANIFEST_NAME, MODEL_NAME, ORIGIN, WEIGHTS_NAME, Manifest, Shift
+from eeinfer.manifest import MODEL_NAME, ORIGIN, WEIGHTS_NAME, Manifest, Shift
 
 _HALVES = {"fp16": TensorProto.FLOAT16, "bf16": TensorProto.BFLOAT16}
 _INSIDE_BYTES = 256  # of weights; larger ones go to weights.bin
@@ -91,7 +90,7 @@ def reduce_precision(
         reduced = _written(model, manifest, folder)
         progress("comparing with float32")
         shift = _compared(source, model, reduced, folder, images, config.precision)
-        origin = {ORIGIN: hashlib.sha256(source.file(MANIFEST_NAME).read_bytes()).hexdigest()}
+        origin = {ORIGIN: source.fingerprint}
         write_manifest(
             folder,
             msgspec.structs.replace(

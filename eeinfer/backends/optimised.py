@@ -4,7 +4,6 @@ Made by ``eeinfer.export.optimise`` when a bundle is first opened here, and comp
 before it is used. Whatever goes wrong on the way, the bundle's own segments run.
 """
 
-import hashlib
 import logging
 import shutil
 from importlib import import_module
@@ -14,7 +13,6 @@ from eeinfer import machine
 from eeinfer.backends.pools import onnxruntime
 from eeinfer.bundle import Bundle
 from eeinfer.errors import BundleError, EeinferError
-from eeinfer.manifest import MANIFEST_NAME
 
 _KIND = "optimised"
 _MAKER = "eeinfer.export.optimise"  # imported when it is needed: a bundle runs where nothing can be exported
@@ -26,8 +24,7 @@ log = logging.getLogger(__name__)
 
 def place(bundle: Bundle) -> Path | None:
     """Return where the optimised form of ``bundle`` lies or would lie; None where nothing is kept."""
-    manifest = hashlib.sha256(bundle.file(MANIFEST_NAME).read_bytes()).hexdigest()
-    return machine.entry(_KIND, manifest, f"onnxruntime {onnxruntime().__version__}")
+    return machine.entry(_KIND, bundle.fingerprint, f"onnxruntime {onnxruntime().__version__}")
 
 
 def find(bundle: Bundle, *, verify: bool) -> Bundle | None:

@@ -4,7 +4,6 @@ Options of these backends: ``level``. "0" launches every kernel; "1" replays eac
 for a single image (batches launch kernels). Anything that a provider would leave to the CPU is an error.
 """
 
-import hashlib
 import logging
 import warnings
 from collections.abc import Mapping
@@ -18,7 +17,6 @@ from eeinfer.backends.streams import Stream
 from eeinfer.bundle import Bundle
 from eeinfer.errors import ConfigError
 from eeinfer.facts import Facts, collect
-from eeinfer.manifest import MANIFEST_NAME
 from eeinfer.obstacles import CUDA_PROVIDER, RTX_PLUGIN, TENSORRT_PROVIDER
 
 log = logging.getLogger(__name__)
@@ -78,9 +76,8 @@ def _settings(
 
 def _cache(bundle: Bundle, facts: Facts, index: int) -> Path | None:
     """Where engines of this bundle are kept that fit this GPU and these libraries; None: nowhere."""
-    manifest = hashlib.sha256(bundle.file(MANIFEST_NAME).read_bytes()).hexdigest()
     versions = [f"{name} {version}" for name, version in sorted(facts.versions.items())]
-    folder = machine.entry("engines", manifest, facts.driver.gpus[index].name, *versions)
+    folder = machine.entry("engines", bundle.fingerprint, facts.driver.gpus[index].name, *versions)
     if folder is not None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
