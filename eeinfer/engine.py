@@ -18,7 +18,7 @@ from eeinfer.answers import Answers, Leaving, OneRow, unanswered
 from eeinfer.backends.base import Backend, Lane
 from eeinfer.bundle import Bundle
 from eeinfer.compaction import compacted
-from eeinfer.errors import BundleError, EeinferError, InputError
+from eeinfer.errors import BundleError, EeinferError, InputError, first_line
 from eeinfer.manifest import Manifest
 from eeinfer.preprocess import Images, finite_rows, prepare
 from eeinfer.result import SCORE_EPSILON, AllExits, Answer, Departure, Result
@@ -289,8 +289,7 @@ class Engine:
                 lane.run(segment)
         except Exception as error:  # whatever the backend raises, the segment is at fault
             file = self._bundle.file(self.manifest.segments[segment].file)
-            reason = str(error).strip().partition("\n")[0]
-            raise BundleError(f"{file} does not run: {reason}; export the bundle again") from error
+            raise BundleError(f"{file} does not run: {first_line(error)}; export the bundle again") from error
         self._give_back(lane)
 
 

@@ -5,6 +5,11 @@ class EeinferError(ValueError):
     """Base of every error eeinfer raises on purpose; the command line prints it as one line."""
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of what another library's error says, or the name of its kind where it says nothing."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
 class BundleError(EeinferError):
     """A bundle is missing, altered, from a newer format, or does not chain."""
 

@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import ModuleType
 
+from eeinfer.errors import first_line
 from eeinfer.extras import RUNTIME_WHEELS
 from eeinfer.gpus import Driver, driver
 
@@ -68,7 +69,7 @@ def _runtime() -> tuple[Runtime | None, str | None]:
     except ModuleNotFoundError as error:
         return None, None if error.name == "onnxruntime" else str(error)
     except Exception as error:  # a native library that does not load raises anything
-        return None, str(error).strip().partition("\n")[0] or type(error).__name__
+        return None, first_line(error)
     if not hasattr(module, "get_available_providers"):  # what uninstalling one of two rival wheels leaves behind
         return None, "the package is there without its contents"
     cuda = _major(getattr(module, "cuda_version", None))

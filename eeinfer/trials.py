@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from eeinfer.errors import first_line
 from eeinfer.facts import PLUGIN, Facts
 from eeinfer.obstacles import CUDA_PROVIDER, RTX_PLUGIN, TENSORRT_PROVIDER, obstacle
 
@@ -60,7 +61,7 @@ def torch_devices() -> Iterator[Device]:
     except ModuleNotFoundError:
         return
     except Exception as error:  # a native library that does not load raises anything
-        yield Device(library="torch", name="import", problem=_first_line(error))
+        yield Device(library="torch", name="import", problem=first_line(error))
         return
     names = ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
     if torch.backends.mps.is_available():
@@ -77,12 +78,8 @@ def _tried(library: str, name: str, known: str | None, trial: Callable[[], objec
         try:
             trial()
         except Exception as error:
-            problem = _first_line(error)
+            problem = first_line(error)
     return Device(library=library, name=name, problem=problem)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def _sum_on(runtime: Any, provider: str) -> None:  # Any: onnxruntime has no types
@@ -121,7 +118,7 @@ def _why_not_loaded(runtime: Any, provider: str) -> str:
         ctypes.CDLL(str(folder / "libonnxruntime_providers_shared.so"), mode=ctypes.RTLD_GLOBAL)
         ctypes.CDLL(str(folder / f"libonnxruntime_providers_{kind}.so"))
     except OSError as error:
-        return f"onnxruntime cannot load it ({_first_line(error)})"
+        return f"onnxruntime cannot load it ({first_line(error)})"
     return "onnxruntime left it out"
 
 

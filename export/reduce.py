@@ -17,7 +17,7 @@ from onnx.external_data_helper import convert_model_to_external_data
 
 from eeinfer.backends.cores import physical_cores
 from eeinfer.bundle import Bundle, write_manifest
-from eeinfer.errors import DataError, ExportError
+from eeinfer.errors import DataError, ExportError, first_line
 from eeinfer.export.cut import cut
 from eeinfer.export.eight_bits import in_eight_bits
 from eeinfer.export.graphs import GraphIndex, row_bytes
@@ -152,8 +152,9 @@ def _check(path: Path) -> None:
     try:
         onnx.checker.check_model(path, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise ExportError(f"{path.name} cannot be in this precision: {reason}; leave the bundle in fp32") from error
+        raise ExportError(
+            f"{path.name} cannot be in this precision: {first_line(error)}; leave the bundle in fp32"
+        ) from error
 
 
 def _compared(

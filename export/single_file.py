@@ -11,7 +11,7 @@ import onnx
 from google.protobuf.message import DecodeError, EncodeError  # type: ignore[import-untyped]  # ships no types
 
 from eeinfer.bundle import Bundle
-from eeinfer.errors import BundleError, ExportError
+from eeinfer.errors import BundleError, ExportError, first_line
 from eeinfer.export import TOLERANCE
 from eeinfer.export.nested import RULE, nest
 from eeinfer.export.single_check import compare
@@ -73,9 +73,8 @@ def export_single_file(
         try:
             _write(source, file)
         except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, DecodeError, EncodeError) as error:
-            reason = str(error).strip().partition("\n")[0]
             raise ExportError(
-                f"the segments of {bundle} cannot share one graph: {reason}; deploy the bundle"
+                f"the segments of {bundle} cannot share one graph: {first_line(error)}; deploy the bundle"
             ) from error
         progress("verifying")
         try:

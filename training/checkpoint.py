@@ -15,7 +15,7 @@ import msgspec
 import torch
 from torch import nn
 
-from eeinfer.errors import CheckpointError, EeinferError
+from eeinfer.errors import CheckpointError, EeinferError, first_line
 from eeinfer.files import write_atomically
 from eeinfer.manifest import Input
 from eeinfer.training.build import Built, build_model, without_downloads
@@ -78,8 +78,9 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         model = calibrated(built.model, content["calibration"]) if "calibration" in content else built.model
         provenance = dict(content["provenance"])
     except (EeinferError, msgspec.ValidationError, KeyError, TypeError, AttributeError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise CheckpointError(f"{path} is damaged or does not fit this eeinfer ({reason}): {_AGAIN}") from error
+        raise CheckpointError(
+            f"{path} is damaged or does not fit this eeinfer ({first_line(error)}): {_AGAIN}"
+        ) from error
     return Checkpoint(
         model=model.eval(),
         config=config,

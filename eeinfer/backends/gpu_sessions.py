@@ -6,7 +6,7 @@ from typing import Any
 
 from eeinfer.backends.pools import onnxruntime, shared_threads
 from eeinfer.backends.providers import Provider
-from eeinfer.errors import ConfigError
+from eeinfer.errors import ConfigError, first_line
 from eeinfer.manifest import TensorSpec
 
 _FATAL = 4  # whatever is not fatal arrives as an exception too
@@ -39,7 +39,7 @@ def open_on(provider: Provider, graph: Path | bytes, inputs: Sequence[TensorSpec
     try:
         session = _session(provider, graph, inputs)
     except Exception as error:  # ONNX Runtime's own classes derive from Exception alone
-        raise ConfigError(f"{provider.names[0]} does not open {where}: {_first_line(error)}") from error
+        raise ConfigError(f"{provider.names[0]} does not open {where}: {first_line(error)}") from error
     if provider.names[0] not in session.get_providers():
         raise ConfigError(f"onnxruntime left {provider.names[0]} out when it opened {where}; see: eeinfer doctor")
     left = sorted(set(_left_to_others(session, provider)))
@@ -85,7 +85,3 @@ def _left_to_others(session: Any, provider: Provider) -> Iterator[str]:
     for part in session.get_provider_graph_assignment_info():
         if part.ep_name not in provider.names:
             yield from (node.op_type for node in part.get_nodes() if node.op_type not in _SHAPES)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]

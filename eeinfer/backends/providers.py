@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from eeinfer.backends.buckets import LARGEST
 from eeinfer.backends.pools import onnxruntime
-from eeinfer.errors import ConfigError
+from eeinfer.errors import ConfigError, first_line
 from eeinfer.facts import PLUGIN, tensorrt_library
 from eeinfer.manifest import TensorSpec
 
@@ -131,8 +131,7 @@ def register_plugin() -> str:
         onnxruntime().register_execution_provider_library(name, plugin.get_library_path())
     except Exception as error:  # ONNX Runtime's own classes derive from Exception alone
         if "already registered" not in str(error):
-            reason = str(error).strip().partition("\n")[0]
-            raise ConfigError(f"{PLUGIN} does not load: {reason}; see: eeinfer doctor") from error
+            raise ConfigError(f"{PLUGIN} does not load: {first_line(error)}; see: eeinfer doctor") from error
     return name
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from eeinfer.backends.pools import onnxruntime, share_arena, shared_threads
 from eeinfer.backends.threads import PARKED, STOPPING
-from eeinfer.errors import BundleError
+from eeinfer.errors import BundleError, first_line
 from eeinfer.manifest import Segment, TensorSpec
 
 _REFUSED_OWN_POOL = "use_per_session_threads must be false"
@@ -87,8 +87,7 @@ def _in_shared_pool(options: Any) -> Any:
 
 
 def _unreadable(path: Path, error: Exception) -> BundleError:
-    reason = str(error).strip().splitlines()[0]
-    return BundleError(f"ONNX Runtime cannot open {path}: {reason}; export the bundle again")
+    return BundleError(f"ONNX Runtime cannot open {path}: {first_line(error)}; export the bundle again")
 
 
 def check_graph(session: Any, segment: Segment, *, classes: int, where: Path) -> None:

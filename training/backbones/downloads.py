@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 
-from eeinfer.errors import DataError
+from eeinfer.errors import DataError, first_line
 
 
 @contextlib.contextmanager
@@ -14,8 +14,7 @@ def fetching(name: str, pretrained: bool) -> Iterator[None]:
     except Exception as error:  # the libraries raise urllib's, requests', httpx's or their hubs' own kinds
         if not pretrained or isinstance(error, (TypeError, AssertionError)) or type(error) is ValueError:
             raise  # an option that does not fit, not a download
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise DataError(
-            f"the pretrained weights of {name} could not be fetched ({reason}): run it once where the network is "
-            "reachable and copy the library's cache folder, or set pretrained to False"
+            f"the pretrained weights of {name} could not be fetched ({first_line(error)}): run it once where the "
+            "network is reachable and copy the library's cache folder, or set pretrained to False"
         ) from error

@@ -5,7 +5,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from eeinfer.errors import BundleError, DependencyError
+from eeinfer.errors import BundleError, DependencyError, first_line
 from eeinfer.plan_record import RTX, TENSORRT
 
 LIBRARIES = (TENSORRT, RTX)
@@ -47,8 +47,9 @@ def _imported(name: str) -> Library | None:
 
 
 def _broken(name: str, error: Exception) -> DependencyError:
-    reason = str(error).strip().partition("\n")[0]
-    return DependencyError(f"{name} is installed but does not load ({reason}): pip install --force-reinstall {name}")
+    return DependencyError(
+        f"{name} is installed but does not load ({first_line(error)}): pip install --force-reinstall {name}"
+    )
 
 
 class Reader:
