@@ -63,7 +63,7 @@ class Engine:
         if len(ready) == 1:
             return self._one(ready, taus, began, deadline)
         answers = Answers.none_yet(len(ready), len(self.manifest.classes))
-        for part in self._departures(ready, taus, deadline):
+        for part in self._departures(ready, finite_rows(ready), taus, deadline):
             answers.write(part, self._costs[part.k])
         return answers.result(began)
 
@@ -111,10 +111,12 @@ class Engine:
             self._given = tau, limits
         return limits
 
-    def _departures(self, images: NDArray[Any], taus: tuple[float, ...], deadline: float) -> Iterator[Leaving]:
+    def _departures(
+        self, images: NDArray[Any], finite: NDArray[np.bool_], taus: tuple[float, ...], deadline: float
+    ) -> Iterator[Leaving]:
         """The loop for a batch: who leaves is taken out where that pays, and rides along unheeded where it does not."""
         backend, near = self._running(), set[int]()
-        rows = np.flatnonzero(finite_rows(images)).tolist()  # places in the call, -1 for who rides along
+        rows = np.flatnonzero(finite).tolist()  # places in the call, -1 for who rides along
         if not rows:
             return
         live = backend.start(images if len(rows) == len(images) else images[rows])
@@ -123,9 +125,7 @@ class Engine:
                 exit = backend.run(k, live)
                 scores = exit.score.tolist()  # plain numbers: for so few, NumPy's calls cost more than they do
                 if k < self._last:
-                    near.update(
-                        row for row, score in zip(rows, scores, strict=True) if abs(score - tau) <= SCORE_EPSILON
-                    )
+                    near |= {row for row, score in zip(rows, scores, strict=True) if abs(score - tau) <= SCORE_EPSILON}
                 ends = k == self._last or perf_counter() >= deadline
                 leaves = [i for i, score in enumerate(scores) if (score > tau or ends) and rows[i] >= 0]
                 if leaves:
@@ -159,10 +159,10 @@ class Engine:
     def _stream(
         self, images: NDArray[Any], taus: tuple[float, ...], began: float, deadline: float
     ) -> Iterator[Departure]:
-        broken = np.flatnonzero(~finite_rows(images))
-        if len(broken):
-            yield unanswered(broken, len(self.manifest.classes), perf_counter() - began)
-        for part in self._departures(images, taus, deadline):
+        finite = finite_rows(images)
+        if not finite.all():
+            yield unanswered(np.flatnonzero(~finite), len(self.manifest.classes), perf_counter() - began)
+        for part in self._departures(images, finite, taus, deadline):
             yield part.departure(self._costs[part.k], perf_counter() - began)
 
     def anytime(self, image: Images) -> Iterator[Answer]:

@@ -27,6 +27,12 @@ def place(bundle: Bundle) -> Path | None:
     return machine.entry(_KIND, bundle.fingerprint, f"onnxruntime {onnxruntime().__version__}")
 
 
+def wanted(bundle: Bundle) -> bool:
+    """Whether ``bundle`` may have an optimised form: something is kept here, and it was not refused before."""
+    path = place(bundle)
+    return path is not None and not path.with_suffix(_REFUSED).exists()
+
+
 def find(bundle: Bundle, *, verify: bool) -> Bundle | None:
     """Return the optimised form of ``bundle`` from the cache; None where it is not there or was damaged."""
     path = place(bundle)
@@ -45,7 +51,7 @@ def find(bundle: Bundle, *, verify: bool) -> Bundle | None:
 def make(bundle: Bundle) -> Bundle | None:
     """Optimise ``bundle`` and put the result into the cache; None where that cannot be done."""
     path = place(bundle)
-    if path is None or path.with_suffix(_REFUSED).exists():
+    if path is None or not wanted(bundle):
         return None
     try:
         export = import_module(_MAKER)

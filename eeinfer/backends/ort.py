@@ -136,7 +136,7 @@ class Chain:
 
 def _optimised(plain: Chain) -> Chain:
     """Return the chain in the form that suits this machine if it can be made and answers the same."""
-    if optimised.place(plain.bundle) is None:
+    if not optimised.wanted(plain.bundle):
         return plain
     images = _trial(plain.manifest.input.tensor)
     try:
