@@ -84,9 +84,9 @@ def test_both_libraries_give_their_reasons(tiny_bundle: Path) -> None:
             load(tiny_bundle)
 
 
-def test_a_missing_library_names_the_extra(planned: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with fakes(FakeCuda()):
-        hide(monkeypatch, "tensorrt")
+def test_a_missing_library_names_the_extra(planned: Path) -> None:
+    with fakes(FakeCuda()), pytest.MonkeyPatch.context() as patch:  # undone before the fakes are
+        hide(patch, "tensorrt")
         with pytest.raises(DependencyError, match=r"needs the tensorrt package.*pip install 'eeinfer\[tensorrt\]'"):
             load(planned)
 
@@ -94,8 +94,8 @@ def test_a_missing_library_names_the_extra(planned: Path, monkeypatch: pytest.Mo
 def test_a_library_that_does_not_load_says_why(planned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "tensorrt.py").write_text("raise OSError('libnvinfer.so.11: cannot open shared object file')")
     monkeypatch.syspath_prepend(tmp_path)
-    with fakes(FakeCuda()):
-        monkeypatch.delitem(sys.modules, "tensorrt")
+    with fakes(FakeCuda()), pytest.MonkeyPatch.context() as patch:
+        patch.delitem(sys.modules, "tensorrt")
         with pytest.raises(DependencyError, match=r"tensorrt is installed but does not load \(libnvinfer.so.11"):
             load(planned)
 
