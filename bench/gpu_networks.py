@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from eeinfer.backends.gpu_backend import UNWAITED, run_options
 from eeinfer.backends.gpu_sessions import open_on
-from eeinfer.backends.pools import onnxruntime
 from eeinfer.backends.providers import Provider
 from eeinfer.backends.streams import Stream
 from eeinfer.bench.networks import KINDS, ends, write_parts
@@ -29,7 +28,7 @@ class GpuNetwork:
             stream,
             batches,
         )
-        self._image = self._wrap(np.zeros_like(batches[0]))
+        self._image = self._provider.wrap(np.zeros_like(batches[0]))
         self._answering = self._bind(session, on_host=len(KINDS))
         self._silent = self._bind(session, on_host=0)
         self._options, self._unwaited = run_options(), run_options(UNWAITED)
@@ -55,12 +54,8 @@ class GpuNetwork:
             shape = (len(self._batches[0]), *output.shape[1:])
             array = np.zeros(shape, np.int64 if output.type == "tensor(int64)" else np.float32)
             host = position >= len(outputs) - on_host
-            binding.bind_ortvalue_output(output.name, self._wrap(array, on_host=host))
+            binding.bind_ortvalue_output(output.name, self._provider.wrap(array, on_host=host))
         return binding
-
-    def _wrap(self, array: Array, *, on_host: bool = False) -> Any:
-        make = onnxruntime().OrtValue.ortvalue_from_numpy
-        return make(array, "cpu", 0) if on_host else make(array, self._provider.device, self._provider.index)
 
 
 def gpu_networks(bundle: Bundle, batches: Sequence[Array], provider: Provider, stream: Stream) -> dict[str, GpuNetwork]:

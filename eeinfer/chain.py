@@ -34,6 +34,15 @@ def bytes_per_sample(spec: TensorSpec) -> int:
     return math.prod(spec.shape) * (EXTRA_BYTES.get(spec.dtype) or np.dtype(spec.dtype).itemsize)
 
 
+def exit_specs(classes: int) -> tuple[TensorSpec, ...]:
+    """Return what every exit answers, in the order of EXIT_OUTPUTS."""
+    dtypes, shapes = ("float32", "float32", "int64"), ((classes,), (), ())
+    return tuple(
+        TensorSpec(name=name, dtype=dtype, shape=shape)
+        for name, dtype, shape in zip(EXIT_OUTPUTS, dtypes, shapes, strict=True)
+    )
+
+
 def last_reads(manifest: Manifest) -> list[tuple[str, ...]]:
     """Return, per segment, the tensors that nobody reads after it has run."""
     last: dict[str, int] = {}

@@ -9,7 +9,7 @@ As in the manifest, one integer is raised when an older reader would go wrong, a
 
 import platform
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -23,6 +23,7 @@ BUILD_NAME = "build.json"
 SUFFIX = ".engine"
 TENSORRT, RTX = "tensorrt", "tensorrt_rtx"  # the import names; RTX builds without a GPU and runs on RTX GPUs
 
+_DTYPES = {"FLOAT": "float32", "HALF": "float16", "BF16": "bfloat16", "FP8": "float8_e4m3fn"}  # the others: alike
 _MACHINES = {"AMD64": "x86_64", "arm64": "aarch64"}  # what other systems call the same processors
 
 _Count = Annotated[int, Meta(ge=1)]
@@ -59,6 +60,12 @@ class Build(_Record, frozen=True, kw_only=True):
     def folder(self) -> str:
         """Where the plans lie inside the bundle."""
         return folder_name(self.library, self.target)
+
+
+def dtype_name(dtype: Any) -> str:
+    """Return what manifests call a dtype of TensorRT's, which has no types itself."""
+    name: str = dtype.name
+    return _DTYPES.get(name, name.lower())
 
 
 def folder_name(library: str, target: str) -> str:

@@ -107,10 +107,7 @@ class OrtGpuBackend:
         """Copy prepared images [B, *shape] to the GPU."""
         name = self._manifest.input.tensor.name
         parts = [images[at : at + LARGEST] for at in range(0, len(images), LARGEST)]
-        return [Chunk(rows=len(part), tensors={name: self._on_device(_fill(part))}) for part in parts]
-
-    def _on_device(self, array: NDArray[Any]) -> Any:
-        return onnxruntime().OrtValue.ortvalue_from_numpy(array, self.provider.device, self.provider.index)
+        return [Chunk(rows=len(part), tensors={name: self.provider.wrap(_fill(part))}) for part in parts]
 
     def run(self, segment: int, live: list[Chunk]) -> Exit:
         """Compute a segment for every row; the decisions come to the host, what it carries stays on the GPU."""

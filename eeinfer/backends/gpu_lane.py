@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eeinfer.backends.base import Exit
-from eeinfer.backends.pools import onnxruntime
+from eeinfer.backends.ort_rows import exit_buffers
 from eeinfer.backends.providers import Provider
 from eeinfer.chain import EXIT_OUTPUTS
 from eeinfer.manifest import Manifest, TensorSpec
@@ -42,8 +42,8 @@ class GpuLane:
             turn: held whenever something is put into a stream.
         """
         self._provider, self._options, self._score_on_host, self._turn = provider, options, score_on_host, turn
-        self._exits = tuple(_host_buffers(len(manifest.classes)) for _ in sessions)
-        self._image = self._wrap(_zeros(manifest.input.tensor))
+        self._exits = tuple(exit_buffers(len(manifest.classes), 1) for _ in sessions)
+        self._image = self._provider.wrap(_zeros(manifest.input.tensor))
         self._runs = [session.run_with_iobinding for session in sessions]
         self._bindings: list[Any] = []
         self._rebound: list[list[tuple[str, Any]]] = []
@@ -51,7 +51,7 @@ class GpuLane:
         self._latest: int | None = None  # the exit that has been computed and not been read
         buffers = {manifest.input.tensor.name: self._image}
         for session, segment, exit in zip(sessions, manifest.segments, self._exits, strict=True):
-            buffers |= {spec.name: self._wrap(_zeros(spec)) for spec in segment.carried}
+            buffers |= {spec.name: self._provider.wrap(_zeros(spec)) for spec in segment.carried}
             self._add(session, {spec.name: buffers[spec.name] for spec in segment.inputs}, exit)
             for spec in segment.carried:
                 self._bindings[-1].bind_ortvalue_output(spec.name, buffers[spec.name])
@@ -60,18 +60,14 @@ class GpuLane:
         binding = session.io_binding()
         for name, value in inputs.items():
             binding.bind_ortvalue_input(name, value)
-        score = self._wrap(exit.score, on_host=self._score_on_host)
-        answer = {LOGITS: self._wrap(exit.logits), SCORE: score, PREDICTION: self._wrap(exit.prediction)}
+        wrap = self._provider.wrap
+        score = wrap(exit.score, on_host=self._score_on_host)
+        answer = {LOGITS: wrap(exit.logits), SCORE: score, PREDICTION: wrap(exit.prediction)}
         for name, value in answer.items():
             binding.bind_ortvalue_output(name, value)
         self._bindings.append(binding)
         self._answers.append(answer)
         self._rebound.append([(name, inputs[name]) for name in read_on_host(session, self._provider) if name in inputs])
-
-    def _wrap(self, array: NDArray[Any], *, on_host: bool = False) -> Any:
-        """Return a buffer with the contents of ``array``; on the host it is the array's own memory."""
-        make = onnxruntime().OrtValue.ortvalue_from_numpy
-        return make(array, "cpu", 0) if on_host else make(array, self._provider.device, self._provider.index)
 
     @property
     def exits(self) -> tuple[Exit, ...]:
@@ -117,10 +113,6 @@ def read_on_host(session: Any, provider: Provider) -> list[str]:
         return names
     places = [info.name.lower() for info in session.get_input_memory_infos()]
     return [name for name, place in zip(names, places, strict=True) if place.startswith("cpu")]
-
-
-def _host_buffers(classes: int) -> Exit:
-    return Exit(np.zeros((1, classes), np.float32), np.zeros(1, np.float32), np.zeros(1, np.int64))
 
 
 def _zeros(spec: TensorSpec) -> NDArray[Any]:

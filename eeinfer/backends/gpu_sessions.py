@@ -6,11 +6,10 @@ from typing import Any
 
 from eeinfer.backends.pools import onnxruntime, shared_threads
 from eeinfer.backends.providers import Provider
+from eeinfer.backends.sessions import FATAL, REFUSED_OWN_POOL
 from eeinfer.errors import ConfigError, first_line
 from eeinfer.manifest import TensorSpec
 
-_FATAL = 4  # whatever is not fatal arrives as an exception too
-_REFUSED_OWN_POOL = "use_per_session_threads must be false"
 # ONNX Runtime computes shapes on the CPU on purpose: a few integers there save a wait for the GPU. All of these have
 # kernels on a GPU, so that nothing else of their kind is put onto the CPU.
 _SHAPES = frozenset(
@@ -54,7 +53,7 @@ def _session(provider: Provider, graph: Path | bytes, inputs: Sequence[TensorSpe
     try:
         return _opened(provider, source, inputs, shared=shared)
     except Exception as error:
-        if shared or _REFUSED_OWN_POOL not in str(error):
+        if shared or REFUSED_OWN_POOL not in str(error):
             raise
         return _opened(provider, source, inputs, shared=True)  # somebody else made a pool for the process
 
@@ -62,7 +61,7 @@ def _session(provider: Provider, graph: Path | bytes, inputs: Sequence[TensorSpe
 def _opened(provider: Provider, source: str | bytes, inputs: Sequence[TensorSpec], *, shared: bool) -> Any:
     ort = onnxruntime()
     options = ort.SessionOptions()
-    options.log_severity_level = _FATAL
+    options.log_severity_level = FATAL
     options.intra_op_num_threads = options.inter_op_num_threads = 1  # shapes are all that it computes
     options.use_per_session_threads = not shared
     if _tells_assignment(ort):

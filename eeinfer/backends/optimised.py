@@ -59,6 +59,11 @@ def make(bundle: Bundle) -> Bundle | None:
         log.info("the segments of %s run as they are; faster: pip install 'eeinfer[cpu]'", bundle.path)
         return None
     try:
+        bundle.verify()  # what is kept stands for the manifest's files, whatever a call may skip
+    except BundleError as error:
+        log.warning("nothing is kept of it: %s", error)
+        return None
+    try:
         made = Bundle.open(export.optimise_bundle(bundle, path))
         machine.prune(path, _MOST_BYTES)
         return made

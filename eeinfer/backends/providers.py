@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from numpy.typing import NDArray
+
 from eeinfer.backends.buckets import LARGEST
 from eeinfer.backends.pools import onnxruntime
 from eeinfer.errors import ConfigError, first_line
@@ -37,6 +39,11 @@ class Provider:
     device: str  # of its buffers, as ONNX Runtime calls it: "cuda" or "cpu"
     index: int = 0
     attach: Attach
+
+    def wrap(self, array: NDArray[Any], *, on_host: bool = False) -> Any:
+        """Return an OrtValue with the contents of ``array``; on the host it is the array's own memory."""
+        place = ("cpu", 0) if on_host else (self.device, self.index)
+        return onnxruntime().OrtValue.ortvalue_from_numpy(array, *place)
 
 
 def cuda_provider(index: int, stream: int, *, graphs: bool) -> Provider:

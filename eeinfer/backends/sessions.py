@@ -6,11 +6,12 @@ from typing import Any
 
 from eeinfer.backends.pools import onnxruntime, share_arena, shared_threads
 from eeinfer.backends.threads import PARKED, STOPPING
+from eeinfer.chain import exit_specs
 from eeinfer.errors import BundleError, first_line
 from eeinfer.manifest import Segment, TensorSpec
 
-_REFUSED_OWN_POOL = "use_per_session_threads must be false"
-_FATAL = 4  # whatever is not fatal arrives as an exception too
+REFUSED_OWN_POOL = "use_per_session_threads must be false"
+FATAL = 4  # whatever is not fatal arrives as an exception too
 _TYPE_NAMES = {"float32": "float", "float64": "double"}  # where ONNX Runtime's name is not NumPy's
 _KEPT_INSIDE_BYTES = 1024  # of a saved graph's weights; larger ones go to a file of their own
 _POOL_ENTRIES = {
@@ -46,7 +47,7 @@ def open_session(
     try:
         return _opened(ort, path, _in_own_pool(options, threads, mode)), threads
     except BundleError as error:
-        if _REFUSED_OWN_POOL not in str(error.__cause__):
+        if REFUSED_OWN_POOL not in str(error.__cause__):
             raise
         return _opened(ort, path, _in_shared_pool(options)), None
 
@@ -61,7 +62,7 @@ def _opened(ort: ModuleType, path: Path, options: Any) -> Any:
 
 def _options(ort: ModuleType, *, optimised: bool, save_as: Path | None) -> Any:
     options = ort.SessionOptions()
-    options.log_severity_level = _FATAL
+    options.log_severity_level = FATAL
     options.add_session_config_entry("session.use_env_allocators", "1")
     if optimised:
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
@@ -96,14 +97,9 @@ def check_graph(session: Any, segment: Segment, *, classes: int, where: Path) ->
     Raises:
         BundleError: naming the first tensor that differs.
     """
-    exit = (
-        TensorSpec(name="logits", dtype="float32", shape=(classes,)),
-        TensorSpec(name="score", dtype="float32", shape=()),
-        TensorSpec(name="prediction", dtype="int64", shape=()),
-    )
     for side, nodes, specs in (
         ("input", session.get_inputs(), segment.inputs),
-        ("output", session.get_outputs(), (*exit, *segment.carried)),
+        ("output", session.get_outputs(), (*exit_specs(classes), *segment.carried)),
     ):
         found = {node.name: node for node in nodes}
         if set(found) != {spec.name for spec in specs}:

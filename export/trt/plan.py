@@ -4,17 +4,15 @@ import re
 from pathlib import Path
 from typing import Any
 
-from eeinfer.chain import EXIT_OUTPUTS
+from eeinfer.chain import exit_specs
 from eeinfer.errors import ExportError
 from eeinfer.export.trt.config import TrtConfig
 from eeinfer.export.trt.messages import error_log, interrupts_held
 from eeinfer.export.trt.targets import Library
 from eeinfer.export.trt.timing import TimingCache
 from eeinfer.manifest import Segment
-from eeinfer.plan_record import RTX
+from eeinfer.plan_record import RTX, dtype_name
 
-_DTYPES = {"FLOAT": "float32", "HALF": "float16", "BF16": "bfloat16", "FP8": "float8_e4m3fn"}  # the others: alike
-_EXIT_DTYPES = ("float32", "float32", "int64")
 _PLACES = re.compile(r"^IBuilder::\w+: |[\s.]*\bIn \w+ at /[^\s)]+")  # where in TensorRT's sources an error arose
 _RETREAT = "the bundle runs without plans too, by ONNX Runtime: pip install 'eeinfer[gpu]'"
 
@@ -97,9 +95,9 @@ def _parse_error(error: Any) -> str:
 def _io_problem(network: Any, segment: Segment) -> str | None:
     """The runtime allocates what the manifest says; TensorRT turns float64, for one, silently into float32."""
     tensors = [*map(network.get_input, range(network.num_inputs)), *map(network.get_output, range(network.num_outputs))]
-    found = {tensor.name: _DTYPES.get(tensor.dtype.name, tensor.dtype.name.lower()) for tensor in tensors}
+    found = {tensor.name: dtype_name(tensor.dtype) for tensor in tensors}
     wanted = {spec.name: spec.dtype for spec in (*segment.inputs, *segment.carried)}
-    wanted |= dict(zip(EXIT_OUTPUTS, _EXIT_DTYPES, strict=True))
+    wanted |= {spec.name: spec.dtype for spec in exit_specs(1)}  # whatever the number of classes
     wrong = sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name))
     if not wrong:
         return None

@@ -7,12 +7,12 @@ from typing import Any
 from eeinfer.backends.cuda.api import Cuda, CudaError
 from eeinfer.backends.trt.library import Library, Reader, installed
 from eeinfer.bundle import Bundle
-from eeinfer.chain import EXIT_OUTPUTS
+from eeinfer.chain import exit_specs
 from eeinfer.errors import BundleError
-from eeinfer.manifest import Manifest, Segment, TensorSpec
+from eeinfer.manifest import Segment, TensorSpec
+from eeinfer.plan_record import dtype_name
 from eeinfer.plans import Build, build_command, find_build
 
-_DTYPES = {"FLOAT": "float32", "HALF": "float16", "BF16": "bfloat16", "FP8": "float8_e4m3fn"}  # the others: alike
 _OPEN = -1  # a size that TensorRT knows only when it runs
 
 
@@ -45,7 +45,7 @@ class Engines:
         self._engines, self._reader = list[Any](), reader  # in this order they are let go of
         self.cuda, self.manifest, self.library = cuda, bundle.manifest, reader.library
         self.buckets = tuple(build.batches)
-        self.exit_specs = _exit_specs(bundle.manifest)
+        self.exit_specs = exit_specs(len(bundle.manifest.classes))
         self._one_at_a_time = threading.Lock()
         folder = bundle.file(build.folder)
         remedy = f"build it again with: {build_command(bundle, build.library, target=build.target, force=True)}"
@@ -95,15 +95,6 @@ class Engines:
             raise CudaError(f"{self.library.name} cannot run the plan of {name}: {self._reader.complaints.take()}")
 
 
-def _exit_specs(manifest: Manifest) -> tuple[TensorSpec, ...]:
-    """Return what every segment's exit answers, in the order of ``Exit``."""
-    dtypes, shapes = ("float32", "float32", "int64"), ((len(manifest.classes),), (), ())
-    return tuple(
-        TensorSpec(name=name, dtype=dtype, shape=shape)
-        for name, dtype, shape in zip(EXIT_OUTPUTS, dtypes, shapes, strict=True)
-    )
-
-
 def _check_engine(engine: Any, segment: Segment, engines: Engines, *, where: Path, remedy: str) -> None:
     """Refuse an engine whose tensors or profiles are not those of the manifest and of build.json."""
     module, outputs = engines.library.module, (*engines.exit_specs, *segment.carried)
@@ -120,8 +111,7 @@ def _check_engine(engine: Any, segment: Segment, engines: Engines, *, where: Pat
 
 
 def _problem(engine: Any, spec: TensorSpec, mode: Any) -> str:
-    name = engine.get_tensor_dtype(spec.name).name
-    dtype, shape = _DTYPES.get(name, name.lower()), tuple(engine.get_tensor_shape(spec.name))[1:]
+    dtype, shape = dtype_name(engine.get_tensor_dtype(spec.name)), tuple(engine.get_tensor_shape(spec.name))[1:]
     same = len(shape) == len(spec.shape) and all(a in (_OPEN, b) for a, b in zip(shape, spec.shape, strict=True))
     if same and dtype == spec.dtype and engine.get_tensor_mode(spec.name) == mode:
         return ""
