@@ -1,7 +1,6 @@
 """The images to measure on: a file, a data set by name, the one the network was trained on, or the shipped ones."""
 
 import os
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eeinfer import samples
+from eeinfer.arrays import read_arrays
 from eeinfer.bundle import Bundle
 from eeinfer.errors import DataError, DependencyError
 from eeinfer.extras import missing_extra
@@ -53,11 +53,6 @@ def bench_data(bundle: str | os.PathLike[str], data: str | None = None) -> Bench
     return _from_name(_trained_on(opened))
 
 
-def take(images: Any, rows: Array) -> Any:
-    """Pick some of the images, in the form in which they came."""
-    return images[rows] if isinstance(images, np.ndarray) else [images[int(row)] for row in rows]
-
-
 def check_data(images: Any, labels: Any, classes: int) -> Array:
     """Return the labels as int64 [N].
 
@@ -78,15 +73,10 @@ def check_data(images: Any, labels: Any, classes: int) -> Array:
 
 
 def _from_file(path: Path) -> BenchData:
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:  # np.load leaks damaged files
-            return BenchData(name=path.stem, images=arrays["images"], labels=arrays["labels"])
-    except FileNotFoundError:
-        raise DataError(f"no file {path}; {_ASK}") from None
-    except KeyError as error:
-        raise DataError(f"{path} holds no array 'images' or no 'labels'; save both with numpy.savez") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} is not a readable .npz file: {error}; save it again with numpy.savez") from error
+    arrays = read_arrays(path, ("images", "labels"), ask=_ASK)
+    if len(arrays) < 2:
+        raise DataError(f"{path} holds no array 'images' or no 'labels'; save both with numpy.savez")
+    return BenchData(name=path.stem, **arrays)
 
 
 def _from_name(name: str) -> BenchData:

@@ -9,10 +9,11 @@ import numpy as np
 from msgspec import UNSET
 from numpy.typing import NDArray
 
+from eeinfer.arrays import take
 from eeinfer.bench.budget import RULES
 from eeinfer.bench.cascade import Cascade
 from eeinfer.bench.config import BenchConfig
-from eeinfer.bench.data import check_data, take
+from eeinfer.bench.data import check_data
 from eeinfer.bench.environment import environment, load_average
 from eeinfer.bench.findings import Findings
 from eeinfer.bench.gpu import GpuSide

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eeinfer.bench.data import take
+from eeinfer.arrays import take
 from eeinfer.engine import Engine
 
 Array = NDArray[Any]

@@ -1,7 +1,6 @@
 """Real images for a bundle: some to calibrate ranges on, others to see what reduced precision did."""
 
 import os
-import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eeinfer import samples
+from eeinfer.arrays import read_arrays, take
 from eeinfer.bundle import Bundle
 from eeinfer.errors import DataError, DependencyError
 from eeinfer.manifest import Input
@@ -47,9 +47,7 @@ class Part:
             InputError: the network does not take such images.
         """
         for at in range(0, len(self), size):
-            rows = self.rows[at : at + size]
-            array = isinstance(self.images, np.ndarray)
-            yield prepare(self.images[rows] if array else [self.images[int(row)] for row in rows], input)
+            yield prepare(take(self.images, self.rows[at : at + size]), input)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,15 +147,10 @@ def _photos(folder: Path) -> _Photos:
 
 
 def _arrays(path: Path) -> tuple[Array, Array | None]:
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:  # np.load leaks damaged files
-            images, labels = arrays["images"], arrays.get("labels")
-    except FileNotFoundError:
-        raise DataError(f"no file {path}; {ASK}") from None
-    except KeyError as error:
-        raise DataError(f"{path} holds no array 'images'; save it with numpy.savez(path, images=...)") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} is not a readable .npz file: {error}; save it again with numpy.savez") from error
+    arrays = read_arrays(path, ("images", "labels"), ask=ASK)
+    if "images" not in arrays:
+        raise DataError(f"{path} holds no array 'images'; save it with numpy.savez(path, images=...)")
+    images, labels = arrays["images"], arrays.get("labels")
     if labels is not None and (labels.shape != (len(images),) or not np.issubdtype(labels.dtype, np.integer)):
         raise DataError(
             f"{path} holds {len(images)} images and labels of {labels.dtype} {list(labels.shape)}; "

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from eeinfer.arrays import take
 from eeinfer.backends.cores import physical_cores
-from eeinfer.bench.data import take
 from eeinfer.bench.environment import environment, load_average
 from eeinfer.bench.gpu import OneGpu
 from eeinfer.bench.measure import bundle_facts

@@ -34,7 +34,10 @@ def compare_callers(
     json_output: bool,
 ) -> None:
     """Measure, print and write the report."""
+    import numpy as np
+
     from eeinfer import load
+    from eeinfer.arrays import take
     from eeinfer.bench import bench_data
     from eeinfer.bench.callers import CallersConfig, measure_callers, render_callers
     from eeinfer.bench.files import write_all
@@ -44,7 +47,7 @@ def compare_callers(
     images = bench_data(bundle, data).images
     share_pool(bundle, threads)
     with load(bundle, threads=threads) as engine, step_bar() as progress:
-        some = [images[position] for position in range(min(_IMAGES, len(images)))]
+        some = take(images, np.arange(min(_IMAGES, len(images))))
         report = measure_callers(engine, some, config, progress, tau=limits)
     files = write_all(out or Path(f"{report.bundle}-bench"), {"callers.json": report.to_json})
     if json_output:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from eeinfer import samples
+from eeinfer.arrays import take
 from eeinfer.bench import bench_data
-from eeinfer.bench.data import check_data, take
+from eeinfer.bench.data import check_data
 from eeinfer.bundle import Bundle, write_manifest
 from eeinfer.errors import DataError, DependencyError
 
