@@ -51,8 +51,11 @@ class Bundle:
         folder = Path(path)
         manifest = decode_manifest(_read_manifest(folder), where=folder / MANIFEST_NAME)
         check_manifest(manifest, where=folder)
-        check_files(folder, manifest, verify=verify)
-        return cls(path=folder, manifest=manifest)
+        check_files(folder, manifest)
+        bundle = cls(path=folder, manifest=manifest)
+        if verify:
+            bundle.verify()
+        return bundle
 
     def verify(self) -> None:
         """Compare every file with its SHA-256.
@@ -60,7 +63,10 @@ class Bundle:
         Raises:
             BundleError: one is missing or was altered.
         """
-        check_files(self.path, self.manifest, verify=True)
+        for name, expected in self.manifest.files.items():
+            _check_size(self.path, name, expected)
+            if hash_file(self.file(name)) != expected:
+                raise BundleError(f"{self.path}: {name} was altered, its SHA-256 is not the manifest's; copy it again")
 
     def file(self, name: str) -> Path:
         """Return where the file ``name`` of this bundle lies."""
@@ -118,19 +124,18 @@ def _version_text(version: int, where: Path) -> str:
     return f"{text}; export the checkpoint again"
 
 
-def check_files(folder: Path, manifest: Manifest, *, verify: bool) -> None:
-    """Refuse a folder whose files are not exactly those the manifest vouches for.
+def check_files(folder: Path, manifest: Manifest) -> None:
+    """Refuse a folder that has not the files the manifest vouches for, of the sizes it says.
 
     Raises:
-        BundleError: a path that leaves the folder, a file that is missing, altered or not vouched for.
+        BundleError: a path that leaves the folder, a file that is missing, of another size or not vouched for.
     """
     graphs = [MODEL_NAME, *(segment.file for segment in manifest.segments)]
-    for name in (*manifest.files, *graphs):
+    for name in (*manifest.files, *(name for name in graphs if name not in manifest.files)):
         _check_inside(folder, name)
         if name not in manifest.files:
             raise BundleError(f"{folder}: the manifest has no hash for {name}; export it again")
-    for name, expected in manifest.files.items():
-        _check_file(folder, name, expected, verify=verify)
+        _check_size(folder, name, manifest.files[name])
     for name in graphs:
         _check_external(folder, name, manifest)
 
@@ -140,19 +145,20 @@ def _check_inside(folder: Path, name: str) -> None:
     plain = name and not path.is_absolute() and ".." not in path.parts and "\0" not in name
     if not plain or "\\" in name or PureWindowsPath(name).drive:
         raise BundleError(f"{folder}: the manifest names {name!r}; only plain paths inside the bundle are allowed")
-    if not (folder / name).resolve().is_relative_to(folder.resolve()):
+    file = folder / name
+    if len(path.parts) == 1 and not file.is_symlink():
+        return
+    if not file.resolve().is_relative_to(folder.resolve()):
         raise BundleError(f"{folder}: {name} is a link that leaves the bundle; copy the file itself into the folder")
 
 
-def _check_file(folder: Path, name: str, expected: FileHash, *, verify: bool) -> None:
+def _check_size(folder: Path, name: str, expected: FileHash) -> None:
     path = folder / name
     if not path.is_file():
         raise BundleError(f"{folder}: {name} is missing; copy the bundle again or export it again")
     size = path.stat().st_size
     if size != expected.bytes:
         raise BundleError(f"{folder}: {name} has {size} bytes, the manifest says {expected.bytes}; copy it again")
-    if verify and hash_file(path) != expected:
-        raise BundleError(f"{folder}: {name} was altered, its SHA-256 is not the manifest's; copy it again")
 
 
 def _check_external(folder: Path, name: str, manifest: Manifest) -> None:

@@ -1,7 +1,8 @@
 """Which other files an ONNX graph reads, found without the onnx package.
 
 An ONNX file is a protocol buffer: fields of a number, a wire type and a value. Only the branches that can hold
-a tensor are followed (numbers from onnx.proto, which never change); weights stored inside are skipped by length.
+a tensor are followed (numbers from onnx.proto, which never change), and only where the key of a location stands in
+them; weights stored inside are skipped by length.
 """
 
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 from eeinfer.errors import BundleError
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_LOCATION = b"location"  # the key under which external data names its file
 
 _BRANCHES = {  # message -> field number -> message found there
     "model": {7: "graph", 25: "function"},
@@ -29,41 +31,42 @@ def external_files(data: bytes, *, where: Path) -> set[str]:
         BundleError: ``data`` is not an ONNX model.
     """
     try:
-        return set(_locations(memoryview(data), "model"))
+        return set(_locations(data, 0, len(data), "model"))
     except (ValueError, IndexError, RecursionError) as error:
         raise BundleError(f"{where} is not an ONNX graph: {error}; copy the bundle again") from error
 
 
-def _locations(data: memoryview, message: str) -> Iterator[str]:
+def _locations(data: bytes, at: int, end: int, message: str) -> Iterator[str]:
     if message == "entry":
-        entry = dict(_fields(data))
-        if bytes(entry.get(1, b"")) == b"location":
-            yield bytes(entry.get(2, b"")).decode()
+        entry = {number: data[start:stop] for number, start, stop in _fields(data, at, end)}
+        if entry.get(1) == _LOCATION:
+            yield entry.get(2, b"").decode()
         return
     branches = _BRANCHES[message]
-    for number, value in _fields(data):
-        if number in branches:
-            yield from _locations(value, branches[number])
+    for number, start, stop in _fields(data, at, end):
+        if number in branches and data.find(_LOCATION, start, stop) >= 0:  # most nodes and small tensors hold none
+            yield from _locations(data, start, stop, branches[number])
 
 
-def _fields(data: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """Yield the number and the bytes of every length-delimited field."""
-    at = 0
-    while at < len(data):
+def _fields(data: bytes, at: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """Yield the number, the start and the end of every length-delimited field between ``at`` and ``end``."""
+    while at < end:
         key, at = _varint(data, at)
         kind = key & 7
         if kind == _VARINT:
             _, at = _varint(data, at)
             continue
         size, at = (4, at) if kind == _FIXED32 else (8, at) if kind == _FIXED64 else _varint(data, at)
-        if kind not in (_BYTES, _FIXED32, _FIXED64) or at + size > len(data):
+        if kind not in (_BYTES, _FIXED32, _FIXED64) or at + size > end:
             raise ValueError(f"broken at byte {at}")
         if kind == _BYTES:
-            yield key >> 3, data[at : at + size]
+            yield key >> 3, at, at + size
         at += size
+    if at > end:
+        raise ValueError(f"broken at byte {at}")
 
 
-def _varint(data: memoryview, at: int) -> tuple[int, int]:
+def _varint(data: bytes, at: int) -> tuple[int, int]:
     value = shift = 0
     while True:
         byte = data[at]
