@@ -76,8 +76,8 @@ def _used(path: Path) -> float:
 def instruction_sets() -> str:
     """Return what the processor can do, as far as the system says: kernels and memory layouts are chosen by it."""
     try:
-        lines = _CPUINFO.read_text().splitlines()
+        with _CPUINFO.open() as lines:  # of every core: those of the first say it
+            found = (line.partition(":")[2].strip() for line in lines if line.partition(":")[0].strip() in _FLAGS)
+            return next(found, platform.machine())
     except OSError:  # not Linux
         return f"{platform.machine()} {platform.processor()}"
-    found = (line.partition(":")[2].strip() for line in lines if line.partition(":")[0].strip() in _FLAGS)
-    return next(found, platform.machine())

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from eeinfer.errors import BundleError
 
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_VARINT, _BYTES = 0, 2  # wire types
+_FIXED_BYTES = {1: 8, 5: 4}  # wire type -> size
+_MORE = 0x80  # set in every byte of a number but the last
 _LOCATION = b"location"  # the key under which external data names its file
 
 _BRANCHES = {  # message -> field number -> message found there
@@ -51,17 +53,17 @@ def _locations(data: bytes, at: int, end: int, message: str) -> Iterator[str]:
 def _fields(data: bytes, at: int, end: int) -> Iterator[tuple[int, int, int]]:
     """Yield the number, the start and the end of every length-delimited field between ``at`` and ``end``."""
     while at < end:
-        key, at = _varint(data, at)
+        key, at = (data[at], at + 1) if data[at] < _MORE else _varint(data, at)
         kind = key & 7
-        if kind == _VARINT:
-            _, at = _varint(data, at)
+        if kind in _FIXED_BYTES:
+            at += _FIXED_BYTES[kind]
             continue
-        size, at = (4, at) if kind == _FIXED32 else (8, at) if kind == _FIXED64 else _varint(data, at)
-        if kind not in (_BYTES, _FIXED32, _FIXED64) or at + size > end:
+        value, at = (data[at], at + 1) if data[at] < _MORE else _varint(data, at)
+        if kind == _BYTES and at + value <= end:
+            yield key >> 3, at, at + value
+            at += value
+        elif kind != _VARINT:
             raise ValueError(f"broken at byte {at}")
-        if kind == _BYTES:
-            yield key >> 3, at, at + size
-        at += size
     if at > end:
         raise ValueError(f"broken at byte {at}")
 
@@ -72,7 +74,7 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
         byte = data[at]
         at += 1
         value |= (byte & 0x7F) << shift
-        if byte < 0x80:
+        if byte < _MORE:
             return value, at
         shift += 7
         if shift > 63:

@@ -101,11 +101,14 @@ def take_process(bundle: Path, threads: int | None) -> None:
         BundleError: the bundle is missing or damaged.
         ConfigError: ``threads`` is below 1, or the process has another pool already.
     """
+    if threads is not None:
+        share_threads(threads)
+        return
     opened = Bundle.open(bundle, verify=False)
-    profile = find_profile(opened) if threads is None else None
+    profile = find_profile(opened)
     plan = None if profile is None else as_threads(profile.process, _flops(opened))
     if plan is None or plan.mode == SHARED:
-        share_threads(threads if plan is None else plan.counts[0])
+        share_threads(None if plan is None else plan.counts[0])
 
 
 def _check(profile: Profile, bundle: Bundle) -> None:

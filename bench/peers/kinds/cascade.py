@@ -1,5 +1,6 @@
 """Our own cascade, as the command line runs it."""
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,8 +21,9 @@ class Cascade(Peer):
 
     @classmethod
     def libraries(cls) -> None:
-        """Import ONNX Runtime."""
+        """Import ONNX Runtime, and what of ours would otherwise be imported when a bundle is opened."""
         needs("onnxruntime")
+        import_module("eeinfer.backends.ort")
 
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)
