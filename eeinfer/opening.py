@@ -1,17 +1,14 @@
 """From a bundle's folder to an engine."""
 
 import os
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping
+from contextlib import nullcontext
 
 from eeinfer import samples
 from eeinfer.backends import open_backend
 from eeinfer.bundle import Bundle
 from eeinfer.engine import Engine
 from eeinfer.thresholds import Taus, as_limits
-
-_SMALL_BYTES = 8 << 20  # hashed within the 5 ms that a thread may wait for its turn in Python
 
 
 def load(
@@ -49,21 +46,6 @@ def load(
     """
     bundle = Bundle.open(samples.bundle_path() if path is None else path, verify=False)
     taus = as_limits(bundle.manifest.taus if tau is None else tau, len(bundle.manifest.segments))
-    with _verifying(bundle) if verify else nullcontext():
+    with bundle.verifying() if verify else nullcontext():
         opened = open_backend(backend, bundle, device=device, threads=threads, verify=verify, options=options)
-    return Engine(bundle, opened, taus)
-
-
-@contextmanager
-def _verifying(bundle: Bundle) -> Iterator[None]:
-    """Hash the files beside what the block does; one that was altered explains whatever else went wrong."""
-    if sum(file.bytes for file in bundle.manifest.files.values()) < _SMALL_BYTES:
-        bundle.verify()
-        yield
-        return
-    with ThreadPoolExecutor(1) as pool:
-        hashes = pool.submit(bundle.verify)
-        try:
-            yield
-        finally:
-            hashes.result()
+        return Engine(bundle, opened, taus)

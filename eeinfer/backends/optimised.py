@@ -33,19 +33,26 @@ def wanted(bundle: Bundle) -> bool:
     return path is not None and not path.with_suffix(_REFUSED).exists()
 
 
-def find(bundle: Bundle, *, verify: bool) -> Bundle | None:
-    """Return the optimised form of ``bundle`` from the cache; None where it is not there or was damaged."""
+def find(bundle: Bundle) -> Bundle | None:
+    """Return the optimised form of ``bundle`` from the cache, its files not hashed yet; None: it is not there."""
     path = place(bundle)
     if path is None or not path.exists():
         return None
     try:
-        found = Bundle.open(path, verify=verify)
+        found = Bundle.open(path, verify=False)
         machine.touch(path)
         return found
     except BundleError as error:
-        log.info("%s; it is made again", error)
-        shutil.rmtree(path, ignore_errors=True)
+        forget(bundle, error)
         return None
+
+
+def forget(bundle: Bundle, damage: BundleError) -> None:
+    """Throw the optimised form of ``bundle`` away because it was damaged: it is made again."""
+    log.info("%s; it is made again", damage)
+    path = place(bundle)
+    if path is not None:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def make(bundle: Bundle) -> Bundle | None:

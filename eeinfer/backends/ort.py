@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
+from contextlib import nullcontext
 from functools import lru_cache
 from typing import Any
 
@@ -57,8 +58,8 @@ class OrtBackend:
         plan = as_threads(profile.threads if profile and threads is None else threads, flops)
         if plan.mode == SHARED:
             share_threads(plan.counts[0])
-        found = optimised.find(bundle, verify=verify)
-        self._chain = Chain(found, plan, optimised=True) if found else _optimised(Chain(bundle, plan, optimised=False))
+        found = _found(bundle, plan, verify=verify)
+        self._chain = found or _optimised(Chain(bundle, plan, optimised=False))
         self.threads = self._chain.threads
         in_front = bytes_in_front(self._chain.manifest)
         estimated = RowCosts.estimated(flops, in_front, threads=self.threads or 1)
@@ -132,6 +133,19 @@ class Chain:
             live |= dict(zip(names, made, strict=True))
             exits.append(Exit(*made[: len(EXIT_OUTPUTS)]))
         return exits
+
+
+def _found(bundle: Bundle, plan: Threads, *, verify: bool) -> Chain | None:
+    """Return the chain in the form that an earlier opening left for this machine, if it did and that is sound."""
+    found = optimised.find(bundle)
+    if found is None:
+        return None
+    try:
+        with found.verifying() if verify else nullcontext():
+            return Chain(found, plan, optimised=True)
+    except BundleError as error:
+        optimised.forget(bundle, error)
+        return None
 
 
 def _optimised(plain: Chain) -> Chain:

@@ -52,7 +52,7 @@ def test_the_first_load_makes_what_the_second_finds(
 def test_maps_cross_the_cuts_in_blocks_where_the_machine_computes_in_blocks(cache: Path) -> None:
     with eeinfer.load(threads=1):
         pass
-    found = optimised.find(Bundle.open(samples.bundle_path()), verify=True)
+    found = optimised.find(Bundle.open(samples.bundle_path()))
     assert found is not None
     plain = {node.op_type for node in _nodes(samples.bundle_path())}
     nodes = _nodes(found.path)
@@ -70,13 +70,34 @@ def _nodes(folder: Path) -> list[Any]:
     return [node for path in paths for node in onnx.load(path, load_external_data=False).graph.node]
 
 
-def test_a_damaged_entry_is_made_again(tiny_bundle: Path) -> None:
-    opened(tiny_bundle)
-    path = optimised.place(Bundle.open(tiny_bundle))
+def kept(bundle: Path, name: str) -> Path:
+    path = optimised.place(Bundle.open(bundle))
     assert path is not None
-    (path / "segment_01.onnx").write_bytes(b"damaged")
+    return path / name
+
+
+@pytest.mark.parametrize("name", ["segment_01.onnx", "model.bin", "manifest.json"])
+def test_a_damaged_entry_is_made_again(tiny_bundle: Path, name: str) -> None:
+    opened(tiny_bundle)
+    file = kept(tiny_bundle, name)
+    sound = file.read_bytes()
+    for damaged in (b"damaged", bytes([sound[0], sound[1] ^ 1]) + sound[2:]):
+        file.write_bytes(damaged)
+        assert opened(tiny_bundle).optimised
+        assert file.read_bytes() != damaged
+
+
+def test_a_large_one_is_hashed_while_its_sessions_open(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eeinfer.bundle._SMALL_BYTES", 0)
+    opened(tiny_bundle)
+    file = kept(tiny_bundle, "model.bin")
+    sound = file.read_bytes()
+    damaged = bytes([sound[0] ^ 1]) + sound[1:]
+    file.write_bytes(damaged)
+    assert opened(tiny_bundle, verify=False).optimised
+    assert file.read_bytes() == damaged, "nobody asked for the hashes"
     assert opened(tiny_bundle).optimised
-    assert (path / "segment_01.onnx").read_bytes() != b"damaged"
+    assert file.read_bytes() != damaged
 
 
 def test_a_changed_bundle_has_an_entry_of_its_own(tiny_bundle: Path, bundle_copy: Path) -> None:
