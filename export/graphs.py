@@ -38,6 +38,18 @@ class GraphIndex:
         return {name: i for i, node in enumerate(self.graph.node) for name in node.output if name}
 
     @cached_property
+    def _readers(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for i, node in enumerate(self.graph.node):
+            for name in set(reads(node)):
+                found.setdefault(name, []).append(i)
+        return found
+
+    def readers(self, name: str) -> list[int]:
+        """Nodes that read a value."""
+        return self._readers.get(name, [])
+
+    @cached_property
     def initializers(self) -> dict[str, onnx.TensorProto]:
         """Weights by name."""
         return {tensor.name: tensor for tensor in self.graph.initializer}

@@ -7,6 +7,8 @@ saved, and cut in that form; what crosses a border stays in blocks. The result h
 runtime and one instruction set: it goes into the machine's cache, never into a bundle.
 """
 
+import shutil
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,10 +18,12 @@ from onnx import helper
 
 from eeinfer.backends.sessions import open_session
 from eeinfer.bundle import Bundle, write_manifest
+from eeinfer.export.attention import fuse_attention
 from eeinfer.export.cut import cut
 from eeinfer.export.graphs import BATCH, GraphIndex
 from eeinfer.export.write import described, new_folder
 from eeinfer.manifest import MODEL_NAME, TensorSpec
+from eeinfer.onnx_files import external_files
 
 _PROBE = "probe.onnx"
 _ROWS = (1, 2)  # batch sizes at which unknown shapes are looked at
@@ -34,7 +38,7 @@ def optimise_bundle(bundle: Bundle, target: Path) -> Path:
     """
     with new_folder(target, force=True) as folder:
         path = folder / MODEL_NAME
-        open_session(bundle.model, threads=1, save_as=path)
+        _save_optimised(bundle.model, path)
         model = onnx.load(path, load_external_data=False)
         _find_types(model, bundle.manifest.input.tensor, folder)
         parts = cut(model, len(bundle.manifest.segments))
@@ -42,6 +46,20 @@ def optimise_bundle(bundle: Bundle, target: Path) -> Path:
             onnx.save(part.model, folder / segment.file)
         write_manifest(folder, described(bundle.manifest, parts, folder))
     return target
+
+
+def _save_optimised(source: Path, target: Path) -> None:
+    """Let ONNX Runtime save the network as it would run it, attention in one node beforehand."""
+    fused = fuse_attention(onnx.load(source, load_external_data=False))
+    if fused is None:
+        open_session(source, threads=1, save_as=target)
+        return
+    with tempfile.TemporaryDirectory(dir=target.parent) as other:
+        path = Path(other) / MODEL_NAME
+        onnx.save(fused, path)
+        for name in external_files(path.read_bytes(), where=path):  # they may not lie in another folder
+            shutil.copyfile(source.parent / name, path.parent / name)
+        open_session(path, threads=1, save_as=target)
 
 
 def _find_types(model: onnx.ModelProto, input: TensorSpec, folder: Path) -> None:

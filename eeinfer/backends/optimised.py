@@ -16,6 +16,7 @@ from eeinfer.errors import BundleError, EeinferError
 
 _KIND = "optimised"
 _MAKER = "eeinfer.export.optimise"  # imported when it is needed: a bundle runs where nothing can be exported
+_FORM = "form 2"  # counts up with what the maker does
 _MOST_BYTES = 4 << 30  # of optimised bundles that are kept
 _REFUSED = ".refused"  # what could not be optimised is not tried each time
 
@@ -24,7 +25,7 @@ log = logging.getLogger(__name__)
 
 def place(bundle: Bundle) -> Path | None:
     """Return where the optimised form of ``bundle`` lies or would lie; None where nothing is kept."""
-    return machine.entry(_KIND, bundle.fingerprint, f"onnxruntime {onnxruntime().__version__}")
+    return machine.entry(_KIND, bundle.fingerprint, f"onnxruntime {onnxruntime().__version__}", _FORM)
 
 
 def wanted(bundle: Bundle) -> bool:
