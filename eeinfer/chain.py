@@ -11,6 +11,7 @@ from eeinfer.preprocess import INTERPOLATIONS
 
 DEVICES = ("cpu", "cuda")
 EXIT_OUTPUTS = ("logits", "score", "prediction")
+_SHARES = "@"  # in the name of a tensor that shares another one's memory
 _KINDS = "fiub"  # float, int, unsigned, bool: what an engine can carry
 
 
@@ -41,6 +42,16 @@ def exit_specs(classes: int) -> tuple[TensorSpec, ...]:
         TensorSpec(name=name, dtype=dtype, shape=shape)
         for name, dtype, shape in zip(EXIT_OUTPUTS, dtypes, shapes, strict=True)
     )
+
+
+def shared_name(carried: str, number: int) -> str:
+    """Name a tensor that is overwritten by ``carried`` in the same memory."""
+    return f"{carried}{_SHARES}{number}"
+
+
+def memory_name(name: str) -> str:
+    """Return the tensor in whose memory the tensor ``name`` lies: its own, or one that overwrites it."""
+    return name.partition(_SHARES)[0]
 
 
 def last_reads(manifest: Manifest) -> list[tuple[str, ...]]:

@@ -162,7 +162,7 @@ def _segment(
     received = sorted(draft.received, key=lambda name: names.get(name, ""))
     renamed = {name: names.get(name, name) for name in (*received, *carried)}
     renamed |= {name: want for name, want in zip(outputs, EXIT_OUTPUTS, strict=True) if name not in renamed}
-    nodes = [_rename(node, renamed) for node in nodes]
+    nodes = [rename(node, renamed) for node in nodes]
     nodes += [
         helper.make_node("Identity", [renamed[name]], [want], name=f"exit_{want}")
         for name, want in zip(outputs, EXIT_OUTPUTS, strict=True)
@@ -204,14 +204,15 @@ def _sizes(index: GraphIndex, draft: _Draft, i: int) -> list[onnx.NodeProto]:
     return [*made, helper.make_node("Concat", parts, [node.output[0]], axis=0)]
 
 
-def _rename(node: onnx.NodeProto, names: dict[str, str]) -> onnx.NodeProto:
+def rename(node: onnx.NodeProto, names: dict[str, str]) -> onnx.NodeProto:
+    """Return `node` with other names for values, those its bodies read or make included."""
     copy = onnx.NodeProto()
     copy.CopyFrom(node)
     copy.input[:] = [names.get(name, name) for name in node.input]
     copy.output[:] = [names.get(name, name) for name in node.output]
     for attribute in copy.attribute:
         for body in (*((attribute.g,) if attribute.HasField("g") else ()), *attribute.graphs):
-            renamed = [_rename(inner, names) for inner in body.node]
+            renamed = [rename(inner, names) for inner in body.node]
             del body.node[:]
             body.node.extend(renamed)
     return copy

@@ -21,6 +21,7 @@ from eeinfer.bundle import Bundle, write_manifest
 from eeinfer.export.attention import fuse_attention
 from eeinfer.export.cut import cut
 from eeinfer.export.graphs import BATCH, GraphIndex
+from eeinfer.export.in_place import share_memory
 from eeinfer.export.write import described, new_folder
 from eeinfer.manifest import MODEL_NAME, TensorSpec
 from eeinfer.onnx_files import external_files
@@ -41,7 +42,7 @@ def optimise_bundle(bundle: Bundle, target: Path) -> Path:
         _save_optimised(bundle.model, path)
         model = onnx.load(path, load_external_data=False)
         _find_types(model, bundle.manifest.input.tensor, folder)
-        parts = cut(model, len(bundle.manifest.segments))
+        parts = [share_memory(part) for part in cut(model, len(bundle.manifest.segments))]
         for segment, part in zip(bundle.manifest.segments, parts, strict=True):
             onnx.save(part.model, folder / segment.file)
         write_manifest(folder, described(bundle.manifest, parts, folder))

@@ -16,7 +16,7 @@ from eeinfer.errors import BundleError, EeinferError
 
 _KIND = "optimised"
 _MAKER = "eeinfer.export.optimise"  # imported when it is needed: a bundle runs where nothing can be exported
-_FORM = "form 2"  # counts up with what the maker does
+_FORM = "form 3"  # counts up with what the maker does
 _MOST_BYTES = 4 << 30  # of optimised bundles that are kept
 _REFUSED = ".refused"  # what could not be optimised is not tried each time
 

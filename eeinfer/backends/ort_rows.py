@@ -1,6 +1,6 @@
 """ONNX Runtime sessions and memory of our own: what they read and write is bound, not passed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from eeinfer.backends.base import Exit
 from eeinfer.backends.pools import onnxruntime
-from eeinfer.chain import EXIT_OUTPUTS, alive
+from eeinfer.chain import EXIT_OUTPUTS, alive, memory_name
 from eeinfer.manifest import Manifest, TensorSpec
 
 _CACHE_LINE_BYTES = 64
@@ -25,7 +25,9 @@ class OrtRows:
         self.capacity, self.count = capacity, 0
         self._sessions, self._segments = sessions, manifest.segments
         self._input = manifest.input.tensor.name
-        self._memory = {spec.name: buffer(spec, capacity) for segment in self._segments for spec in segment.carried}
+        self._memory: dict[str, NDArray[Any]] = {}
+        for segment in self._segments:
+            self._memory |= buffers(segment.carried, capacity)
         self._exits = [exit_buffers(len(manifest.classes), capacity) for _ in sessions]
         self._reads_image = [any(spec.name == self._input for spec in part.inputs) for part in self._segments]
         self._alive = [[spec.name for spec in specs] for specs in alive(manifest)]
@@ -37,7 +39,7 @@ class OrtRows:
     def bytes(self) -> int:
         """How much memory the buffers take, the images of the caller included, to which they may cling."""
         images = 0 if self._images is None else self._images.nbytes
-        return images + sum(memory.nbytes for memory in self._memory.values())
+        return images + sum(memory.nbytes for name, memory in self._memory.items() if memory_name(name) == name)
 
     def load(self, images: NDArray[Any]) -> None:
         """Take up to ``capacity`` images [n, *shape]; they are read in place."""
@@ -90,11 +92,11 @@ class OrtLane:
         self._bindings = []
         image = manifest.input.tensor
         self._image = buffer(image, 1)
-        self._buffers = buffers = {image.name: self._image}  # bindings do not own their memory
+        self._memory = memory = {image.name: self._image}  # bindings do not own their memory
         for session, segment, exit in zip(sessions, manifest.segments, self.exits, strict=True):
-            made = {spec.name: buffer(spec, 1) for spec in segment.carried}
-            buffers |= made
-            inputs = {spec.name: buffers[spec.name] for spec in segment.inputs}
+            made = buffers(segment.carried, 1)
+            memory |= made
+            inputs = {spec.name: memory[spec.name] for spec in segment.inputs}
             self._bindings.append(bind(session, inputs, dict(zip(EXIT_OUTPUTS, exit, strict=True)) | made))
 
     def load(self, image: NDArray[Any]) -> None:
@@ -122,6 +124,15 @@ def bind(session: Any, inputs: dict[str, NDArray[Any]], outputs: dict[str, NDArr
 def exit_buffers(classes: int, rows: int) -> Exit:
     """Make room for what an exit decides."""
     return Exit(np.zeros((rows, classes), np.float32), np.zeros(rows, np.float32), np.zeros(rows, np.int64))
+
+
+def buffers(carried: Iterable[TensorSpec], rows: int) -> dict[str, NDArray[Any]]:
+    """Make memory for what a segment carries, by name; what shares memory comes after the tensor it shares it with."""
+    made: dict[str, NDArray[Any]] = {}
+    for spec in carried:
+        shared = made.get(memory_name(spec.name))
+        made[spec.name] = buffer(spec, rows) if shared is None else shared
+    return made
 
 
 def buffer(spec: TensorSpec, rows: int) -> NDArray[Any]:
