@@ -34,7 +34,7 @@ class GpuFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     level: str | None = None  # that it ran at, which may be lower than what was asked
 
 
-# Without a GPU the field is left out: such a report is byte for byte what it was before there was one.
+# What is false or missing is left out: such a report is byte for byte what it was before there were these fields.
 class Environment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """The circumstances that every number of a report depends on."""
 
@@ -47,10 +47,13 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     python: str
     versions: dict[str, str]  # of the packages that computed
     gpu: GpuFacts | None = None
+    plain: bool = False  # the segments ran as they were exported, not in a form that is kept for this machine
 
 
-def environment(device: str, threads: int | None, load: float | None, gpu: GpuFacts | None = None) -> Environment:
-    """Describe this process's machine; ``device``, ``threads``, ``load`` and ``gpu`` are those of the measurement."""
+def environment(
+    device: str, threads: int | None, load: float | None, gpu: GpuFacts | None = None, *, plain: bool = False
+) -> Environment:
+    """Describe this process's machine; everything given here is the measurement's."""
     names = ("eeinfer", *_RUNTIMES, "numpy", *(_GPU_LIBRARIES if gpu is not None else ()))
     return Environment(
         device=device,
@@ -62,6 +65,7 @@ def environment(device: str, threads: int | None, load: float | None, gpu: GpuFa
         python=platform.python_version(),
         versions={name: version for name in names if (version := _version(name)) is not None},
         gpu=gpu,
+        plain=plain,
     )
 
 

@@ -80,7 +80,7 @@ def measure(
         calibration, rows, outputs = len(rows) - len(kept), rows[kept], outputs.part(kept)
         grid, swept = _cheapest_first(grid, outputs, manifest)
         picks, latency = _timed(engine, images, rows, outputs, grid, swept, config, progress, side)
-        threads = engine.threads
+        threads, plain = engine.threads, engine.optimised is False
         gpu = None if side is None else side.facts()
         found = Findings(
             manifest=manifest, config=config, outputs=outputs, grid=grid, swept=swept, picks=picks, latency=latency
@@ -90,7 +90,7 @@ def measure(
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         bundle=bundle_facts(engine.bundle),
         data=DataFacts(name=data, images=len(rows), calibration=calibration, timed=len(picks)),
-        environment=environment(config.device, threads, load_before, gpu),
+        environment=environment(config.device, threads, load_before, gpu, plain=plain),
         settings=found.settings(perf_counter() - began),
         flops=FlopsFacts(convention=manifest.flops.convention, uncounted=manifest.flops.uncounted),
         grid=GridFacts(family=grid.family, parameter=PARAMETERS[grid.family]),

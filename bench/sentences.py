@@ -89,7 +89,9 @@ def warning(report: Report) -> str:
 
 def _processor(report: Report) -> str:
     gpu = report.environment.gpu
-    return f"{report.environment.cpu}, {_threads(report)}" if gpu is None else f"{gpu.name}, {driver(gpu)}"
+    if gpu is not None:
+        return f"{gpu.name}, {driver(gpu)}"
+    return f"{report.environment.cpu}, {_threads(report)}{', segments as exported' if report.environment.plain else ''}"
 
 
 def driver(gpu: GpuFacts) -> str:
@@ -102,6 +104,12 @@ def clocks(gpu: GpuFacts) -> str:
     if gpu.sm_mhz is None or gpu.memory_mhz is None:
         return "clocks unknown: pip install nvidia-ml-py"
     return f"clocks after timing: SM {gpu.sm_mhz} of {gpu.max_sm_mhz} MHz, memory {gpu.memory_mhz} MHz"
+
+
+def _form(report: Report) -> list[tuple[str, str]]:
+    if not report.environment.plain:
+        return []
+    return [("segments", "run as exported: no form of them is kept for this machine; eeinfer doctor shows its cache")]
 
 
 def _gpu_facts(report: Report) -> list[tuple[str, str]]:
@@ -195,6 +203,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
         ("timing", f"{settings.rounds} rounds, {settings.warmup} untimed calls of each variant, seed {settings.seed}"),
         ("agreement", f"{percent(agreement)} % of the timed images left where the sweep says, at every threshold"),
         ("device", f"{place.device}: {place.cpu}, {place.cores} cores, {_threads(report)}, load {_load(report)}"),
+        *_form(report),
         *_gpu_facts(report),
         ("system", f"{place.system}, Python {place.python}"),
         ("versions", ", ".join(f"{name} {version}" for name, version in place.versions.items())),

@@ -7,7 +7,6 @@ the last exit always answers.
 import math
 from collections.abc import Iterator
 from time import perf_counter
-from types import TracebackType
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -22,7 +21,7 @@ from eeinfer.errors import BundleError, EeinferError, InputError, first_line
 from eeinfer.manifest import Manifest
 from eeinfer.preprocess import Images, finite_rows, prepare
 from eeinfer.result import SCORE_EPSILON, AllExits, Answer, Departure, Result
-from eeinfer.thresholds import Taus, as_limits
+from eeinfer.thresholds import Taus, as_deadline, as_limits
 
 
 class Engine:
@@ -57,7 +56,7 @@ class Engine:
             InputError: images, tau or deadline are not what the bundle takes.
         """
         began = perf_counter()
-        deadline = math.inf if deadline_ms is None else began + _seconds(deadline_ms)
+        deadline = as_deadline(deadline_ms, began)
         taus = self._taus if tau is None else self._limits(tau)
         ready = images if self._is_one(images) else prepare(images, self.manifest.input)
         if len(ready) == 1:
@@ -150,7 +149,7 @@ class Engine:
         computed. Milliseconds count from the call on, whatever the caller does in between included.
         """
         began = perf_counter()
-        deadline = math.inf if deadline_ms is None else began + _seconds(deadline_ms)
+        deadline = as_deadline(deadline_ms, began)
         taus = self._taus if tau is None else self._limits(tau)
         ready = prepare(images, self.manifest.input)
         self._running()
@@ -243,6 +242,11 @@ class Engine:
         return None if level is None else str(level)
 
     @property
+    def optimised(self) -> bool | None:
+        """Whether the segments run in the form kept for this machine; None: the backend has no such form."""
+        return getattr(self._running(), "optimised", None)
+
+    @property
     def threads(self) -> int | None:
         """Threads per segment; None where the process has one pool for all sessions."""
         return self._running().threads
@@ -255,9 +259,7 @@ class Engine:
     def __enter__(self) -> "Engine":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __repr__(self) -> str:
@@ -291,9 +293,3 @@ class Engine:
             file = self._bundle.file(self.manifest.segments[segment].file)
             raise BundleError(f"{file} does not run: {first_line(error)}; export the bundle again") from error
         self._give_back(lane)
-
-
-def _seconds(deadline_ms: float) -> float:
-    if not isinstance(deadline_ms, (int, float)) or not deadline_ms >= 0:
-        raise InputError(f"deadline_ms is {deadline_ms!r}; give milliseconds, 0 or more, or None")
-    return deadline_ms / 1e3

@@ -1,5 +1,6 @@
-"""The thresholds: one number or one per exit, each in [0, 1]."""
+"""What makes a cascade stop: thresholds, one number or one per exit, each in [0, 1]; and deadlines."""
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import TypeAlias
@@ -60,3 +61,16 @@ def _numbers(tau: Taus, exits: int) -> list[float]:
         raise InputError(f"tau has the shape {list(taus.shape)}; give one number, or {exits} numbers, one per exit")
     numbers: list[float] = np.broadcast_to(taus, (exits,)).tolist()
     return numbers
+
+
+def as_deadline(deadline_ms: float | None, began: float) -> float:
+    """Return when a call that began at ``began`` has to end, in seconds on the same clock; infinity for None.
+
+    Raises:
+        InputError: not a number of milliseconds, 0 or more.
+    """
+    if deadline_ms is None:
+        return math.inf
+    if not isinstance(deadline_ms, (int, float)) or not deadline_ms >= 0:
+        raise InputError(f"deadline_ms is {deadline_ms!r}; give milliseconds, 0 or more, or None")
+    return began + deadline_ms / 1e3

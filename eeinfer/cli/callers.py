@@ -6,10 +6,9 @@ from typing import Annotated
 import typer
 
 from eeinfer.cli.app import say
-from eeinfer.cli.options import numbers, taus
+from eeinfer.cli.options import integers, taus
 from eeinfer.cli.progress import print_table, step_bar
 from eeinfer.cli.threads import share_pool
-from eeinfer.errors import ConfigError
 
 Callers = Annotated[
     str | None,
@@ -42,7 +41,7 @@ def compare_callers(
     from eeinfer.bench.callers import CallersConfig, measure_callers, render_callers
     from eeinfer.bench.files import write_all
 
-    config = CallersConfig(callers=_whole(counts), rounds=rounds or CallersConfig.rounds)
+    config = CallersConfig(callers=tuple(integers("--callers", counts)), rounds=rounds or CallersConfig.rounds)
     limits = taus(tau)
     images = bench_data(bundle, data).images
     share_pool(bundle, threads)
@@ -55,10 +54,3 @@ def compare_callers(
     else:
         print_table(render_callers(report))
     say(f"report: {files['json']}")
-
-
-def _whole(counts: str) -> tuple[int, ...]:
-    found = numbers("--callers", counts)
-    if any(number != int(number) for number in found):
-        raise ConfigError(f"--callers is {counts!r}; give whole numbers separated by commas, such as 1,2,4,8")
-    return tuple(map(int, found))

@@ -8,8 +8,8 @@ from typing import Any
 
 from eeinfer.errors import DependencyError, ExportError
 from eeinfer.export.trt.config import CURRENT, LIBRARIES, TrtConfig
-from eeinfer.export.trt.gpu import Gpu, current_gpu
 from eeinfer.extras import PACKAGES
+from eeinfer.gpus import Gpu, driver
 from eeinfer.plan_record import RTX, TENSORRT, target_name
 
 _INSTALL = {name: f"pip install 'eeinfer[{PACKAGES[name][1]}]'" for name in LIBRARIES}
@@ -60,11 +60,9 @@ def choose(config: TrtConfig) -> Library:
 
 
 def _gpu() -> tuple[Gpu | None, str]:
-    """The GPU of this machine, or why there is none."""
-    try:
-        return current_gpu(), ""
-    except ExportError as error:
-        return None, str(error)
+    """The first GPU that CUDA shows to this process, on which TensorRT builds; or why there is none."""
+    found = driver()
+    return next(iter(found.gpus), None), found.problem or ""
 
 
 def _suitable(*, alone: bool) -> str:

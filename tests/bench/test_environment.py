@@ -1,10 +1,16 @@
 import os
 import platform
 import socket
+from pathlib import Path
+from typing import Any
 
 import msgspec
+import pytest
 
+from eeinfer import machine
+from eeinfer.bench import BenchConfig, Report, measure
 from eeinfer.bench.environment import environment
+from eeinfer.bench.sentences import circumstances, facts
 
 
 def test_versions_and_machine_are_named() -> None:
@@ -19,3 +25,24 @@ def test_neither_host_nor_user_is_named() -> None:
     text = msgspec.json.encode(environment("cpu", None, None)).decode()
     assert socket.gethostname() not in text
     assert os.path.expanduser("~") not in text  # noqa: PTH111  # a plain string is what is looked for
+
+
+def test_that_segments_ran_as_exported_is_said_and_nothing_otherwise() -> None:
+    assert "plain" not in msgspec.json.decode(msgspec.json.encode(environment("cpu", 2, 0.5)))
+    assert msgspec.json.decode(msgspec.json.encode(environment("cpu", 2, 0.5, plain=True)))["plain"] is True
+
+
+def test_a_report_says_so_too(report: Report) -> None:
+    assert not report.environment.plain
+    assert "as exported" not in circumstances(report)
+    place = msgspec.structs.replace(report.environment, plain=True)
+    plain = msgspec.structs.replace(report, environment=place)
+    assert "1 thread, segments as exported, batch" in circumstances(plain)
+    assert "eeinfer doctor" in dict(facts(plain))["segments"]
+
+
+def test_a_measurement_without_a_cache_is_of_the_segments_as_exported(
+    tiny_bundle: Path, digits: tuple[Any, Any], quick: BenchConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(machine.VARIABLE, "off")
+    assert measure(tiny_bundle, *digits, quick, data="noise").environment.plain

@@ -175,8 +175,8 @@ def test_bench_callers_prints_and_writes_what_threads_got(
     ("arguments", "reason"),
     [
         (("--callers", "0"), "callers is [0]"),
-        (("--callers", "1,x"), "--callers '1,x' is not a number"),
-        (("--callers", "1.5"), "give whole numbers"),
+        (("--callers", "1,x"), "--callers '1,x' is not a whole number"),
+        (("--callers", "1.5"), "is not a whole number"),
         (("--callers", "2", "--peers"), "measure different things"),
         (("--taus", "0.5"), "--taus goes with --peers"),
     ],

@@ -8,7 +8,7 @@ import pytest
 from eeinfer import machine
 from eeinfer.bundle import Bundle
 from eeinfer.export.trt import TrtConfig, build_plans, targets
-from eeinfer.export.trt.gpu import Gpu
+from eeinfer.gpus import Driver, Gpu
 from eeinfer.plans import builds
 
 
@@ -22,7 +22,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def show(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setattr(targets, "current_gpu", lambda: Gpu(name=name, capability=(9, 0)))
+    monkeypatch.setattr(targets, "driver", lambda: Driver(gpus=(Gpu(name=name, capability=(9, 0)),)))
 
 
 def build(bundle: Path) -> None:
