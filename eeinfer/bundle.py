@@ -79,7 +79,7 @@ class Bundle:
         Raises:
             BundleError: one is missing or was altered, which explains whatever went wrong in the block.
         """
-        if sum(file.bytes for file in self.manifest.files.values()) < _SMALL_BYTES:
+        if self.is_small:
             self.verify()
             yield
             return
@@ -89,6 +89,11 @@ class Bundle:
                 yield
             finally:
                 hashes.result()
+
+    @property
+    def is_small(self) -> bool:
+        """Whether the files are read before a thread for it has started."""
+        return sum(file.bytes for file in self.manifest.files.values()) < _SMALL_BYTES
 
     def file(self, name: str) -> Path:
         """Return where the file ``name`` of this bundle lies."""

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import lru_cache
 from typing import Any
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from eeinfer.backends import optimised
 from eeinfer.backends.base import Exit, Live
+from eeinfer.backends.cores import physical_cores
 from eeinfer.backends.ort_rows import OrtLane, OrtRows
 from eeinfer.backends.pools import share_threads
 from eeinfer.backends.sessions import check_graph, open_session
@@ -19,7 +21,7 @@ from eeinfer.bundle import Bundle
 from eeinfer.chain import bytes_in_front
 from eeinfer.compaction import RowCosts
 from eeinfer.errors import BundleError, ConfigError
-from eeinfer.manifest import TensorSpec
+from eeinfer.manifest import Segment, TensorSpec
 from eeinfer.profile import find_profile
 
 _KNOWN_CASES = 4096  # of rows that stay and rows that left, for which is known what pays
@@ -113,16 +115,24 @@ class Chain:
 
     def __init__(self, bundle: Bundle, plan: Threads, *, optimised: bool) -> None:
         self.bundle, self.manifest, self.plan, self.optimised = bundle, bundle.manifest, plan, optimised
-        segments = self.manifest.segments
-        opened = [
-            open_session(bundle.file(segment.file), threads=count, mode=plan.mode, optimised=optimised)
-            for segment, count in zip(segments, plan.counts, strict=True)
-        ]
+        segments, opened = self.manifest.segments, self._opened()
         self.sessions = [session for session, _ in opened]
         self.counts = tuple(count for _, count in opened)
         self.threads = max((count for count in self.counts if count is not None), default=None)
         for session, segment in zip(self.sessions, segments, strict=True):
             check_graph(session, segment, classes=len(self.manifest.classes), where=bundle.file(segment.file))
+
+    def _opened(self) -> list[tuple[Any, int | None]]:
+        """Open the sessions, those of a large bundle several at a time: their weights are packed meanwhile."""
+        each = self.manifest.segments, self.plan.counts
+        if self.bundle.is_small:
+            return [*map(self._open, *each)]
+        with ThreadPoolExecutor(physical_cores()) as pool:
+            return [*pool.map(self._open, *each)]
+
+    def _open(self, segment: Segment, threads: int) -> tuple[Any, int | None]:
+        path = self.bundle.file(segment.file)
+        return open_session(path, threads=threads, mode=self.plan.mode, optimised=self.optimised)
 
     def answers(self, images: NDArray[Any]) -> list[Exit]:
         """Return what every exit answers."""

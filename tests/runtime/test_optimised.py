@@ -100,6 +100,17 @@ def test_a_large_one_is_hashed_while_its_sessions_open(tiny_bundle: Path, monkey
     assert file.read_bytes() != damaged
 
 
+def test_sessions_of_a_large_one_open_together_and_keep_their_order(
+    tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one_by_one = scores(tiny_bundle)
+    monkeypatch.setattr("eeinfer.bundle._SMALL_BYTES", 0)
+    for _ in range(5):
+        np.testing.assert_array_equal(scores(tiny_bundle), one_by_one)
+    monkeypatch.setenv(machine.VARIABLE, "off")
+    np.testing.assert_allclose(scores(tiny_bundle), one_by_one, atol=1e-5)
+
+
 def test_a_changed_bundle_has_an_entry_of_its_own(tiny_bundle: Path, bundle_copy: Path) -> None:
     manifest = bundle_copy / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"tiny"', '"other"'))
