@@ -156,17 +156,23 @@ def _inputs_problem(segment: Segment, known: dict[str, TensorSpec]) -> str | Non
             return f"reads {spec.name!r}, which no earlier segment makes"
         if spec != known[spec.name]:
             return f"reads {_text(spec)}, but it is made as {_text(known[spec.name])}"
+        if (owner := memory_name(spec.name)) != spec.name and owner in known:
+            return f"reads {spec.name!r}, which {owner!r} overwrites"
     return None
 
 
 def _carried_problem(segment: Segment, known: dict[str, TensorSpec]) -> str | None:
-    taken = {*known, *EXIT_OUTPUTS}
+    taken, made = {*known, *EXIT_OUTPUTS}, dict[str, TensorSpec]()
     for spec in segment.carried:
         if spec.name in taken:
             return f"carries {spec.name!r}, a name that is taken"
         if problem := _spec_problem(spec):
             return f"carries {problem}"
+        owner = made.get(memory_name(spec.name), spec)
+        if memory_name(spec.name) != owner.name or (owner.dtype, owner.shape) != (spec.dtype, spec.shape):
+            return f"carries {_text(spec)}, which has nothing like it to share memory with"
         taken.add(spec.name)
+        made[spec.name] = spec
     return None
 
 

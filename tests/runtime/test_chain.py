@@ -47,6 +47,20 @@ def test_a_tensor_that_nobody_reads_is_dropped_at_once(manifest: Manifest) -> No
     assert "spare" in last_reads(odd)[1]
 
 
+def test_a_tensor_shares_memory_only_with_one_like_it_and_is_not_read(manifest: Manifest) -> None:
+    """Whoever read it later would find what has overwritten it."""
+    first, last = manifest.segments[0], manifest.segments[-1]
+    owner = first.carried[0]
+    shared = replace(owner, name=f"{owner.name}@0")
+    sound = with_segment(manifest, 0, carried=(*first.carried, shared))
+    check_manifest(sound, where=Path("model.eeb"))
+    refuse(with_segment(sound, 2, inputs=(*last.inputs, shared)), "reads 'carried_00@0', which 'carried_00' overwrites")
+    for other in (replace(shared, shape=(1,)), replace(shared, dtype="float16"), replace(shared, name="carried_09@0")):
+        refuse(with_segment(manifest, 0, carried=(*first.carried, other)), "has nothing like it to share memory with")
+    before = with_segment(manifest, 0, carried=(shared, *first.carried))
+    refuse(before, "has nothing like it to share memory with")
+
+
 def test_counts_must_agree(manifest: Manifest) -> None:
     refuse(replace(manifest, segments=()), r"model\.eeb: the manifest has no segments")
     refuse(replace(manifest, classes=()), "no classes")
