@@ -57,9 +57,9 @@ def forget(bundle: Bundle, damage: BundleError) -> None:
 
 
 def make(bundle: Bundle) -> Bundle | None:
-    """Optimise ``bundle`` and put the result into the cache; None where that cannot be done."""
+    """Optimise ``bundle``, if it is ``wanted``, and put the result into the cache; None where that cannot be done."""
     path = place(bundle)
-    if path is None or not wanted(bundle):
+    if path is None:
         return None
     try:
         export = import_module(_MAKER)
