@@ -12,7 +12,7 @@ was written with. Nothing outside the folder is ever read.
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -73,22 +73,23 @@ class Bundle:
                 raise BundleError(f"{self.path}: {name} was altered, its SHA-256 is not the manifest's; copy it again")
 
     @contextmanager
-    def verifying(self) -> Iterator[None]:
-        """Compare the files with their SHA-256 beside what the block does.
+    def verifying(self, check: Callable[[], None] | None = None) -> Iterator[None]:
+        """Compare the files with their SHA-256, or do another check of them, beside what the block does.
 
         Raises:
             BundleError: one is missing or was altered, which explains whatever went wrong in the block.
         """
+        check = check or self.verify
         if self.is_small:
-            self.verify()
+            check()
             yield
             return
         with ThreadPoolExecutor(1) as pool:
-            hashes = pool.submit(self.verify)
+            checked = pool.submit(check)
             try:
                 yield
             finally:
-                hashes.result()
+                checked.result()
 
     @property
     def is_small(self) -> bool:

@@ -17,6 +17,7 @@ import onnx
 from onnx import helper
 
 from eeinfer.backends.sessions import open_session
+from eeinfer.backends.sums import write_sums
 from eeinfer.bundle import Bundle, write_manifest
 from eeinfer.export.attention import fuse_attention
 from eeinfer.export.cut import cut
@@ -46,6 +47,7 @@ def optimise_bundle(bundle: Bundle, target: Path) -> Path:
         for segment, part in zip(bundle.manifest.segments, parts, strict=True):
             onnx.save(part.model, folder / segment.file)
         write_manifest(folder, described(bundle.manifest, parts, folder))
+        write_sums(folder)
     return target
 
 

@@ -6,17 +6,20 @@ before it is used. Whatever goes wrong on the way, the bundle's own segments run
 
 import logging
 import shutil
+from contextlib import AbstractContextManager
 from importlib import import_module
 from pathlib import Path
 
 from eeinfer import machine
 from eeinfer.backends.pools import onnxruntime
+from eeinfer.backends.sums import check_sums
 from eeinfer.bundle import Bundle
 from eeinfer.errors import BundleError, EeinferError
+from eeinfer.manifest import MANIFEST_NAME
 
 _KIND = "optimised"
 _MAKER = "eeinfer.export.optimise"  # imported when it is needed: a bundle runs where nothing can be exported
-_FORM = "form 3"  # counts up with what the maker does
+_FORM = "form 4"  # counts up with what the maker does
 _MOST_BYTES = 4 << 30  # of optimised bundles that are kept
 _REFUSED = ".refused"  # what could not be optimised is not tried each time
 
@@ -35,7 +38,7 @@ def wanted(bundle: Bundle) -> bool:
 
 
 def find(bundle: Bundle) -> Bundle | None:
-    """Return the optimised form of ``bundle`` from the cache, its files not hashed yet; None: it is not there."""
+    """Return the optimised form of ``bundle`` from the cache, its files not read yet; None: it is not there."""
     path = place(bundle)
     if path is None or not path.exists():
         return None
@@ -46,6 +49,15 @@ def find(bundle: Bundle) -> Bundle | None:
     except BundleError as error:
         forget(bundle, error)
         return None
+
+
+def checking(found: Bundle) -> AbstractContextManager[None]:
+    """Compare the files of an optimised form with the sums noted when it was made, beside what the block does.
+
+    Raises:
+        BundleError: one is missing or damaged, which explains whatever went wrong in the block.
+    """
+    return found.verifying(lambda: check_sums(found.path, (MANIFEST_NAME, *found.manifest.files)))
 
 
 def forget(bundle: Bundle, damage: BundleError) -> None:

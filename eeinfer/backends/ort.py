@@ -147,7 +147,7 @@ def _found(bundle: Bundle, plan: Threads, *, verify: bool) -> Chain | None:
     if found is None:
         return None
     try:
-        with found.verifying() if verify else nullcontext():
+        with optimised.checking(found) if verify else nullcontext():
             return Chain(found, plan, optimised=True)
     except BundleError as error:
         optimised.forget(bundle, error)
