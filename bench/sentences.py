@@ -1,7 +1,7 @@
 """What the report says in words; the same in the terminal and on the page."""
 
 from eeinfer.bench.energy import Energy
-from eeinfer.bench.environment import GpuFacts
+from eeinfer.bench.environment import Environment, GpuFacts
 from eeinfer.bench.formats import chosen, flops_unit, headline, milliseconds, percent, selection, times
 from eeinfer.bench.report import Report
 
@@ -91,7 +91,12 @@ def _processor(report: Report) -> str:
     gpu = report.environment.gpu
     if gpu is not None:
         return f"{gpu.name}, {driver(gpu)}"
-    return f"{report.environment.cpu}, {_threads(report)}{', segments as exported' if report.environment.plain else ''}"
+    return f"{report.environment.cpu}, {_threads(report)}{as_exported(report.environment)}"
+
+
+def as_exported(place: Environment) -> str:
+    """What follows the threads where the segments ran as they were exported."""
+    return ", segments as exported" if place.plain else ""
 
 
 def driver(gpu: GpuFacts) -> str:
@@ -106,8 +111,9 @@ def clocks(gpu: GpuFacts) -> str:
     return f"clocks after timing: SM {gpu.sm_mhz} of {gpu.max_sm_mhz} MHz, memory {gpu.memory_mhz} MHz"
 
 
-def _form(report: Report) -> list[tuple[str, str]]:
-    if not report.environment.plain:
+def form(place: Environment) -> list[tuple[str, str]]:
+    """In which form the segments ran, where that is not the fast one."""
+    if not place.plain:
         return []
     return [("segments", "run as exported: no form of them is kept for this machine; eeinfer doctor shows its cache")]
 
@@ -203,7 +209,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
         ("timing", f"{settings.rounds} rounds, {settings.warmup} untimed calls of each variant, seed {settings.seed}"),
         ("agreement", f"{percent(agreement)} % of the timed images left where the sweep says, at every threshold"),
         ("device", f"{place.device}: {place.cpu}, {place.cores} cores, {_threads(report)}, load {_load(report)}"),
-        *_form(report),
+        *form(report.environment),
         *_gpu_facts(report),
         ("system", f"{place.system}, Python {place.python}"),
         ("versions", ", ".join(f"{name} {version}" for name, version in place.versions.items())),

@@ -73,6 +73,7 @@ class Peer:
         """Open the model, ready to be called."""
         self.setup = setup
         self.detail = ""  # what was chosen where there was a choice
+        self.plain = False  # our segments run as they were exported, not in a form that is kept for this machine
 
     def plan(self, workload: Workload, rows: Array) -> Call:
         """Return what runs a batch under a workload.

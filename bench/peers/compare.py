@@ -114,12 +114,14 @@ def compare(
             run_rounds(running, {peer.name: peer.turns for peer in peers}, plans, calls, config, progress)
         for peer in peers:
             _measure_memory(peer, config)
+    facts = None if gpu is None else gpu.facts()
+    plain = peers[0].opened is not None and peers[0].opened.plain
     first, costs = peers[0].turns, [segment.cumulative_flops for segment in opened.manifest.segments]
     return PeersReport(
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         bundle=bundle_facts(opened),
         data=data,
-        environment=environment(config.device, setup.threads, load_before, None if gpu is None else gpu.facts()),
+        environment=environment(config.device, setup.threads, load_before, facts, plain=plain),
         settings=PeersSettings(
             batch=config.batch,
             images=len(rows),

@@ -63,6 +63,7 @@ class Opened(_Message, frozen=True, kw_only=True):
     open_s: float  # from the file to the end of the first call through the whole network
     versions: dict[str, str]
     detail: str  # what the peer chose where there was a choice
+    plain: bool = False  # it is our cascade, and its segments run as they were exported
 
 
 class Scores(_Message, frozen=True, kw_only=True):

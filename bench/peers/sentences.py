@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from eeinfer.bench.formats import percent, significant
 from eeinfer.bench.peers.report import PeerResult, PeersReport, Spread, WorkloadFacts
 from eeinfer.bench.peers.workloads import MIX
-from eeinfer.bench.sentences import clocks, driver
+from eeinfer.bench.sentences import as_exported, clocks, driver, form
 
 AGREEMENT_WANTED = 0.99
 GOAL_OF_IDEAL = 0.93
@@ -56,7 +56,9 @@ def subject(report: PeersReport) -> str:
 
 def _processor(report: PeersReport) -> str:
     gpu = report.environment.gpu
-    return f"{report.environment.cpu}, {threads(report)}" if gpu is None else f"{gpu.name}, {driver(gpu)}"
+    if gpu is not None:
+        return f"{gpu.name}, {driver(gpu)}"
+    return f"{report.environment.cpu}, {threads(report)}{as_exported(report.environment)}"
 
 
 def _few(calls: dict[str, int]) -> dict[str, int]:
@@ -207,6 +209,7 @@ def facts(report: PeersReport) -> list[tuple[str, str]]:
         ("data", f"{report.data}: {settings.images} images in batches of {settings.batch}"),
         ("timing", f"{settings.rounds} rounds, seed {settings.seed}, {settings.seconds:.0f} s in all"),
         ("device", f"{place.cpu}, {place.cores} cores, {threads(report)} for every peer, load {load}"),
+        *form(place),
         *_gpu_facts(report),
         ("system", f"{place.system}, Python {place.python}"),
         ("versions", ", ".join(f"{name} {version}" for name, version in place.versions.items())),

@@ -76,6 +76,7 @@ class Worker:
             open_s=perf_counter() - opening,
             versions=_versions(kind.packages),
             detail=peer.detail,
+            plain=peer.plain,
         )
 
     def _cascade(self) -> Cascade:

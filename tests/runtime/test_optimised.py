@@ -76,7 +76,7 @@ def kept(bundle: Path, name: str) -> Path:
     return path / name
 
 
-@pytest.mark.parametrize("name", ["segment_01.onnx", "model.bin", "manifest.json"])
+@pytest.mark.parametrize("name", ["segment_01.onnx", "model.bin", "manifest.json", "crc32.json"])
 def test_a_damaged_entry_is_made_again(tiny_bundle: Path, name: str) -> None:
     opened(tiny_bundle)
     file = kept(tiny_bundle, name)
@@ -87,7 +87,15 @@ def test_a_damaged_entry_is_made_again(tiny_bundle: Path, name: str) -> None:
         assert file.read_bytes() != damaged
 
 
-def test_a_large_one_is_hashed_while_its_sessions_open(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["segment_01.onnx", "model.bin", "manifest.json", "crc32.json"])
+def test_an_entry_that_lost_a_file_is_made_again(tiny_bundle: Path, name: str) -> None:
+    opened(tiny_bundle)
+    kept(tiny_bundle, name).unlink()
+    assert opened(tiny_bundle).optimised
+    assert kept(tiny_bundle, name).exists()
+
+
+def test_a_large_one_is_summed_while_its_sessions_open(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("eeinfer.bundle._SMALL_BYTES", 0)
     opened(tiny_bundle)
     file = kept(tiny_bundle, "model.bin")

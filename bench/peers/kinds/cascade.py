@@ -30,6 +30,7 @@ class Cascade(Peer):
         self._engine = self.opened(setup)
         level = self._engine.level
         self.detail = "" if level is None else f"{self._engine.backend} at level {level}"
+        self.plain = self._engine.optimised is False
 
     @classmethod
     def opened(cls, setup: Setup) -> Engine:

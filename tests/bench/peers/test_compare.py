@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from eeinfer.bench.peers import PeersConfig, PeersReport, compare, messages, rounds
+from eeinfer import machine
+from eeinfer.bench.peers import PeersConfig, PeersReport, compare, messages, rounds, sentences
 from eeinfer.bench.peers import process as processes
 from eeinfer.bench.peers.base import Workload
 from eeinfer.bench.peers.process import PeerFailed
@@ -53,6 +54,20 @@ def test_memory_and_load_time_are_there_and_libraries_do_not_count(peers_report:
         assert peer.increase_mb is None or peer.increase_mb < peer.peak_mb
         assert peer.open_s is not None
         assert peer.open_s > 0
+
+
+def test_that_segments_ran_as_exported_is_said(
+    tiny_bundle: Path,
+    noise: NDArray[Any],
+    quick: PeersConfig,
+    peers_report: PeersReport,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert "as exported" not in sentences.circumstances(peers_report)
+    monkeypatch.setenv(machine.VARIABLE, "off")
+    report = compare(tiny_bundle, noise, replace(quick, peers=("static",)), data="noise")
+    assert "segments as exported" in sentences.circumstances(report)
+    assert "eeinfer doctor" in dict(sentences.facts(report))["segments"]
 
 
 def test_who_cannot_run_is_there_with_the_reason(peers_report: PeersReport) -> None:
