@@ -32,7 +32,7 @@ def check_sums(folder: Path, names: Iterable[str]) -> None:
     try:
         sums = msgspec.json.decode((folder / SUMS_NAME).read_bytes(), type=dict[str, int])
         damaged = [name for name in names if _crc32(folder / name) != sums.get(name)]
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, ValueError) as error:  # not JSON, not UTF-8, not sums
         raise BundleError(f"{folder} cannot be checked: {error}") from error
     if damaged:
         raise BundleError(f"{folder}: {', '.join(damaged)} is not what was written there")
