@@ -71,7 +71,7 @@ def circumstances(report: Report) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in place.versions.items())
     others = f"; thresholds fitted on {report.data.calibration} others" if report.data.calibration else ""
     return (
-        f"{_processor(report)}, batch {settings.batch}; {versions}; accuracy on {report.data.images} "
+        f"{processor(place, _threads(report))}, batch {settings.batch}; {versions}; accuracy on {report.data.images} "
         f"images, time on {report.data.timed} of them x {settings.rounds} rounds{others}; {report.flops.convention}"
     )
 
@@ -87,16 +87,11 @@ def warning(report: Report) -> str:
     )
 
 
-def _processor(report: Report) -> str:
-    gpu = report.environment.gpu
-    if gpu is not None:
-        return f"{gpu.name}, {driver(gpu)}"
-    return f"{report.environment.cpu}, {_threads(report)}{as_exported(report.environment)}"
-
-
-def as_exported(place: Environment) -> str:
-    """What follows the threads where the segments ran as they were exported."""
-    return ", segments as exported" if place.plain else ""
+def processor(place: Environment, threads: str) -> str:
+    """What computed: a GPU and its driver, or a processor, its ``threads`` and, unless it is the fast one, the form."""
+    if place.gpu is not None:
+        return f"{place.gpu.name}, {driver(place.gpu)}"
+    return f"{place.cpu}, {threads}{', segments as exported' if place.plain else ''}"
 
 
 def driver(gpu: GpuFacts) -> str:

@@ -23,14 +23,13 @@ import msgspec
 
 from eeinfer.chain import check_manifest
 from eeinfer.errors import BundleError
-from eeinfer.files import replace_file
+from eeinfer.files import read_pieces, replace_file
 from eeinfer.manifest import FORMAT_VERSION, MANIFEST_NAME, MODEL_NAME, FileHash, Manifest
 from eeinfer.onnx_files import external_files
 
 OLDEST_VERSION = 1  # of the format; whatever lies between it and FORMAT_VERSION is read
 
 _SMALL_BYTES = 8 << 20  # hashed within the 5 ms that a thread may wait for its turn in Python
-_CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,13 +197,9 @@ def _check_external(folder: Path, name: str, manifest: Manifest) -> None:
 
 def hash_file(path: Path) -> FileHash:
     """Return the SHA-256 and the size of the file at ``path``."""
-    with path.open("rb") as file:
-        if hasattr(hashlib, "file_digest"):  # Python 3.11 and later
-            digest = hashlib.file_digest(file, "sha256")
-        else:
-            digest = hashlib.sha256()
-            while chunk := file.read(_CHUNK_BYTES):
-                digest.update(chunk)
+    digest = hashlib.sha256()
+    for piece in read_pieces(path):
+        digest.update(piece)
     return FileHash(sha256=digest.hexdigest(), bytes=path.stat().st_size)
 
 

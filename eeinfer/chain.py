@@ -162,16 +162,15 @@ def _inputs_problem(segment: Segment, known: dict[str, TensorSpec]) -> str | Non
 
 
 def _carried_problem(segment: Segment, known: dict[str, TensorSpec]) -> str | None:
-    taken, made = {*known, *EXIT_OUTPUTS}, dict[str, TensorSpec]()
+    made: dict[str, TensorSpec] = {}
     for spec in segment.carried:
-        if spec.name in taken:
+        if any(spec.name in taken for taken in (known, EXIT_OUTPUTS, made)):
             return f"carries {spec.name!r}, a name that is taken"
         if problem := _spec_problem(spec):
             return f"carries {problem}"
         owner = made.get(memory_name(spec.name), spec)
         if memory_name(spec.name) != owner.name or (owner.dtype, owner.shape) != (spec.dtype, spec.shape):
             return f"carries {_text(spec)}, which has nothing like it to share memory with"
-        taken.add(spec.name)
         made[spec.name] = spec
     return None
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from eeinfer.bench.formats import percent, significant
 from eeinfer.bench.peers.report import PeerResult, PeersReport, Spread, WorkloadFacts
 from eeinfer.bench.peers.workloads import MIX
-from eeinfer.bench.sentences import as_exported, clocks, driver, form
+from eeinfer.bench.sentences import clocks, driver, form, processor
 
 AGREEMENT_WANTED = 0.99
 GOAL_OF_IDEAL = 0.93
@@ -44,21 +44,14 @@ def circumstances(report: PeersReport) -> str:
     settings = report.settings
     calls = ", ".join(f"{count} ({name})" for name, count in _few(settings.calls).items())
     return (
-        f"{_processor(report)}, batch {settings.batch}, {settings.images} images, {settings.rounds} rounds, "
-        f"calls per turn: {calls}"
+        f"{processor(report.environment, threads(report))}, batch {settings.batch}, {settings.images} images, "
+        f"{settings.rounds} rounds, calls per turn: {calls}"
     )
 
 
 def subject(report: PeersReport) -> str:
     """Whom the others are compared with."""
     return report.peers[0].name
-
-
-def _processor(report: PeersReport) -> str:
-    gpu = report.environment.gpu
-    if gpu is not None:
-        return f"{gpu.name}, {driver(gpu)}"
-    return f"{report.environment.cpu}, {threads(report)}{as_exported(report.environment)}"
 
 
 def _few(calls: dict[str, int]) -> dict[str, int]:

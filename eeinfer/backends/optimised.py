@@ -69,7 +69,7 @@ def forget(bundle: Bundle, damage: BundleError) -> None:
 
 
 def make(bundle: Bundle) -> Bundle | None:
-    """Optimise ``bundle``, if it is ``wanted``, and put the result into the cache; None where that cannot be done."""
+    """Optimise ``bundle``, which is ``wanted``, and put the result into the cache; None where that cannot be done."""
     path = place(bundle)
     if path is None:
         return None

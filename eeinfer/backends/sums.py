@@ -10,11 +10,9 @@ from pathlib import Path
 import msgspec
 
 from eeinfer.errors import BundleError
-from eeinfer.files import replace_file
+from eeinfer.files import read_pieces, replace_file
 
 SUMS_NAME = "crc32.json"
-
-_CHUNK_BYTES = 1 << 19  # stays in the processor's cache from the copy to the sum
 
 
 def write_sums(folder: Path) -> None:
@@ -39,8 +37,7 @@ def check_sums(folder: Path, names: Iterable[str]) -> None:
 
 
 def _crc32(path: Path) -> int:
-    value, chunk = 0, memoryview(bytearray(min(_CHUNK_BYTES, path.stat().st_size + 1)))
-    with path.open("rb", buffering=0) as file:
-        while size := file.readinto(chunk):
-            value = zlib.crc32(chunk[:size], value)
+    value = 0
+    for piece in read_pieces(path):
+        value = zlib.crc32(piece, value)
     return value
