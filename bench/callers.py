@@ -13,14 +13,14 @@ from rich.console import Group
 from rich.text import Text
 
 from eeinfer.bench.environment import Environment, environment, load_average
-from eeinfer.bench.formats import significant
-from eeinfer.bench.outputs import Progress
-from eeinfer.bench.records import Record, encode
-from eeinfer.bench.table import plain_table
+from eeinfer.bench.reporting.formats import significant
+from eeinfer.bench.reporting.records import Record, encode
+from eeinfer.bench.reporting.table import plain_table
+from eeinfer.bench.sweep.outputs import Progress
 from eeinfer.engine import Engine
 from eeinfer.errors import ConfigError
 from eeinfer.preprocess import prepare
-from eeinfer.thresholds import Taus
+from eeinfer.rule import Taus
 
 CALLERS_SCHEMA = 1
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from eeinfer import samples
 from eeinfer.arrays import read_arrays
-from eeinfer.bundle import Bundle
+from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import DataError, DependencyError
-from eeinfer.extras import missing_extra
+from eeinfer.machine.extras import missing_extra
 
 Array = NDArray[Any]
 

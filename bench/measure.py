@@ -10,25 +10,25 @@ from msgspec import UNSET
 from numpy.typing import NDArray
 
 from eeinfer.arrays import take
-from eeinfer.bench.budget import RULES
-from eeinfer.bench.cascade import Cascade
 from eeinfer.bench.config import BenchConfig
 from eeinfer.bench.data import check_data
 from eeinfer.bench.environment import environment, load_average
-from eeinfer.bench.findings import Findings
-from eeinfer.bench.gpu import GpuSide
-from eeinfer.bench.grids import BUDGET, PARAMETERS, Grid, family_for, make_grid
-from eeinfer.bench.latency import Latency, time_everything
-from eeinfer.bench.networks import fixed_networks
-from eeinfer.bench.outputs import Outputs, Progress, all_outputs
-from eeinfer.bench.report import BundleFacts, DataFacts, FlopsFacts, GridFacts, Report
-from eeinfer.bench.sample import halves, systematic_sample
-from eeinfer.bench.sizing import fit, path_ms, shared_runs
-from eeinfer.bench.sweep import Sweep, sweep
-from eeinfer.bundle import Bundle
+from eeinfer.bench.reporting.findings import Findings
+from eeinfer.bench.reporting.report import BundleFacts, DataFacts, FlopsFacts, GridFacts, Report
+from eeinfer.bench.sweep.budget import RULES
+from eeinfer.bench.sweep.grids import BUDGET, PARAMETERS, Grid, family_for, make_grid
+from eeinfer.bench.sweep.outputs import Outputs, Progress, all_outputs
+from eeinfer.bench.sweep.points import Sweep, sweep
+from eeinfer.bench.timing.cascade import Cascade
+from eeinfer.bench.timing.gpu import GpuSide
+from eeinfer.bench.timing.latency import Latency, time_everything
+from eeinfer.bench.timing.networks import fixed_networks
+from eeinfer.bench.timing.sample import halves, systematic_sample
+from eeinfer.bench.timing.sizing import fit, path_ms, shared_runs
+from eeinfer.bundle.folder import Bundle
+from eeinfer.bundle.manifest import Manifest
 from eeinfer.engine import Engine
-from eeinfer.manifest import Manifest
-from eeinfer.opening import load
+from eeinfer.loading import load
 from eeinfer.preprocess import prepare
 
 Array = NDArray[Any]

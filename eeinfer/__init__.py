@@ -9,7 +9,7 @@ Importing this loads NumPy and msgspec; everything heavier is imported where it 
 from importlib import metadata
 
 from eeinfer.backends import share_threads as share_threads
-from eeinfer.bundle import Bundle as Bundle
+from eeinfer.bundle.folder import Bundle as Bundle
 from eeinfer.engine import Engine as Engine
 from eeinfer.errors import BundleError as BundleError
 from eeinfer.errors import CheckpointError as CheckpointError
@@ -20,7 +20,7 @@ from eeinfer.errors import EeinferError as EeinferError
 from eeinfer.errors import ExportError as ExportError
 from eeinfer.errors import InputError as InputError
 from eeinfer.errors import NonFiniteWarning as NonFiniteWarning
-from eeinfer.opening import load as load
+from eeinfer.loading import load as load
 from eeinfer.result import AllExits as AllExits
 from eeinfer.result import Answer as Answer
 from eeinfer.result import Departure as Departure

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from eeinfer.answers import warn_non_finite
 from eeinfer.backends.base import Backend
-from eeinfer.manifest import Manifest
+from eeinfer.bundle.manifest import Manifest
 from eeinfer.preprocess import finite_rows
 from eeinfer.result import AllExits
 

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from eeinfer.all_exits import all_exits
 from eeinfer.answers import Answers, Leaving, OneRow, unanswered
 from eeinfer.backends.base import Backend, Lane
-from eeinfer.bundle import Bundle
-from eeinfer.compaction import compacted
+from eeinfer.backends.row_costs import compacted
+from eeinfer.bundle.folder import Bundle
+from eeinfer.bundle.manifest import Manifest
 from eeinfer.errors import BundleError, EeinferError, InputError, first_line
-from eeinfer.manifest import Manifest
 from eeinfer.preprocess import Images, finite_rows, prepare
 from eeinfer.result import SCORE_EPSILON, AllExits, Answer, Departure, Result
-from eeinfer.thresholds import Taus, as_deadline, as_limits
+from eeinfer.rule import Taus, as_deadline, as_limits
 
 
 class Engine:

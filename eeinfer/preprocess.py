@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
+from eeinfer.bundle.manifest import Input, Preprocess
 from eeinfer.errors import InputError
-from eeinfer.manifest import Input, Preprocess
 
 if TYPE_CHECKING:
     from PIL.Image import Image

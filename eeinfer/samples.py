@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from eeinfer.bundle import Bundle
+from eeinfer.bundle.folder import Bundle
+from eeinfer.bundle.manifest import MANIFEST_NAME, ORIGIN
 from eeinfer.errors import BundleError
-from eeinfer.manifest import MANIFEST_NAME, ORIGIN
 
 _ASSETS = Path(__file__).parent / "assets"
 BUNDLE = "fashion.eeb"

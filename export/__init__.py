@@ -7,16 +7,16 @@ TOLERANCE = 1e-4  # largest absolute error of a float32 logit against torch, rel
 if TYPE_CHECKING:
     from eeinfer.export.api import export_bundle as export_bundle
     from eeinfer.export.checkpoint import export_checkpoint as export_checkpoint
-    from eeinfer.export.precision import PrecisionConfig as PrecisionConfig
-    from eeinfer.export.reduce import reduce_precision as reduce_precision
-    from eeinfer.export.single_file import export_single_file as export_single_file
+    from eeinfer.export.precision.kinds import PrecisionConfig as PrecisionConfig
+    from eeinfer.export.precision.reduce import reduce_precision as reduce_precision
+    from eeinfer.export.single_file.api import export_single_file as export_single_file
 else:
     _HOME = {
         "export_bundle": "eeinfer.export.api",
         "export_checkpoint": "eeinfer.export.checkpoint",
-        "export_single_file": "eeinfer.export.single_file",
-        "PrecisionConfig": "eeinfer.export.precision",
-        "reduce_precision": "eeinfer.export.reduce",
+        "export_single_file": "eeinfer.export.single_file.api",
+        "PrecisionConfig": "eeinfer.export.precision.kinds",
+        "reduce_precision": "eeinfer.export.precision.reduce",
     }
 
     def __getattr__(name: str) -> object:

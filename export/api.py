@@ -11,23 +11,23 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from eeinfer.bundle import hash_file, write_manifest
-from eeinfer.chain import EXIT_OUTPUTS
-from eeinfer.errors import ExportError
-from eeinfer.export import TOLERANCE
-from eeinfer.export.cut import SegmentGraph, cut
-from eeinfer.export.graph import ScoredExits, export_graph, split_outputs
-from eeinfer.export.graphs import tensor_spec
-from eeinfer.export.reference import Chain
-from eeinfer.export.verify import verify
-from eeinfer.export.write import SUFFIX, new_folder
-from eeinfer.manifest import (
+from eeinfer.bundle.folder import hash_file, write_manifest
+from eeinfer.bundle.layout import EXIT_OUTPUTS
+from eeinfer.bundle.manifest import (
     Flops,
     Input,
     Manifest,
     Preprocess,
     Segment,
 )
+from eeinfer.errors import ExportError
+from eeinfer.export import TOLERANCE
+from eeinfer.export.graph.cut import SegmentGraph, cut
+from eeinfer.export.graph.index import tensor_spec
+from eeinfer.export.graph.trace import ScoredExits, export_graph, split_outputs
+from eeinfer.export.reference import Chain
+from eeinfer.export.verify import verify
+from eeinfer.export.write import SUFFIX, new_folder
 from eeinfer.training.flops import CONVENTION, cumulative_flops
 
 Progress = Callable[[str], None]

@@ -6,9 +6,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from eeinfer.backends.sessions import open_session
-from eeinfer.chain import EXIT_OUTPUTS
-from eeinfer.manifest import Segment
+from eeinfer.backends.ort.sessions import open_session
+from eeinfer.bundle.layout import EXIT_OUTPUTS
+from eeinfer.bundle.manifest import Segment
 
 INPUT = "input"
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from eeinfer.chain import EXIT_OUTPUTS
+from eeinfer.bundle.layout import EXIT_OUTPUTS
+from eeinfer.bundle.manifest import ExitParity, Parity
 from eeinfer.errors import ExportError
-from eeinfer.export.graph import ScoredExits
+from eeinfer.export.graph.trace import ScoredExits
 from eeinfer.export.reference import Array, Chain, Exit
-from eeinfer.manifest import ExitParity, Parity
 
 TAUS = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0)
 BATCH_SIZES = (1, 2, 7)

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import msgspec
 
-from eeinfer.bundle import hash_file
-from eeinfer.chain import EXIT_OUTPUTS
+from eeinfer.bundle.folder import hash_file
+from eeinfer.bundle.layout import EXIT_OUTPUTS
+from eeinfer.bundle.manifest import MANIFEST_NAME, Manifest
 from eeinfer.errors import ExportError
-from eeinfer.export.cut import SegmentGraph
-from eeinfer.export.graphs import tensor_spec
-from eeinfer.manifest import MANIFEST_NAME, Manifest
+from eeinfer.export.graph.cut import SegmentGraph
+from eeinfer.export.graph.index import tensor_spec
 
 SUFFIX = ".eeb"
 

@@ -8,14 +8,14 @@ import pytest
 import small_bundles
 
 import eeinfer
-from eeinfer import machine
+from eeinfer.machine import cache
 
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep what is made for this machine out of its real cache; commands that tests start see the same folder."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(machine.VARIABLE, str(tmp_path_factory.mktemp("cache")))
+        patch.setenv(cache.VARIABLE, str(tmp_path_factory.mktemp("cache")))
         yield
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from eeinfer.extras import PACKAGES
+from eeinfer.machine.extras import PACKAGES
 
 COMMANDS = ("demo", "train", "calibrate", "export", "bench", "predict", "inspect", "doctor")
 

@@ -4,16 +4,16 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from eeinfer.bundle.manifest import Input
 from eeinfer.errors import ConfigError
-from eeinfer.manifest import Input
 from eeinfer.training.backbones import Task, build_backbone, pretrained_input
 from eeinfer.training.config import TrainConfig
-from eeinfer.training.costs import cost_shares
 from eeinfer.training.data.dataset import Dataset
-from eeinfer.training.features import feature_specs
+from eeinfer.training.exits.costs import cost_shares
+from eeinfer.training.exits.placement import place_exits
+from eeinfer.training.heads.features import feature_specs
 from eeinfer.training.methods import build_method, method_class
 from eeinfer.training.model import EarlyExitModel
-from eeinfer.training.placement import place_exits
 from eeinfer.training.seeds import derived_seed
 
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from torch import Tensor, nn
 
+from eeinfer.training.exits.taps import Taps
 from eeinfer.training.methods.base import Method, Outputs
-from eeinfer.training.taps import Taps
 
 
 class EarlyExitModel(nn.Module):
@@ -15,7 +15,7 @@ class EarlyExitModel(nn.Module):
         backbone: images to logits [B,K].
         taps: the modules after which the exits sit, in the order in which they run.
         heads: the method, built for what these modules give.
-        rescale: let each block learn from the mean of the losses above it (`eeinfer.training.rescaling`).
+        rescale: let each block learn from the mean of the losses above it (`eeinfer.training.exits.rescaling`).
     """
 
     def __init__(self, backbone: nn.Module, taps: Sequence[str], heads: Method, rescale: bool = False) -> None:

@@ -2,5 +2,5 @@
 
 from eeinfer.bench.peers.compare import compare as compare
 from eeinfer.bench.peers.config import PeersConfig as PeersConfig
-from eeinfer.bench.peers.report import PeersReport as PeersReport
-from eeinfer.bench.peers.table import render as render
+from eeinfer.bench.peers.reporting.report import PeersReport as PeersReport
+from eeinfer.bench.peers.reporting.table import render as render

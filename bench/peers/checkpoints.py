@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from eeinfer.bundle import Bundle, hash_file
+from eeinfer.bundle.folder import Bundle, hash_file
 from eeinfer.errors import CheckpointError
 
 _KEY = "checkpoint_sha256"

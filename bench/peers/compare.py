@@ -13,26 +13,26 @@ from typing import Any
 import numpy as np
 
 from eeinfer.arrays import take
-from eeinfer.backends.cores import physical_cores
 from eeinfer.bench.environment import environment, load_average
-from eeinfer.bench.gpu import OneGpu
 from eeinfer.bench.measure import bundle_facts
-from eeinfer.bench.outputs import Progress
-from eeinfer.bench.peers import messages
-from eeinfer.bench.peers.base import Setup, Unavailable, Workload
 from eeinfer.bench.peers.checkpoints import find_checkpoint
 from eeinfer.bench.peers.config import PeersConfig
-from eeinfer.bench.peers.process import PeerFailed, PeerProcess
 from eeinfer.bench.peers.registry import chosen, peer_class
-from eeinfer.bench.peers.report import PeerResult, PeersReport, PeersSettings
+from eeinfer.bench.peers.reporting.report import PeerResult, PeersReport, PeersSettings
 from eeinfer.bench.peers.results import ideal, peer_result, workload_facts
-from eeinfer.bench.peers.rounds import Turns, calls_per_turn, run_rounds, warm_up
 from eeinfer.bench.peers.scout import Scouted, of_the_subject, planned, scout
-from eeinfer.bench.peers.settle import settle
-from eeinfer.bundle import Bundle
+from eeinfer.bench.sweep.outputs import Progress
+from eeinfer.bench.timing.gpu import OneGpu
+from eeinfer.bench.workers import messages
+from eeinfer.bench.workers.base import Setup, Unavailable, Workload
+from eeinfer.bench.workers.process import PeerFailed, PeerProcess
+from eeinfer.bench.workers.rounds import Turns, calls_per_turn, run_rounds, warm_up
+from eeinfer.bench.workers.settle import settle
+from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import EeinferError, InputError
+from eeinfer.machine.cores import physical_cores
 from eeinfer.preprocess import prepare
-from eeinfer.thresholds import as_taus
+from eeinfer.rule import as_taus
 
 _FEWEST_BATCHES = 2
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 
-from eeinfer.bench.peers.base import Peer
+from eeinfer.bench.workers.base import Peer
 from eeinfer.errors import ConfigError
 
 SUBJECT = "eeinfer"  # what all others are compared with on the CPU; always there

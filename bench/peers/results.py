@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from eeinfer.bench.peers import messages
-from eeinfer.bench.peers.base import Array, Peer, Workload
-from eeinfer.bench.peers.report import Ideal, PeerResult, PeerTiming, Spread, WorkloadFacts
-from eeinfer.bench.peers.rounds import Turns
-from eeinfer.bench.peers.workloads import MIX
+from eeinfer.bench.peers.reporting.report import Ideal, PeerResult, PeerTiming, Spread, WorkloadFacts
+from eeinfer.bench.workers import messages
+from eeinfer.bench.workers.base import Array, Peer, Workload
+from eeinfer.bench.workers.rounds import Turns
+from eeinfer.bench.workers.workloads import MIX
 
 _DIGITS = 4  # of shares of images
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from eeinfer.bench.outputs import Progress
-from eeinfer.bench.peers import messages
-from eeinfer.bench.peers.base import Setup, Unavailable, Workload
 from eeinfer.bench.peers.config import PeersConfig
-from eeinfer.bench.peers.process import PeerFailed, PeerProcess
 from eeinfer.bench.peers.registry import subjects
-from eeinfer.bench.peers.workloads import dealt, equal_shares, exits_at, workloads
+from eeinfer.bench.sweep.outputs import Progress
+from eeinfer.bench.workers import messages
+from eeinfer.bench.workers.base import Setup, Unavailable, Workload
+from eeinfer.bench.workers.process import PeerFailed, PeerProcess
+from eeinfer.bench.workers.workloads import dealt, equal_shares, exits_at, workloads
 from eeinfer.errors import EeinferError
 
 _DOING = "every exit's answer to the images"

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eeinfer.backends.base import Backend
-from eeinfer.bench.peers import messages
-from eeinfer.chain import bytes_in_front
-from eeinfer.manifest import Manifest
+from eeinfer.bench.workers import messages
+from eeinfer.bundle.layout import bytes_in_front
+from eeinfer.bundle.manifest import Manifest
 
 _MOVES = 30  # of which the quickest counts
 _LEAST_MS = 1e-4  # that copies are taken to last: below that the clock says nothing

@@ -3,12 +3,12 @@
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from eeinfer.bench.formats import NONE, significant
-from eeinfer.bench.peers.workloads import leaving
-from eeinfer.bench.table import plain_table
-from eeinfer.bundle import Bundle
-from eeinfer.chain import bytes_in_front
-from eeinfer.profile import Profile
+from eeinfer.backends.ort.profile import Profile
+from eeinfer.bench.reporting.formats import NONE, significant
+from eeinfer.bench.reporting.table import plain_table
+from eeinfer.bench.workers.workloads import leaving
+from eeinfer.bundle.folder import Bundle
+from eeinfer.bundle.layout import bytes_in_front
 
 
 def render_profile(profile: Profile, bundle: Bundle) -> Group:

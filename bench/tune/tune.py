@@ -10,22 +10,22 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from eeinfer.backends.cores import physical_cores
-from eeinfer.backends.threads import PARKED, SHARED, as_threads
-from eeinfer.bench.cascade import forced
-from eeinfer.bench.outputs import Progress
-from eeinfer.bench.peers import messages
-from eeinfer.bench.peers.base import Setup, Unavailable, Workload
+from eeinfer.backends.ort.profile import Profile, Trial
+from eeinfer.backends.ort.threads import PARKED, SHARED, as_threads
 from eeinfer.bench.peers.config import PeersConfig
-from eeinfer.bench.peers.process import PeerFailed, PeerProcess
 from eeinfer.bench.peers.registry import SUBJECT
-from eeinfer.bench.peers.rounds import Turns, calls_per_turn, run_rounds, warm_up
-from eeinfer.bench.peers.workloads import leaving
+from eeinfer.bench.sweep.outputs import Progress
+from eeinfer.bench.timing.cascade import forced
 from eeinfer.bench.tune.candidates import candidates, combined
 from eeinfer.bench.tune.config import TuneConfig
-from eeinfer.bundle import Bundle
+from eeinfer.bench.workers import messages
+from eeinfer.bench.workers.base import Setup, Unavailable, Workload
+from eeinfer.bench.workers.process import PeerFailed, PeerProcess
+from eeinfer.bench.workers.rounds import Turns, calls_per_turn, run_rounds, warm_up
+from eeinfer.bench.workers.workloads import leaving
+from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import EeinferError
-from eeinfer.profile import Profile, Trial
+from eeinfer.machine.cores import physical_cores
 
 _IMAGES = 2  # different ones, or the second call of a turn would find its image in the cache
 

@@ -6,18 +6,18 @@ from importlib import import_module
 
 from eeinfer.backends.base import Backend
 from eeinfer.backends.choice import candidates, gpu_index, refusal
-from eeinfer.backends.pools import share_threads as share_threads
-from eeinfer.bundle import Bundle
+from eeinfer.backends.ort.pools import share_threads as share_threads
+from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import ConfigError, EeinferError
-from eeinfer.facts import collect
-from eeinfer.obstacles import obstacle
+from eeinfer.machine.installed import collect
+from eeinfer.machine.requirements import obstacle
 
 BACKENDS = {
-    "onnxruntime": "eeinfer.backends.ort:OrtBackend",
+    "onnxruntime": "eeinfer.backends.ort.backend:OrtBackend",
     "tensorrt": "eeinfer.backends.trt.backend:TrtBackend",
-    "onnxruntime-cuda": "eeinfer.backends.ort_gpu:open_cuda",
-    "onnxruntime-tensorrt": "eeinfer.backends.ort_gpu:open_tensorrt",
-    "onnxruntime-tensorrt-rtx": "eeinfer.backends.ort_gpu:open_tensorrt_rtx",
+    "onnxruntime-cuda": "eeinfer.backends.ort_gpu.opening:open_cuda",
+    "onnxruntime-tensorrt": "eeinfer.backends.ort_gpu.opening:open_tensorrt",
+    "onnxruntime-tensorrt-rtx": "eeinfer.backends.ort_gpu.opening:open_tensorrt_rtx",
 }
 
 log = logging.getLogger(__name__)

@@ -3,7 +3,7 @@
 import re
 
 from eeinfer.errors import ConfigError
-from eeinfer.obstacles import GPU_BACKENDS
+from eeinfer.machine.requirements import GPU_BACKENDS
 
 _ON_GPU = {None: GPU_BACKENDS, "onnxruntime": tuple(name for name in GPU_BACKENDS if name.startswith("onnxruntime"))}
 

@@ -4,15 +4,15 @@ import signal
 
 # isort: off
 # The order of registration is the order in `eeinfer --help`: the order in which a newcomer meets the commands.
-from eeinfer.cli import demo as demo
-from eeinfer.cli import train as train
-from eeinfer.cli import calibrate as calibrate
-from eeinfer.cli import export as export
-from eeinfer.cli import tune as tune
-from eeinfer.cli import bench as bench
-from eeinfer.cli import predict as predict
-from eeinfer.cli import inspection as inspection
-from eeinfer.cli import doctor as doctor
+from eeinfer.cli.training import demo as demo
+from eeinfer.cli.training import train as train
+from eeinfer.cli.training import calibrate as calibrate
+from eeinfer.cli.exporting import export as export
+from eeinfer.cli.measuring import tune as tune
+from eeinfer.cli.measuring import bench as bench
+from eeinfer.cli.running import predict as predict
+from eeinfer.cli.running import inspection as inspection
+from eeinfer.cli.running import doctor as doctor
 from eeinfer.cli.app import app as app
 from eeinfer.cli.threads import claim_process
 

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from eeinfer.bundle.manifest import MANIFEST_NAME
 from eeinfer.cli.app import say
-from eeinfer.manifest import MANIFEST_NAME
 
 BundleArgument = Annotated[
     Path | None,

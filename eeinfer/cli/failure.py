@@ -10,7 +10,7 @@ from typing import NoReturn, TypeVar
 import typer
 
 from eeinfer.errors import EeinferError
-from eeinfer.extras import missing_extra
+from eeinfer.machine.extras import missing_extra
 
 Body = TypeVar("Body", bound=Callable[..., None])
 

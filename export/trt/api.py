@@ -7,15 +7,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from time import perf_counter
 
-from eeinfer.bundle import Bundle
-from eeinfer.errors import ExportError
-from eeinfer.export.trt.config import TrtConfig
-from eeinfer.export.trt.plan import PlanBuilder
-from eeinfer.export.trt.targets import Library, choose
-from eeinfer.export.trt.timing import TimingCache
-from eeinfer.export.write import replacing
-from eeinfer.manifest import Segment
-from eeinfer.plan_record import (
+from eeinfer.bundle.build_record import (
     BUILD_NAME,
     FOLDER,
     Build,
@@ -25,7 +17,15 @@ from eeinfer.plan_record import (
     plan_name,
     platform_name,
 )
-from eeinfer.plans import source_sha256
+from eeinfer.bundle.builds import source_sha256
+from eeinfer.bundle.folder import Bundle
+from eeinfer.bundle.manifest import Segment
+from eeinfer.errors import ExportError
+from eeinfer.export.trt.config import TrtConfig
+from eeinfer.export.trt.plan import PlanBuilder
+from eeinfer.export.trt.targets import Library, choose
+from eeinfer.export.trt.timing import TimingCache
+from eeinfer.export.write import replacing
 
 Progress = Callable[[str, int, int], None]  # what is being built, how many plans are done, how many there will be
 

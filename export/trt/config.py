@@ -4,8 +4,8 @@ import itertools
 import re
 from dataclasses import dataclass
 
+from eeinfer.bundle.build_record import RTX, TENSORRT
 from eeinfer.errors import ConfigError
-from eeinfer.plan_record import RTX, TENSORRT
 
 CURRENT = "current"
 LIBRARIES = (TENSORRT, RTX)

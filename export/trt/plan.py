@@ -4,14 +4,14 @@ import re
 from pathlib import Path
 from typing import Any
 
-from eeinfer.chain import exit_specs
+from eeinfer.bundle.build_record import RTX, dtype_name
+from eeinfer.bundle.layout import exit_specs
+from eeinfer.bundle.manifest import Segment
 from eeinfer.errors import ExportError
 from eeinfer.export.trt.config import TrtConfig
 from eeinfer.export.trt.messages import error_log, interrupts_held
 from eeinfer.export.trt.targets import Library
 from eeinfer.export.trt.timing import TimingCache
-from eeinfer.manifest import Segment
-from eeinfer.plan_record import RTX, dtype_name
 
 _PLACES = re.compile(r"^IBuilder::\w+: |[\s.]*\bIn \w+ at /[^\s)]+")  # where in TensorRT's sources an error arose
 _RETREAT = "the bundle runs without plans too, by ONNX Runtime: pip install 'eeinfer[gpu]'"

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from eeinfer.bundle.build_record import RTX, TENSORRT, target_name
 from eeinfer.errors import DependencyError, ExportError
 from eeinfer.export.trt.config import CURRENT, LIBRARIES, TrtConfig
-from eeinfer.extras import PACKAGES
-from eeinfer.gpus import Gpu, driver
-from eeinfer.plan_record import RTX, TENSORRT, target_name
+from eeinfer.machine.extras import PACKAGES
+from eeinfer.machine.gpus import Gpu, driver
 
 _INSTALL = {name: f"pip install 'eeinfer[{PACKAGES[name][1]}]'" for name in LIBRARIES}
 

@@ -8,8 +8,8 @@ import contextlib
 import logging
 from typing import Any
 
-from eeinfer import machine
 from eeinfer.export.trt.targets import Library
+from eeinfer.machine import cache
 
 _KIND = "tensorrt"
 
@@ -20,7 +20,7 @@ class TimingCache:
     """One cache, shared by all builds for one GPU."""
 
     def __init__(self, library: Library) -> None:
-        self._path = machine.entry(_KIND, library.version, library.gpu) if library.gpu else None
+        self._path = cache.entry(_KIND, library.version, library.gpu) if library.gpu else None
         self._cache: Any = None  # TensorRT has no types
 
     def attach(self, options: Any) -> None:

@@ -10,7 +10,7 @@ import pytest
 import eeinfer
 from eeinfer import Engine
 from eeinfer.bench.callers import CallersConfig, CallersReport, measure_callers
-from eeinfer.bench.records import decode
+from eeinfer.bench.reporting.records import decode
 from eeinfer.errors import ConfigError
 
 STATUS = Path("/proc/self/status")

@@ -9,7 +9,7 @@ from eeinfer import samples
 from eeinfer.arrays import take
 from eeinfer.bench import bench_data
 from eeinfer.bench.data import check_data
-from eeinfer.bundle import Bundle, write_manifest
+from eeinfer.bundle.folder import Bundle, write_manifest
 from eeinfer.errors import DataError, DependencyError
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from eeinfer import machine
 from eeinfer.bench import BenchConfig, Report, measure
 from eeinfer.bench.environment import environment
-from eeinfer.bench.sentences import circumstances, facts
+from eeinfer.bench.reporting.sentences import circumstances, facts
+from eeinfer.machine import cache
 
 
 def test_versions_and_machine_are_named() -> None:
@@ -44,5 +44,5 @@ def test_a_report_says_so_too(report: Report) -> None:
 def test_a_measurement_without_a_cache_is_of_the_segments_as_exported(
     tiny_bundle: Path, digits: tuple[Any, Any], quick: BenchConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(machine.VARIABLE, "off")
+    monkeypatch.setenv(cache.VARIABLE, "off")
     assert measure(tiny_bundle, *digits, quick, data="noise").environment.plain

@@ -15,12 +15,12 @@ from rich.console import Console
 
 import eeinfer
 from eeinfer.bench import BenchConfig, Report, measure, render
-from eeinfer.bench.files import csv_table
-from eeinfer.bench.page import html_page
-from eeinfer.bench.quantiles import budget_taus
-from eeinfer.bench.sample import halves
-from eeinfer.bench.sweep import exits_at
-from eeinfer.bundle import Bundle, write_manifest
+from eeinfer.bench.reporting.files import csv_table
+from eeinfer.bench.reporting.page import html_page
+from eeinfer.bench.sweep.points import exits_at
+from eeinfer.bench.sweep.quantiles import budget_taus
+from eeinfer.bench.timing.sample import halves
+from eeinfer.bundle.folder import Bundle, write_manifest
 from eeinfer.errors import InputError
 
 FAST = BenchConfig(rounds=1, min_seconds=0, max_seconds=1, warmup=0, pairs=1, threads=1, latency_samples=8)

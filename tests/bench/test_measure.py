@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from eeinfer.bench import BenchConfig, Report, measure
-from eeinfer.bench.sentences import selection_note
-from eeinfer.bundle import Bundle
+from eeinfer.bench.reporting.sentences import selection_note
+from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import BundleError, DataError, InputError
 
 

@@ -97,8 +97,8 @@ def test_doctor_finds_what_this_environment_can_do(run: Run) -> None:
 
 
 def test_doctor_reports_two_runtimes_at_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    from eeinfer import doctor
-    from eeinfer.facts import Facts
+    from eeinfer.doctor import examine as doctor
+    from eeinfer.machine.installed import Facts
 
     facts = Facts(versions={"onnxruntime": "1.32.0", "onnxruntime-gpu": "1.31.1"})
     monkeypatch.setattr(doctor, "collect", lambda: facts)
@@ -109,9 +109,9 @@ def test_doctor_reports_two_runtimes_at_once(run: Run, monkeypatch: pytest.Monke
 
 
 def test_doctor_says_what_a_gpu_would_run_and_why_nothing_else(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    from eeinfer import doctor
-    from eeinfer.facts import Facts, Runtime
-    from eeinfer.gpus import Driver, Gpu
+    from eeinfer.doctor import examine as doctor
+    from eeinfer.machine.gpus import Driver, Gpu
+    from eeinfer.machine.installed import Facts, Runtime
 
     facts = Facts(
         driver=Driver(cuda=(13, 0), gpus=(Gpu(name="NVIDIA H100", capability=(9, 0)),)),
@@ -129,21 +129,21 @@ def test_doctor_says_what_a_gpu_would_run_and_why_nothing_else(run: Run, monkeyp
 
 
 def test_doctor_says_in_one_line_that_there_is_no_gpu(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("eeinfer.gpus._LIBRARY", "libno-such-driver.so.1")
+    monkeypatch.setattr("eeinfer.machine.gpus._LIBRARY", "libno-such-driver.so.1")
     found = run("doctor").out.partition('with device="cuda"')[2].split("\n\n")[0]
     assert found.strip().count("\n") == 0
     assert "no NVIDIA driver is found" in found
 
 
 def test_doctor_shows_the_cache_of_this_machine(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from eeinfer import machine
+    from eeinfer.machine import cache
 
     (tmp_path / "some").mkdir()
     (tmp_path / "some" / "thing").write_bytes(bytes(1_500_000))
-    monkeypatch.setenv(machine.VARIABLE, str(tmp_path))
+    monkeypatch.setenv(cache.VARIABLE, str(tmp_path))
     assert f"{tmp_path}, 1.5 MB" in run("doctor").out
     assert json.loads(run("doctor", "--json").out)["cache"] == {"folder": str(tmp_path), "bytes": 1_500_000}
-    monkeypatch.setenv(machine.VARIABLE, "off")
+    monkeypatch.setenv(cache.VARIABLE, "off")
     assert "nothing is kept" in run("doctor").out
 
 

@@ -118,7 +118,7 @@ def test_defect_of_ours_keeps_its_traceback() -> None:
 def test_a_gpu_that_is_not_there_is_one_line(
     run: Run, tiny_bundle: Path, labelled: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("eeinfer.gpus._LIBRARY", "libno-such-driver.so.1")
+    monkeypatch.setattr("eeinfer.machine.gpus._LIBRARY", "libno-such-driver.so.1")
     done = run("bench", tiny_bundle, "--data", labelled, "--device", "cuda")
     assert done.status == 1
     line = only_line(done.err)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from cli_runs import Run, only_line
 
-from eeinfer.gpus import Driver
+from eeinfer.machine.gpus import Driver
 
 
 def test_it_prints_ratios_and_writes_a_report(run: Run, tiny_bundle: Path, labelled: Path) -> None:
@@ -65,7 +65,7 @@ def test_a_bundle_of_another_checkpoint_is_refused(
 
 def test_the_checkpoint_beside_the_bundle_is_found_by_its_hash(run: Run, checkpoint: Path, tmp_path: Path) -> None:
     from eeinfer.bench.peers.checkpoints import find_checkpoint
-    from eeinfer.bundle import Bundle
+    from eeinfer.bundle.folder import Bundle
 
     assert run("export", checkpoint, "--out", tmp_path / "net.eeb").status == 0
     bundle = Bundle.open(tmp_path / "net.eeb")
@@ -94,7 +94,7 @@ def test_mistakes_about_a_gpu_are_one_line(
     arguments: list[object],
     words: str,
 ) -> None:
-    monkeypatch.setattr("eeinfer.bench.gpu.driver", lambda: Driver(problem="the NVIDIA driver finds no GPU"))
+    monkeypatch.setattr("eeinfer.bench.timing.gpu.driver", lambda: Driver(problem="the NVIDIA driver finds no GPU"))
     done = run("bench", tiny_bundle, "--data", labelled, "--peers", "--device", "cuda", *arguments)
     assert done.status == 1
     assert words in only_line(done.err)

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 from cli_runs import Run, only_line
 
-from eeinfer import machine
-from eeinfer.bundle import Bundle
-from eeinfer.profile import find_profile
+from eeinfer.backends.ort.profile import find_profile
+from eeinfer.bundle.folder import Bundle
+from eeinfer.machine.cache import VARIABLE
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(machine.VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
 
 
 def test_it_shows_what_it_found_and_keeps_it(run: Run, tiny_bundle: Path) -> None:
@@ -29,7 +29,7 @@ def test_it_shows_what_it_found_and_keeps_it(run: Run, tiny_bundle: Path) -> Non
 def test_json_is_the_profile_and_nothing_is_kept_where_the_cache_is_off(
     run: Run, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(machine.VARIABLE, "off")
+    monkeypatch.setenv(VARIABLE, "off")
     done = run("tune", tiny_bundle, "--rounds", 1, "--json")
     assert json.loads(done.out)["bundle"] == "tiny"
     assert "EEINFER_CACHE is off" in done.err

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from eeinfer.cli import options, settings
+from eeinfer.cli import options
+from eeinfer.cli.training import settings
 from eeinfer.errors import ConfigError
 
 

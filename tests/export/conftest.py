@@ -8,8 +8,8 @@ import pytest
 import torch
 from exit_networks import Exported
 
-from eeinfer.export.cut import cut
-from eeinfer.export.graph import ScoredExits, export_graph
+from eeinfer.export.graph.cut import cut
+from eeinfer.export.graph.trace import ScoredExits, export_graph
 
 
 def export(name: str, folder: Path) -> Exported:

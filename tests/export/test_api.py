@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from eeinfer.bundle import Bundle
+from eeinfer.bundle.folder import Bundle
+from eeinfer.bundle.manifest import MODEL_NAME, Preprocess
 from eeinfer.errors import ConfigError, ExportError
 from eeinfer.export import export_bundle
-from eeinfer.manifest import MODEL_NAME, Preprocess
 
 EXAMPLE = torch.zeros(1, 3, 12, 12)
 

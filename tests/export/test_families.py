@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 import eeinfer
+from eeinfer.bundle.manifest import Input, TensorSpec
 from eeinfer.export import export_bundle, export_single_file
-from eeinfer.manifest import Input, TensorSpec
 from eeinfer.training.build import build_model
 from eeinfer.training.config import BackboneConfig, TrainConfig
 

@@ -15,7 +15,7 @@ def loaded(code: str, *arguments: object) -> set[str]:
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
-    modules = "eeinfer, eeinfer.samples, eeinfer.preprocess, eeinfer.backends, eeinfer.backends.ort"
+    modules = "eeinfer, eeinfer.samples, eeinfer.preprocess, eeinfer.backends, eeinfer.backends.ort.backend"
     assert loaded(f"import {modules}").isdisjoint(HEAVY)
 
 

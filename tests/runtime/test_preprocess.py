@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from eeinfer.bundle.manifest import Input, Preprocess, TensorSpec
 from eeinfer.errors import InputError
-from eeinfer.manifest import Input, Preprocess, TensorSpec
 from eeinfer.preprocess import finite_rows, prepare
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eeinfer import Departure, Engine, InputError, NonFiniteWarning
-from eeinfer.backends.ort import OrtBackend
+from eeinfer.backends.ort.backend import OrtBackend
 
 LEVELS = [0.0, 0.3, 0.6, 0.9]
 scripts = st.lists(st.lists(st.sampled_from(LEVELS), min_size=3, max_size=3), min_size=1, max_size=9)
@@ -126,7 +126,7 @@ def test_rows_that_are_not_near_leave_alone_where_they_leave_together(tiny_engin
 
 
 def test_a_large_batch_leaves_no_buffers_behind(tiny_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("eeinfer.backends.ort._KEPT_BYTES", 1000)
+    monkeypatch.setattr("eeinfer.backends.ort.backend._KEPT_BYTES", 1000)
     images = np.zeros((500, 8, 8), np.uint8)
     assert len(tiny_engine(images, tau=1)) == 500
     assert isinstance(tiny_engine._backend, OrtBackend)

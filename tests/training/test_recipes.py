@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from eeinfer.manifest import Input, TensorSpec
+from eeinfer.bundle.manifest import Input, TensorSpec
 from eeinfer.training import RECIPES, load_checkpoint, train
 from eeinfer.training.build import Built, build_model, without_downloads
 from eeinfer.training.recipes.paper import PAPER

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from eeinfer.manifest import Input
+from eeinfer.bundle.manifest import Input
 from eeinfer.training import TrainConfig, load_checkpoint, train
 from eeinfer.training.build import build_model
 from eeinfer.training.data import load_dataset

@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import nn
 
+from eeinfer.bundle.manifest import Preprocess
 from eeinfer.errors import ConfigError
-from eeinfer.manifest import Preprocess
 from eeinfer.training.backbones import timm_models, torchvision_models
 from eeinfer.training.backbones.base import Backbone as Backbone
 from eeinfer.training.backbones.base import Build, Source

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from torch import nn
 
-from eeinfer.manifest import Preprocess
+from eeinfer.bundle.manifest import Preprocess
 
 Build: TypeAlias = Callable[..., nn.Module]
 

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from eeinfer.bundle.manifest import Preprocess
 from eeinfer.errors import ConfigError, EeinferError
-from eeinfer.manifest import Preprocess
 from eeinfer.training.backbones.base import Task
 from eeinfer.training.backbones.downloads import fetching
 

@@ -16,8 +16,8 @@ from eeinfer.training.calibration.fit import Say, fit_laplace, fit_temperatures
 from eeinfer.training.calibration.laplace import TEMPERATURES, VARIANCES, choose, noise
 from eeinfer.training.calibration.observe import Images, all_logits
 from eeinfer.training.calibration.report import Calibration, ExitQuality, quality
-from eeinfer.training.checkpoint import load_checkpoint, read_checkpoint
 from eeinfer.training.names import unknown
+from eeinfer.training.runs.checkpoint import load_checkpoint, read_checkpoint
 
 KINDS = ("temperature", "laplace")
 

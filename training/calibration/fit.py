@@ -14,9 +14,9 @@ from eeinfer.training.calibrated import LayerInputs
 from eeinfer.training.calibration.laplace import Chosen, HessianMeans, cost_shares, running_sums
 from eeinfer.training.calibration.observe import Images, all_logits, last_layers
 from eeinfer.training.calibration.temperature import fit_temperature
-from eeinfer.training.checkpoint import Checkpoint
 from eeinfer.training.flops import cumulative_flops
 from eeinfer.training.methods import exit_logits
+from eeinfer.training.runs.checkpoint import Checkpoint
 
 WIDEST = 4096  # numbers that a last layer may read: its covariance is a square matrix of them
 Say = Callable[[str], None]

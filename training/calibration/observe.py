@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from eeinfer.errors import ConfigError
-from eeinfer.training.checkpoint import Checkpoint
 from eeinfer.training.data import load_dataset
 from eeinfer.training.data.batches import Batch
-from eeinfer.training.feed import Feed
 from eeinfer.training.methods import exit_logits
-from eeinfer.training.run import make_fabric
+from eeinfer.training.runs.checkpoint import Checkpoint
+from eeinfer.training.runs.feed import Feed
+from eeinfer.training.runs.run import make_fabric
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
-from eeinfer.manifest import Input
+from eeinfer.bundle.manifest import Input
 from eeinfer.preprocess import prepare
 from eeinfer.training.data.augment import Augmentation
 from eeinfer.training.data.dataset import Split

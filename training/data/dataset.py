@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from eeinfer.bundle.manifest import Input, Preprocess, TensorSpec
 from eeinfer.errors import DataError
-from eeinfer.manifest import Input, Preprocess, TensorSpec
 
 Pixels: TypeAlias = NDArray[np.uint8]  # [N,H,W] grey or [N,H,W,C]
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from eeinfer.errors import ConfigError
 from eeinfer.training.config import MethodConfig
-from eeinfer.training.features import FeatureSpec
+from eeinfer.training.heads.features import FeatureSpec
 from eeinfer.training.methods.base import Method as Method
 from eeinfer.training.methods.base import Outputs as Outputs
 from eeinfer.training.methods.base import exit_logits as exit_logits

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from eeinfer.training.config import MethodConfig, PhaseConfig
-from eeinfer.training.features import FeatureSpec
+from eeinfer.training.heads.features import FeatureSpec
 from eeinfer.training.methods.stages import Stage
 
 # Logits [B,K] per exit, or {"logits": [...], "scores": [...]} where the method judges its exits itself; a method may

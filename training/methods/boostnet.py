@@ -6,8 +6,8 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from eeinfer.training.config import MethodConfig
-from eeinfer.training.features import FeatureSpec
-from eeinfer.training.heads import Head
+from eeinfer.training.heads.features import FeatureSpec
+from eeinfer.training.heads.head import Head
 from eeinfer.training.methods.base import Method
 from eeinfer.training.methods.options import number
 

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from eeinfer.errors import ConfigError
 from eeinfer.training.backbones.resnet import BasicBlock
 from eeinfer.training.config import MethodConfig
-from eeinfer.training.features import FeatureSpec
-from eeinfer.training.head_types import MapBody, check_map, map_shape
-from eeinfer.training.heads import classifier
+from eeinfer.training.heads.features import FeatureSpec
+from eeinfer.training.heads.head import classifier
+from eeinfer.training.heads.types import MapBody, check_map, map_shape
 from eeinfer.training.methods.base import Method
 from eeinfer.training.methods.options import own_heads
 from eeinfer.training.names import unknown

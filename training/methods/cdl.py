@@ -3,7 +3,7 @@
 No code of the authors is known; this follows the idea as METHODS 3.13 specifies it. Each classifier is one fully
 connected layer on the flattened features of a trained, frozen network (the disjoint regime). The paper trains them
 one after the other; as they share nothing and the network does not move, training them at once is the same.
-Which of them are worth their cost is decided stage by stage in `eeinfer.training.gain`.
+Which of them are worth their cost is decided stage by stage in `eeinfer.training.exits.gain`.
 """
 
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from eeinfer.training.config import MethodConfig
-from eeinfer.training.features import FeatureSpec
-from eeinfer.training.head_types import Body, MapBody, map_shape
+from eeinfer.training.heads.features import FeatureSpec
+from eeinfer.training.heads.reductions import reduction
+from eeinfer.training.heads.types import Body, MapBody, map_shape
 from eeinfer.training.methods.base import Method, Outputs, exit_logits
 from eeinfer.training.methods.options import choice, number, own_heads, whole
-from eeinfer.training.reductions import reduction
 
 
 class CDL(Method):

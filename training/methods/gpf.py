@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from eeinfer.training.config import MethodConfig
-from eeinfer.training.features import FeatureSpec
-from eeinfer.training.heads import Head
+from eeinfer.training.heads.features import FeatureSpec
+from eeinfer.training.heads.head import Head
 from eeinfer.training.methods.base import Method, Outputs
 from eeinfer.training.methods.options import whole
 

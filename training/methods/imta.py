@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from eeinfer.training.config import MethodConfig, PhaseConfig
-from eeinfer.training.features import FeatureSpec
-from eeinfer.training.heads import Head
+from eeinfer.training.heads.features import FeatureSpec
+from eeinfer.training.heads.head import Head
 from eeinfer.training.methods.base import Method, Outputs, exit_logits
 from eeinfer.training.methods.options import number
 from eeinfer.training.methods.previous import InlineConnection, read_width

@@ -20,13 +20,13 @@ from torch.nn import functional as F
 
 from eeinfer.errors import ConfigError
 from eeinfer.training.config import MethodConfig
-from eeinfer.training.features import FeatureSpec
-from eeinfer.training.head_types import Body, MapBody, map_shape
-from eeinfer.training.heads import classifier
+from eeinfer.training.heads.features import FeatureSpec
+from eeinfer.training.heads.head import classifier
+from eeinfer.training.heads.reductions import reduction
+from eeinfer.training.heads.types import Body, MapBody, map_shape
 from eeinfer.training.methods.base import Method, Outputs
 from eeinfer.training.methods.options import choice, flag, number, own_heads
 from eeinfer.training.names import unknown
-from eeinfer.training.reductions import reduction
 
 
 class GlobalMean(nn.Module):

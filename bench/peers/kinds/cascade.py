@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from eeinfer.backends import open_backend
-from eeinfer.bench.peers import messages
-from eeinfer.bench.peers.base import Array, Call, Peer, Setup, Workload, needs
+from eeinfer.backends.ort.profile import take_process
 from eeinfer.bench.tune.costs import measure_costs
+from eeinfer.bench.workers import messages
+from eeinfer.bench.workers.base import Array, Call, Peer, Setup, Workload, needs
 from eeinfer.engine import Engine
-from eeinfer.opening import load
-from eeinfer.profile import take_process
+from eeinfer.loading import load
 
 
 class Cascade(Peer):
@@ -23,7 +23,7 @@ class Cascade(Peer):
     def libraries(cls) -> None:
         """Import ONNX Runtime, and what of ours would otherwise be imported when a bundle is opened."""
         needs("onnxruntime")
-        import_module("eeinfer.backends.ort")
+        import_module("eeinfer.backends.ort.backend")
 
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)

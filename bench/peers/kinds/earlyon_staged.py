@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from eeinfer.bench.peers.base import Array, Call, Peer, Setup, Unavailable, Workload, needs
 from eeinfer.bench.peers.kinds.torch_segments import prepare_segments
 from eeinfer.bench.peers.kinds.torch_variants import EAGER, choose, chosen
-from eeinfer.bundle import Bundle
+from eeinfer.bench.workers.base import Array, Call, Peer, Setup, Unavailable, Workload, needs
+from eeinfer.bundle.folder import Bundle
 
 
 class Staged(Peer):

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from typing import ClassVar
 
 from eeinfer.backends.trt.library import installed
-from eeinfer.bench.peers.base import Setup, Unavailable, needs
 from eeinfer.bench.peers.kinds.cascade import Cascade
+from eeinfer.bench.workers.base import Setup, Unavailable, needs
 from eeinfer.engine import Engine
-from eeinfer.opening import load
+from eeinfer.loading import load
 
 NATIVE_PACKAGES = ("eeinfer", "tensorrt-cu13", "tensorrt-rtx-cu13", "cuda-bindings", "numpy")
 RUNTIME_PACKAGES = ("eeinfer", "onnxruntime", "onnxruntime-gpu", "onnxruntime-ep-nv-tensorrt-rtx-cu13", "numpy")

@@ -7,12 +7,12 @@ import numpy as np
 from eeinfer.backends import open_backend
 from eeinfer.backends.cuda import open_cuda
 from eeinfer.backends.trt.library import installed
-from eeinfer.bench.peers.base import Array, Peer, Setup, Unavailable, needs
 from eeinfer.bench.peers.kinds import networks
 from eeinfer.bench.peers.kinds.gpu_cascade import NATIVE_PACKAGES, RUNTIME_PACKAGES
 from eeinfer.bench.peers.kinds.one_exit import write_one_exit
-from eeinfer.bundle import Bundle
-from eeinfer.plans import build_command, builds, target_name
+from eeinfer.bench.workers.base import Array, Peer, Setup, Unavailable, needs
+from eeinfer.bundle.builds import build_command, builds, target_name
+from eeinfer.bundle.folder import Bundle
 
 
 class _OnGpu(networks.Fixed):

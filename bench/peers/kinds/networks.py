@@ -5,10 +5,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from eeinfer.backends.sessions import open_session
-from eeinfer.bench.networks import run_bound, write_parts
-from eeinfer.bench.peers.base import Array, Call, Peer, Setup, Workload, needs
-from eeinfer.bundle import Bundle
+from eeinfer.backends.ort.sessions import open_session
+from eeinfer.bench.timing.networks import run_bound, write_parts
+from eeinfer.bench.workers.base import Array, Call, Peer, Setup, Workload, needs
+from eeinfer.bundle.folder import Bundle
 
 
 class Fixed(Peer):

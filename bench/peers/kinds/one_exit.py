@@ -5,9 +5,9 @@ from pathlib import Path
 
 import msgspec
 
-from eeinfer.bundle import Bundle, hash_file, write_manifest
-from eeinfer.chain import EXIT_OUTPUTS
-from eeinfer.manifest import MODEL_NAME, WEIGHTS_NAME, Manifest, Segment
+from eeinfer.bundle.folder import Bundle, hash_file, write_manifest
+from eeinfer.bundle.layout import EXIT_OUTPUTS
+from eeinfer.bundle.manifest import MODEL_NAME, WEIGHTS_NAME, Manifest, Segment
 
 
 def write_one_exit(bundle: Bundle, exit: int, folder: Path) -> Bundle:
@@ -17,8 +17,8 @@ def write_one_exit(bundle: Bundle, exit: int, folder: Path) -> Bundle:
     """
     import onnx
 
-    from eeinfer.export.cut import cut
-    from eeinfer.export.graphs import extract
+    from eeinfer.export.graph.cut import cut
+    from eeinfer.export.graph.index import extract
 
     folder.mkdir(parents=True)
     model = onnx.load(bundle.model, load_external_data=False)

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from eeinfer.bench.networks import write_parts
-from eeinfer.bench.peers.base import Array, Call, Peer, Setup, Workload, needs
-from eeinfer.bundle import Bundle
+from eeinfer.bench.timing.networks import write_parts
+from eeinfer.bench.workers.base import Array, Call, Peer, Setup, Workload, needs
+from eeinfer.bundle.folder import Bundle
 
 
 class OpenVino(Peer):

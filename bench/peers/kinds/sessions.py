@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from eeinfer.bench.peers.base import Array, Call, Peer, Setup, Workload, needs
-from eeinfer.bundle import Bundle
-from eeinfer.chain import EXIT_OUTPUTS, last_reads
+from eeinfer.bench.workers.base import Array, Call, Peer, Setup, Workload, needs
+from eeinfer.bundle.folder import Bundle
+from eeinfer.bundle.layout import EXIT_OUTPUTS, last_reads
 
 
 class Sessions(Peer):

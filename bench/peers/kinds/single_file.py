@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from eeinfer.bench.peers.base import Array, Call, Peer, Setup, Unavailable, Workload, needs
-from eeinfer.manifest import MODEL_NAME
+from eeinfer.bench.workers.base import Array, Call, Peer, Setup, Unavailable, Workload, needs
+from eeinfer.bundle.manifest import MODEL_NAME
 
 
 class SingleFile(Peer):
@@ -19,7 +19,7 @@ class SingleFile(Peer):
         """Export the file."""
         needs("onnx")
         from eeinfer.errors import ExportError
-        from eeinfer.export.single_file import export_single_file
+        from eeinfer.export.single_file.api import export_single_file
 
         folder = setup.workspace / "single_file"
         folder.mkdir()

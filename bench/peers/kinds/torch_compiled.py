@@ -5,9 +5,9 @@ import os
 import shutil
 from typing import Any, ClassVar
 
-from eeinfer.bench.peers.base import Setup, Unavailable, needs
 from eeinfer.bench.peers.kinds.torch_eager import Eager
 from eeinfer.bench.peers.kinds.torch_variants import Variant
+from eeinfer.bench.workers.base import Setup, Unavailable, needs
 
 _COMPILERS = ("g++", "clang++", "cl")
 

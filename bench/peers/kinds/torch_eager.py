@@ -5,9 +5,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from eeinfer.bench.peers.base import Array, Call, Peer, Setup, Workload, needs
 from eeinfer.bench.peers.kinds.torch_segments import ANSWERS, device, prepare_segments
 from eeinfer.bench.peers.kinds.torch_variants import EAGER, Variant, choose, chosen
+from eeinfer.bench.workers.base import Array, Call, Peer, Setup, Workload, needs
 
 
 class Eager(Peer):

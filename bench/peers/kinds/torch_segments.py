@@ -1,7 +1,7 @@
 """A checkpoint's network in PyTorch, cut as the bundle is: segment k computes what exit k needs and no earlier one did.
 
-The network with all its exits is traced once; its graph is cut by the rule of `eeinfer.export.cut`. Parameters are
-shared, tensors with the batch on axis 0 are handed on, and what is cheap or has no batch is computed again.
+The network with all its exits is traced once; its graph is cut by the rule of `eeinfer.export.graph.cut`. Parameters
+are shared, tensors with the batch on axis 0 are handed on, and what is cheap or has no batch is computed again.
 """
 
 import operator
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eeinfer.bench.peers.base import Setup, Unavailable, needs
+from eeinfer.bench.workers.base import Setup, Unavailable, needs
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -49,7 +49,7 @@ def prepare_segments(setup: Setup, folder: Path, *, scored: bool) -> None:
     needs("onnx")  # the scores live beside the exporter
     import torch
 
-    from eeinfer.export.graph import ScoredExits
+    from eeinfer.export.graph.trace import ScoredExits
     from eeinfer.training import load_checkpoint
 
     trained, place = load_checkpoint(str(setup.checkpoint)), device(setup)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eeinfer.bench.peers.base import Setup
 from eeinfer.bench.peers.kinds.torch_segments import device, load_segments
+from eeinfer.bench.workers.base import Setup
 
 if TYPE_CHECKING:
     from torch import nn

@@ -12,7 +12,7 @@ from eeinfer.backends.trt.batch import Batch
 from eeinfer.backends.trt.engines import find_engines
 from eeinfer.backends.trt.lane import GRAPHS, LEVELS, TrtLane
 from eeinfer.backends.trt.workspace import Workspace
-from eeinfer.bundle import Bundle
+from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import ConfigError
 
 _LEVEL = "level"

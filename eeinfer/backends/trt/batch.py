@@ -14,7 +14,7 @@ from eeinfer.backends.base import Exit
 from eeinfer.backends.cuda.kernels import move_rows
 from eeinfer.backends.trt.block import Block
 from eeinfer.backends.trt.workspace import Workspace
-from eeinfer.chain import alive
+from eeinfer.bundle.layout import alive
 
 
 @dataclass(frozen=True)

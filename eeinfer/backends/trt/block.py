@@ -13,7 +13,7 @@ from eeinfer.backends.base import Exit
 from eeinfer.backends.cuda.api import Pinned, Stream
 from eeinfer.backends.cuda.holdings import Holdings, packed
 from eeinfer.backends.trt.engines import Engines
-from eeinfer.chain import bytes_per_sample
+from eeinfer.bundle.layout import bytes_per_sample
 
 EXIT_NUMBER, SCORES = "exit", "scores"  # beside the answers, where the device decides: whose they are, and all scores
 

@@ -6,12 +6,12 @@ from typing import Any
 
 from eeinfer.backends.cuda.api import Cuda, CudaError
 from eeinfer.backends.trt.library import Library, Reader, installed
-from eeinfer.bundle import Bundle
-from eeinfer.chain import exit_specs
+from eeinfer.bundle.build_record import dtype_name
+from eeinfer.bundle.builds import Build, build_command, find_build
+from eeinfer.bundle.folder import Bundle
+from eeinfer.bundle.layout import exit_specs
+from eeinfer.bundle.manifest import Segment, TensorSpec
 from eeinfer.errors import BundleError
-from eeinfer.manifest import Segment, TensorSpec
-from eeinfer.plan_record import dtype_name
-from eeinfer.plans import Build, build_command, find_build
 
 _OPEN = -1  # a size that TensorRT knows only when it runs
 

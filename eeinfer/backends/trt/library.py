@@ -5,8 +5,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from eeinfer.bundle.build_record import RTX, TENSORRT
 from eeinfer.errors import BundleError, DependencyError, first_line
-from eeinfer.plan_record import RTX, TENSORRT
 
 LIBRARIES = (TENSORRT, RTX)
 

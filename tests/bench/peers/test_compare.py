@@ -1,3 +1,4 @@
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -6,14 +7,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from eeinfer import machine
-from eeinfer.bench.peers import PeersConfig, PeersReport, compare, messages, rounds, sentences
-from eeinfer.bench.peers import process as processes
-from eeinfer.bench.peers.base import Workload
-from eeinfer.bench.peers.process import PeerFailed
+from eeinfer.bench.peers import PeersConfig, PeersReport, compare
 from eeinfer.bench.peers.registry import PEERS, peer_class
-from eeinfer.bench.peers.rounds import Turns, run_rounds
+from eeinfer.bench.peers.reporting import sentences
+from eeinfer.bench.workers import messages, rounds
+from eeinfer.bench.workers import process as processes
+from eeinfer.bench.workers.base import Workload
+from eeinfer.bench.workers.process import PeerFailed
+from eeinfer.bench.workers.rounds import Turns, run_rounds
 from eeinfer.errors import ConfigError, EeinferError, InputError
+from eeinfer.machine import cache
 
 WORKLOADS = ["exit 0", "exit 1", "never leaving", "mix"]
 
@@ -64,7 +67,7 @@ def test_that_segments_ran_as_exported_is_said(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert "as exported" not in sentences.circumstances(peers_report)
-    monkeypatch.setenv(machine.VARIABLE, "off")
+    monkeypatch.setenv(cache.VARIABLE, "off")
     report = compare(tiny_bundle, noise, replace(quick, peers=("static",)), data="noise")
     assert "segments as exported" in sentences.circumstances(report)
     assert "eeinfer doctor" in dict(sentences.facts(report))["segments"]
@@ -101,7 +104,7 @@ def test_given_thresholds_make_the_mix(tiny_bundle: Path, noise: NDArray[Any], q
 def test_a_peer_that_crashes_is_named_and_the_others_go_on(
     tiny_bundle: Path, noise: NDArray[Any], quick: PeersConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2] / "fakes"), prepend=os.pathsep)
     monkeypatch.setenv("EEINFER_TEST_WORKER", "crash")
     start = processes.PeerProcess.__init__
 

@@ -1,5 +1,6 @@
 """A comparison on a GPU that is none: every process meets the fakes."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,25 +13,27 @@ import pytest
 from numpy.typing import NDArray
 
 import eeinfer
-from eeinfer.bench.peers import PeersConfig, PeersReport, compare, sentences
-from eeinfer.bench.peers import process as processes
-from eeinfer.bench.peers.base import Setup, Workload
-from eeinfer.bench.peers.decisions import decisions
+from eeinfer.bench.peers import PeersConfig, PeersReport, compare
 from eeinfer.bench.peers.kinds import gpu_networks
-from eeinfer.bench.peers.page import html_page
 from eeinfer.bench.peers.registry import GPU_PEERS, peer_class
+from eeinfer.bench.peers.reporting import sentences
+from eeinfer.bench.peers.reporting.decisions import decisions
+from eeinfer.bench.peers.reporting.page import html_page
+from eeinfer.bench.workers import process as processes
+from eeinfer.bench.workers.base import Setup, Workload
 from eeinfer.errors import ConfigError, EeinferError
 from eeinfer.export.trt import TrtConfig, build_plans
-from eeinfer.gpus import Driver
+from eeinfer.machine.gpus import Driver
 
 TESTS = Path(__file__).parents[2]
+HELPERS = os.pathsep.join(str(TESTS / name) for name in ("makers", "fakes"))
 NATIVE = ("level 3", "level 2", "level 1", "level 0", "static", "cut")
 
 
 def on_fakes(patch: pytest.MonkeyPatch) -> None:
     """Let the parent find a GPU, and every peer's process the fakes."""
-    patch.setattr("eeinfer.bench.gpu.driver", lambda: Driver(cuda=(13, 0), gpus=(fake_gpu.GPU,)))
-    patch.setenv("PYTHONPATH", str(TESTS), prepend=":")
+    patch.setattr("eeinfer.bench.timing.gpu.driver", lambda: Driver(cuda=(13, 0), gpus=(fake_gpu.GPU,)))
+    patch.setenv("PYTHONPATH", HELPERS, prepend=os.pathsep)
     start = processes.PeerProcess.__init__
     patch.setattr(
         processes.PeerProcess, "__init__", lambda self, name, **_: start(self, name, module="fake_gpu_worker")
@@ -144,7 +147,7 @@ def test_without_plans_the_reason_is_said_once(
 
 
 def test_without_a_gpu_nothing_is_started(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("eeinfer.bench.gpu.driver", lambda: Driver(problem="the NVIDIA driver finds no GPU"))
+    monkeypatch.setattr("eeinfer.bench.timing.gpu.driver", lambda: Driver(problem="the NVIDIA driver finds no GPU"))
     with pytest.raises(ConfigError, match="device 'cuda' cannot be used: the NVIDIA driver finds no GPU"):
         compare(tiny_bundle, np.zeros((4, 8, 8), np.uint8), PeersConfig(device="cuda"))
 

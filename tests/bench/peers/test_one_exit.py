@@ -7,7 +7,7 @@ from exit_networks import MODELS, build
 
 import eeinfer
 from eeinfer.bench.peers.kinds.one_exit import write_one_exit
-from eeinfer.bundle import Bundle
+from eeinfer.bundle.folder import Bundle
 from eeinfer.export import export_bundle
 
 

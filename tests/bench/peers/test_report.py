@@ -6,10 +6,11 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from eeinfer.bench.peers import PeersReport, render, sentences
-from eeinfer.bench.peers.files import csv_table, write_files
-from eeinfer.bench.peers.page import html_page
-from eeinfer.bench.peers.report import Spread
+from eeinfer.bench.peers import PeersReport, render
+from eeinfer.bench.peers.reporting import sentences
+from eeinfer.bench.peers.reporting.files import csv_table, write_files
+from eeinfer.bench.peers.reporting.page import html_page
+from eeinfer.bench.peers.reporting.report import Spread
 from eeinfer.errors import InputError
 
 

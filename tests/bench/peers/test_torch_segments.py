@@ -5,11 +5,11 @@ import pytest
 import torch
 from exit_networks import MODELS, build
 
-from eeinfer.bench.peers.base import Setup, Unavailable
 from eeinfer.bench.peers.kinds.torch_compiled import _captured, _compiled
 from eeinfer.bench.peers.kinds.torch_segments import ANSWERS, device, segments
 from eeinfer.bench.peers.kinds.torch_variants import EAGER
-from eeinfer.export.graph import ScoredExits
+from eeinfer.bench.workers.base import Setup, Unavailable
+from eeinfer.export.graph.trace import ScoredExits
 
 
 @pytest.fixture(autouse=True)

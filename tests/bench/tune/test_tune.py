@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from eeinfer import machine
+from eeinfer.backends.ort.profile import Profile, find_profile, save_profile
 from eeinfer.bench.tune import TuneConfig, render_profile, tune
 from eeinfer.bench.tune.candidates import candidates, combined
-from eeinfer.bundle import Bundle
+from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import BundleError, ConfigError
-from eeinfer.profile import Profile, find_profile, save_profile
+from eeinfer.machine import cache
 
 QUICK = TuneConfig(rounds=1, turn_seconds=0.01, sizes=(1, 2, 4), passes=2)
 
@@ -48,7 +48,7 @@ def test_the_table_of_costs_is_filled(profile: Profile) -> None:
 def test_what_was_found_is_what_is_read_back(
     profile: Profile, tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(machine.VARIABLE, str(tmp_path))
+    monkeypatch.setenv(cache.VARIABLE, str(tmp_path))
     bundle = Bundle.open(tiny_bundle)
     save_profile(bundle, profile)
     assert find_profile(bundle) == profile

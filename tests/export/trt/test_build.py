@@ -12,11 +12,11 @@ import pytest
 from onnx import TensorProto, helper
 
 import eeinfer
-from eeinfer.bundle import Bundle, hash_file
+from eeinfer.bundle.builds import builds, find_build, survey
+from eeinfer.bundle.folder import Bundle, hash_file
 from eeinfer.errors import BundleError, ExportError
 from eeinfer.export.trt import TrtConfig, build_plans
 from eeinfer.export.trt.messages import interrupts_held
-from eeinfer.plans import builds, find_build, survey
 
 pytestmark = pytest.mark.usefixtures("rtx")
 

@@ -7,15 +7,15 @@ import exit_networks
 import pytest
 import torch
 
-from eeinfer.bundle import Bundle
-from eeinfer.chain import EXIT_OUTPUTS
+from eeinfer.bundle.builds import find_build
+from eeinfer.bundle.folder import Bundle
+from eeinfer.bundle.layout import EXIT_OUTPUTS
+from eeinfer.bundle.manifest import Input, TensorSpec
 from eeinfer.export import export_bundle
 from eeinfer.export.trt import TrtConfig, build_plans
-from eeinfer.manifest import Input, TensorSpec
-from eeinfer.plans import find_build
 from eeinfer.training import RECIPES, BackboneConfig, TrainConfig
 from eeinfer.training.build import build_model
-from eeinfer.training.untrained import estimate_statistics
+from eeinfer.training.runs.untrained import estimate_statistics
 
 NETWORKS: dict[str, tuple[TrainConfig, tuple[int, int, int]]] = {
     "resnet34": (TrainConfig(backbone=BackboneConfig(name="resnet34"), exits=(2, 6, 12)), (3, 32, 32)),

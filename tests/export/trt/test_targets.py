@@ -11,7 +11,7 @@ import pytest
 from eeinfer.errors import DependencyError, ExportError
 from eeinfer.export.trt import TrtConfig, targets
 from eeinfer.export.trt.targets import choose
-from eeinfer.gpus import Driver, Gpu
+from eeinfer.machine.gpus import Driver, Gpu
 
 RTX_TARGETS = ("SM75", "SM86", "SM120")
 Patch = pytest.MonkeyPatch

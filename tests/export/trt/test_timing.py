@@ -5,11 +5,11 @@ from pathlib import Path
 import fake_trt_builder
 import pytest
 
-from eeinfer import machine
-from eeinfer.bundle import Bundle
+from eeinfer.bundle.builds import builds
+from eeinfer.bundle.folder import Bundle
 from eeinfer.export.trt import TrtConfig, build_plans, targets
-from eeinfer.gpus import Driver, Gpu
-from eeinfer.plans import builds
+from eeinfer.machine.cache import VARIABLE
+from eeinfer.machine.gpus import Driver, Gpu
 
 
 @pytest.fixture(autouse=True)
@@ -17,7 +17,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """TensorRT on a machine with an H100, whose cache is empty."""
     fake_trt_builder.install(monkeypatch)
     show(monkeypatch, "H100")
-    monkeypatch.setenv(machine.VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
     return tmp_path / "cache"
 
 
@@ -64,6 +64,6 @@ def test_where_nothing_is_kept_plans_are_built_all_the_same(
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     for place in ("off", str(tmp_path / "file" / "cache")):
-        monkeypatch.setenv(machine.VARIABLE, place)
+        monkeypatch.setenv(VARIABLE, place)
         build(bundle_copy)
         assert len(builds(Bundle.open(bundle_copy))) == 1

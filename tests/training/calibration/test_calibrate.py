@@ -18,7 +18,7 @@ from eeinfer.training import (
     train,
 )
 from eeinfer.training.calibration import calibrate
-from eeinfer.training.checkpoint import read_checkpoint
+from eeinfer.training.runs.checkpoint import read_checkpoint
 
 CONFIG = TrainConfig(
     data=DataConfig(name="synthetic", batch_size=64),

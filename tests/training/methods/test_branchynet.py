@@ -9,10 +9,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from eeinfer.errors import ConfigError
-from eeinfer.export.scores import entropy
+from eeinfer.export.graph.scores import entropy
 from eeinfer.training import HeadConfig
 from eeinfer.training.config import MethodConfig
-from eeinfer.training.features import FeatureSpec
+from eeinfer.training.heads.features import FeatureSpec
 from eeinfer.training.methods import build_method, resolve_weights
 from eeinfer.training.methods.branchynet import entropy_tau
 

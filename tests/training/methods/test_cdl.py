@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from eeinfer.errors import ConfigError
 from eeinfer.training import MethodConfig
-from eeinfer.training.features import FeatureSpec
+from eeinfer.training.heads.features import FeatureSpec
 from eeinfer.training.methods import build_method
 from eeinfer.training.methods.cdl import unambiguous
 

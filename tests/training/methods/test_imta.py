@@ -5,7 +5,7 @@ import torch
 from method_networks import CLASSES, check_bundle, features, heads, network
 from torch.nn import functional as F
 
-from eeinfer.manifest import Input, TensorSpec
+from eeinfer.bundle.manifest import Input, TensorSpec
 from eeinfer.training import BackboneConfig, MethodConfig, PhaseConfig, TrainConfig
 from eeinfer.training.build import build_model
 from eeinfer.training.methods.imta import IMTA

@@ -11,8 +11,8 @@ from torch import nn
 
 from eeinfer.errors import ConfigError
 from eeinfer.training import MethodConfig
-from eeinfer.training.costs import cost_shares
-from eeinfer.training.features import FeatureSpec
+from eeinfer.training.exits.costs import cost_shares
+from eeinfer.training.heads.features import FeatureSpec
 from eeinfer.training.methods import build_method
 from eeinfer.training.methods.pteenet import HEADS, placement
 from eeinfer.training.regimes import enter_phase

@@ -20,7 +20,7 @@ from eeinfer.training import (
 )
 from eeinfer.training.methods.ensembles import Arithmetic, Geometric
 from eeinfer.training.methods.ztw import ZTW
-from eeinfer.training.progress import Record
+from eeinfer.training.runs.progress import Record
 
 
 def test_head_reads_the_normalised_previous_logits_beside_its_feature() -> None:

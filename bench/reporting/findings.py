@@ -1,0 +1,110 @@
+"""From arrays and milliseconds to the rows of a report."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eeinfer.bench.config import BenchConfig
+from eeinfer.bench.reporting.report import BreakEven, Network, Settings, Threshold
+from eeinfer.bench.reporting.verdict import break_even, headline_index, saved_ratio
+from eeinfer.bench.sweep.grids import Grid
+from eeinfer.bench.sweep.outputs import Outputs
+from eeinfer.bench.sweep.points import Sweep
+from eeinfer.bench.timing.clock import Timing, summarise
+from eeinfer.bench.timing.latency import NEVER, Latency, tau_name
+from eeinfer.bench.timing.networks import ALL_EXITS, STATIC, cut_name
+from eeinfer.bundle.manifest import Manifest
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """Everything a measurement produced, before it is put in order."""
+
+    manifest: Manifest
+    config: BenchConfig
+    outputs: Outputs
+    grid: Grid  # in the order of cost, as `swept`
+    swept: Sweep
+    picks: Array  # [n] positions of the timed images among the rows of ``outputs``
+    latency: Latency
+
+    @cached_property
+    def costs(self) -> list[int]:
+        """FLOPs of leaving at each exit."""
+        return [segment.cumulative_flops for segment in self.manifest.segments]
+
+    def settings(self, seconds: float) -> Settings:
+        """What was asked for, and how many rounds came of it."""
+        config = self.config
+        return Settings(
+            batch=config.batch,
+            rounds=len(self.latency.times_ms[STATIC]),
+            runs=len(np.unique(self.latency.runs)),
+            warmup=config.warmup,
+            seed=config.seed,
+            tolerance=config.tolerance,
+            seconds=seconds,
+        )
+
+    @cached_property
+    def static(self) -> Network:
+        """The network without early exits."""
+        return self._network(STATIC, len(self.costs) - 1, self.manifest.flops.static)
+
+    @cached_property
+    def all_exits(self) -> Network:
+        """Every exit computed in one session."""
+        return self._network(ALL_EXITS, len(self.costs) - 1, self.costs[-1])
+
+    @cached_property
+    def cuts(self) -> tuple[Network, ...]:
+        """The network cut at each early exit."""
+        return tuple(self._network(cut_name(k), k, self.costs[k]) for k in range(len(self.costs) - 1))
+
+    @cached_property
+    def headline(self) -> int:
+        """Index of the threshold the report stands for."""
+        return headline_index(self.swept.accuracy, self.static.accuracy, self.config.tolerance)
+
+    def thresholds(self) -> tuple[Threshold, ...]:
+        """One row per operating point."""
+        return tuple(self._threshold(t) for t in range(len(self.grid.points)))
+
+    def break_even(self) -> tuple[BreakEven, ...]:
+        """Every exit weighed at the headline threshold; nothing where an exit could not be timed on its own."""
+        rows = [row for row in self.latency.overheads if row.name != NEVER]
+        if len(rows) < len(self.costs):
+            return ()
+        cascade, session = [row.cascade_ms for row in rows], [row.session_ms for row in rows]
+        return tuple(break_even(self.outputs.scores, self.grid.taus[self.headline], cascade, session))
+
+    def _timing(self, variant: str) -> Timing:
+        return summarise(self.latency.times_ms[variant])
+
+    def _network(self, name: str, exit: int, flops: int) -> Network:
+        right = self.outputs.predictions[:, exit] == self.outputs.labels
+        return Network(name=name, exit=exit, accuracy=float(right.mean()), flops=flops, timing=self._timing(name))
+
+    def _threshold(self, t: int) -> Threshold:
+        swept, static = self.swept, self.static
+        run = tau_name(int(self.latency.runs[t]))
+        timing = self._timing(run)
+        expected = swept.exits[t, self.picks]
+        timed_flops = float(np.asarray(self.costs)[expected].mean())
+        return Threshold(
+            point=float(self.grid.points[t]),
+            taus=tuple(self.grid.taus[t].tolist()),
+            accuracy=float(swept.accuracy[t]),
+            mean_flops=float(swept.mean_flops[t]),
+            shares=tuple(swept.shares[t].tolist()),
+            timing=timing,
+            timed_flops=timed_flops,
+            agreement=float((self.latency.left[run] == expected).mean()),
+            speedup=static.timing.mean_ms / timing.mean_ms,
+            saved_ratio=saved_ratio(timing.mean_ms, static.timing.mean_ms, timed_flops, static.flops),
+        )

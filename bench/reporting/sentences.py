@@ -1,0 +1,212 @@
+"""What the report says in words; the same in the terminal and on the page."""
+
+from eeinfer.bench.environment import Environment, GpuFacts
+from eeinfer.bench.reporting.formats import chosen, flops_unit, headline, milliseconds, percent, selection, times
+from eeinfer.bench.reporting.report import Report
+from eeinfer.bench.timing.energy import Energy
+
+METHOD = (
+    "The cascade is run for real at each threshold, always on the same images. All variants, the fixed networks among "
+    "them, take turns in random order through the whole measurement, so that a change of clock or load meets all of "
+    "them. A mean is over images, each with the median of its rounds; median, minimum and percentiles are over all "
+    "single calls. Times begin with the prepared tensor in memory and end with the answer."
+)
+SAMPLE = (
+    "The timed images are a systematic random sample: the test images in the order of their cost over all thresholds, "
+    "every n-th taken from a random start, so that the sample leaves at the exits as the whole test set does."
+)
+SAVED = (
+    "Latency saved over FLOPs saved is the share of the static network's milliseconds that the cascade saves, divided "
+    "by the share of its FLOPs that it saves on the same images: 1 is ideal, below 0 the cascade is slower."
+)
+LINSPACE = (
+    "One tau for all exits, evenly over [0, 1]. Between the last two thresholds and 1 there often is a cliff: a "
+    "well-trained network gives most images a score above 0.99, and an even grid has few points there."
+)
+LOG = (
+    "One threshold T for all exits, the entropy in nats below which an image leaves (tau is 1 - T / ln K), evenly in "
+    "its logarithm from 0.0001 to 10, with both ends of the score."
+)
+PATIENCE = (
+    "One patience t for all exits: an image leaves when its score is above t of as many steps as there are exits, so "
+    "when more than t exits in a row agree (tau is half-way to the next step)."
+)
+BUDGET = (
+    "One tau per exit, in the JSON and CSV: fitted on {} images, a random part set aside for this alone, so that there "
+    "the shares leaving change from exit to exit by the factor p / 20 (MSDNet's budgets, p = 1 to 39)."
+)
+GRIDS = {"linspace": LINSPACE, "log": LOG, "patience": PATIENCE, "budget": BUDGET}
+CUTS = (
+    "FLOPs of a network cut at an exit are those of leaving there, so they include the heads before it; its time does "
+    "not: the cut network computes only what its own answer needs."
+)
+BUDGETS = (
+    "Budgets are shares of the static network's FLOPs. Largest affordable tau: the last threshold, in the order of "
+    "cost, whose mean FLOPs stay within the budget; Max is the dearest, with tau 1 the last exit. Best affordable "
+    "accuracy: the most accurate threshold strictly below the budget; Max is the best of all. A dash: even the first "
+    "threshold costs more."
+)
+OVERHEAD = (
+    "Back-to-back pairs on the same images; the ratio is the median over pairs. Leaving at exit k is compared with the "
+    "network cut at exit k, never leaving with all exits computed in one session."
+)
+DEVICE_TIMES = (
+    "The GPU's own milliseconds lie between two CUDA events, with everything put into the stream at once and nothing "
+    "read in between: what the cascade takes beyond them is spent on the host, mostly on waiting for scores."
+)
+BREAK_EVEN = (
+    "An exit pays on mean latency if, of the images that reach it, more leave than its cost (head, decision, border to "
+    "the next segment) divided by the time that leaving there saves."
+)
+
+
+def title(report: Report) -> str:
+    """What was measured, on what."""
+    return f"{report.bundle.name} on {report.data.name}, {report.environment.device}"
+
+
+def circumstances(report: Report) -> str:
+    """The one line that must stand beside the numbers."""
+    place, settings = report.environment, report.settings
+    versions = ", ".join(f"{name} {version}" for name, version in place.versions.items())
+    others = f"; thresholds fitted on {report.data.calibration} others" if report.data.calibration else ""
+    return (
+        f"{processor(place, _threads(report))}, batch {settings.batch}; {versions}; accuracy on {report.data.images} "
+        f"images, time on {report.data.timed} of them x {settings.rounds} rounds{others}; {report.flops.convention}"
+    )
+
+
+def warning(report: Report) -> str:
+    """What a reader must know before believing the times; nothing where all is well."""
+    place = report.environment
+    if place.load is None or place.load <= 1.5 * place.cores:
+        return ""
+    return (
+        f"the machine was busy when this began (load {place.load:.1f} on {place.cores} cores): "
+        "these times say little; measure again on an idle one"
+    )
+
+
+def processor(place: Environment, threads: str) -> str:
+    """What computed: a GPU and its driver, or a processor, its ``threads`` and, unless it is the fast one, the form."""
+    if place.gpu is not None:
+        return f"{place.gpu.name}, {driver(place.gpu)}"
+    return f"{place.cpu}, {threads}{', segments as exported' if place.plain else ''}"
+
+
+def driver(gpu: GpuFacts) -> str:
+    """What drives it."""
+    return f"driver {gpu.driver or 'unknown'}, CUDA up to {gpu.cuda or 'unknown'}"
+
+
+def clocks(gpu: GpuFacts) -> str:
+    """How fast it ran."""
+    if gpu.sm_mhz is None or gpu.memory_mhz is None:
+        return "clocks unknown: pip install nvidia-ml-py"
+    return f"clocks after timing: SM {gpu.sm_mhz} of {gpu.max_sm_mhz} MHz, memory {gpu.memory_mhz} MHz"
+
+
+def form(place: Environment) -> list[tuple[str, str]]:
+    """In which form the segments ran, where that is not the fast one."""
+    if not place.plain:
+        return []
+    return [("segments", "run as exported: no form of them is kept for this machine; eeinfer doctor shows its cache")]
+
+
+def _gpu_facts(report: Report) -> list[tuple[str, str]]:
+    gpu, energy = report.environment.gpu, report.energy
+    if gpu is None:
+        return []
+    rows = [
+        ("GPU", f"{gpu.name}, compute capability {gpu.capability}, {driver(gpu)}; {clocks(gpu)}"),
+        ("cascade", f"run by {gpu.backend}" + (f" at level {gpu.level}" if gpu.level else "")),
+        ("fixed networks", f"run by {gpu.networks}"),
+    ]
+    if isinstance(energy, Energy):
+        text = (
+            f"static network {energy.static_mj:.2f} mJ per image, {chosen(report)} {energy.cascade_mj:.2f} mJ, "
+            f"idle {energy.idle_watts:.1f} W included; the GPU's own counter over {energy.seconds:g} s each"
+        )
+    else:
+        text = "not measured: this GPU has no counter, or nvidia-ml-py is not installed, or energy_seconds is 0"
+    return [*rows, ("energy", text)]
+
+
+def _threads(report: Report) -> str:
+    threads = report.environment.threads
+    return f"{threads or report.environment.cores} threads" if threads != 1 else "1 thread"
+
+
+def selection_note(report: Report) -> str:
+    """How many thresholds there are beside those shown."""
+    shown, run = len(selection(report)), len(report.thresholds)
+    text = f"{shown} of {run} thresholds shown, {_runs(report)}"
+    batch = report.settings.batch
+    return f"{text}; ms per image" + (f", in batches of {batch}" if batch > 1 else "")
+
+
+def _runs(report: Report) -> str:
+    run, every = report.settings.runs, len(report.thresholds)
+    if run == every:
+        return "all of them run"
+    return f"{run} of {every} run, the others send every timed image the same way as one of these"
+
+
+def grid(report: Report) -> str:
+    """Which thresholds these are."""
+    return GRIDS[report.grid.family].format(report.data.calibration)
+
+
+def choice(report: Report) -> str:
+    """Why the headline threshold is the headline."""
+    tolerance = report.settings.tolerance
+    points = f"{percent(tolerance)} points of the static network"
+    near = headline(report).accuracy >= report.static.accuracy - tolerance - 1e-9
+    return f"the cheapest threshold within {points}" if near else f"the dearest threshold: none is within {points}"
+
+
+def verdict(report: Report) -> str:
+    """The honest headline."""
+    row, static, unit = headline(report), report.static, flops_unit(report)
+    ratio = "undefined, too few FLOPs saved" if row.saved_ratio is None else f"{row.saved_ratio:.2f}"
+    return (
+        f"{chosen(report)}, {choice(report)}: "
+        f"{percent(row.accuracy)} % (static {percent(static.accuracy)} %), "
+        f"{milliseconds(report, row.timing.mean_ms)} ms (static {milliseconds(report, static.timing.mean_ms)} ms, "
+        f"{times(row.speedup)}), {unit.text(row.mean_flops)} of {unit.text(static.flops)} {unit.name}; "
+        f"latency saved over FLOPs saved: {ratio}"
+    )
+
+
+def budget(fraction: float | None) -> str:
+    """A column of the budget table."""
+    return "Max" if fraction is None else f"{100 * fraction:.0f} %"
+
+
+def _load(report: Report) -> str:
+    load = report.environment.load
+    return "unknown" if load is None else f"{load:.1f} before"
+
+
+def facts(report: Report) -> list[tuple[str, str]]:
+    """Everything the numbers depend on, by name."""
+    place, settings, bundle = report.environment, report.settings, report.bundle
+    uncounted = ", ".join(f"{name} ({count})" for name, count in report.flops.uncounted.items()) or "none"
+    agreement = min(row.agreement for row in report.thresholds)
+    return [
+        ("bundle", f"{bundle.name}, manifest SHA-256 {bundle.sha256}"),
+        ("network", f"{len(bundle.modules)} exits at {', '.join(bundle.modules)}; {bundle.classes} classes"),
+        ("input", " x ".join(map(str, bundle.input))),
+        ("score", bundle.score),
+        ("FLOPs", f"{report.flops.convention}; operators without a rule to count them: {uncounted}"),
+        ("data", f"{report.data.name}: {report.data.images} images for accuracy, {report.data.timed} of them for time"),
+        ("thresholds", f"{report.grid.family}: {len(report.thresholds)}, {_runs(report)}. {grid(report)}"),
+        ("timing", f"{settings.rounds} rounds, {settings.warmup} untimed calls of each variant, seed {settings.seed}"),
+        ("agreement", f"{percent(agreement)} % of the timed images left where the sweep says, at every threshold"),
+        ("device", f"{place.device}: {place.cpu}, {place.cores} cores, {_threads(report)}, load {_load(report)}"),
+        *form(report.environment),
+        *_gpu_facts(report),
+        ("system", f"{place.system}, Python {place.python}"),
+        ("versions", ", ".join(f"{name} {version}" for name, version in place.versions.items())),
+        ("made", f"{report.created}, in {settings.seconds:.0f} s"),
+    ]

@@ -1,0 +1,153 @@
+"""The report in a terminal."""
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from eeinfer.bench.reporting import sentences
+from eeinfer.bench.reporting.formats import (
+    FlopsUnit,
+    chosen,
+    device_times,
+    flops_unit,
+    has_device_times,
+    milliseconds,
+    percent,
+    point_text,
+    selection,
+    significant,
+    times,
+)
+from eeinfer.bench.reporting.report import Network, Report, Threshold
+
+_WIDE = 6  # exits from which their shares no longer fit into 80 columns
+
+
+def render(report: Report) -> Group:
+    """Return everything a terminal shows: the headline, the thresholds worth reading, budgets, overheads."""
+    return Group(
+        Text(sentences.title(report), style="bold"),
+        Text(sentences.circumstances(report), style="dim"),
+        Text(sentences.warning(report), style="bold yellow"),
+        _thresholds(report),
+        Text(sentences.selection_note(report), style="dim"),
+        "",
+        _budgets(report),
+        "",
+        _overheads(report),
+        "",
+        *([_break_even(report), ""] if report.break_even else []),
+        Text(sentences.verdict(report), style="bold"),
+    )
+
+
+def plain_table(*columns: str, title: str = "") -> Table:
+    """Return an empty table without lines, the first column to the left and numbers to the right."""
+    table = Table(
+        title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False, collapse_padding=True
+    )
+    for position, column in enumerate(columns):
+        table.add_column(column, justify="right" if position else "left", no_wrap=True)
+    return table
+
+
+def _thresholds(report: Report) -> RenderableType:
+    unit = flops_unit(report)
+    table = plain_table(
+        report.grid.parameter,
+        "accuracy\n%",
+        unit.name,
+        _share_heading(report),
+        "mean\nms",
+        "median (min)\nms",
+        "vs\nstatic",
+    )
+    for index in selection(report):
+        row = report.thresholds[index]
+        style = "bold green" if index == report.headline else None
+        table.add_row(*_threshold_cells(report, row, unit), style=style)
+    table.add_section()
+    for network in (report.static, report.all_exits, *report.cuts):
+        table.add_row(*_network_cells(report, network, unit))
+    return table
+
+
+def _threshold_cells(report: Report, row: Threshold, unit: FlopsUnit) -> Sequence[str]:
+    return (
+        point_text(report, row.point),
+        percent(row.accuracy),
+        unit.text(row.mean_flops),
+        _shares(row.shares),
+        milliseconds(report, row.timing.mean_ms),
+        _median(report, row.timing.median_ms, row.timing.min_ms),
+        times(row.speedup),
+    )
+
+
+def _network_cells(report: Report, network: Network, unit: FlopsUnit) -> Sequence[str]:
+    return (
+        network.name,
+        percent(network.accuracy),
+        unit.text(network.flops),
+        "",
+        milliseconds(report, network.timing.mean_ms),
+        _median(report, network.timing.median_ms, network.timing.min_ms),
+        times(report.static.timing.mean_ms / network.timing.mean_ms),
+    )
+
+
+def _median(report: Report, median: float, least: float) -> str:
+    return f"{milliseconds(report, median)} ({milliseconds(report, least)})"
+
+
+def _share_heading(report: Report) -> str:
+    count = len(report.bundle.modules)
+    return "% leaving at exit\n" + "".join(f"{k:>4}" for k in range(count)) if count < _WIDE else "mean\nexit"
+
+
+def _shares(shares: Sequence[float]) -> str:
+    if len(shares) < _WIDE:
+        return "".join(f"{100 * share:4.0f}" for share in shares)
+    return f"{sum(k * share for k, share in enumerate(shares)):.2f}"
+
+
+def _budgets(report: Report) -> RenderableType:
+    fractions = [cell.fraction for cell in next(iter(report.budgets.values()))]
+    table = plain_table("accuracy % within a budget of", *(sentences.budget(fraction) for fraction in fractions))
+    for rule, cells in report.budgets.items():
+        table.add_row(rule, *(percent(cell.accuracy) for cell in cells))
+    return table
+
+
+def _overheads(report: Report) -> RenderableType:
+    own = [f"{name}\nGPU ms" for name in ("cascade", "session")] if has_device_times(report) else []
+    table = plain_table("cascade against one session", "cascade\nms", "session\nms", "ratio", "pairs", *own)
+    for row in report.overheads:
+        table.add_row(
+            row.name,
+            milliseconds(report, row.cascade_ms),
+            milliseconds(report, row.session_ms),
+            f"{row.ratio:.3f}",
+            str(row.pairs),
+            *device_times(row),
+        )
+    return table
+
+
+def _break_even(report: Report) -> RenderableType:
+    table = plain_table(
+        f"exits at {chosen(report)}", "reached\n%", "leave\n%", "must leave\n%", "costs\nms", "saves\nms", "pays"
+    )
+    for row in report.break_even:
+        table.add_row(
+            f"exit {row.exit}",
+            percent(row.reached),
+            percent(row.fired),
+            percent(row.needed),
+            significant(row.cost_ms),
+            "-" if row.saved_ms is None else significant(row.saved_ms),
+            "yes" if row.pays else "no",
+        )
+    return table

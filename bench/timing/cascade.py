@@ -1,0 +1,44 @@
+"""The cascade as something to be timed: really run, at any threshold, on the batches of the sample."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eeinfer.bench.timing.clock import Call
+from eeinfer.engine import Engine
+from eeinfer.rule import Taus
+
+Array = NDArray[Any]
+
+
+class Cascade:
+    """Calls of one engine on fixed batches, each remembering where its rows left."""
+
+    def __init__(self, engine: Engine, batches: Sequence[Array]) -> None:
+        self._engine = engine
+        self._batches = batches
+        self.left: dict[str, list[Array]] = {}  # name of the call -> exits [batch] per batch, of its last run
+
+    def at(self, name: str, tau: Taus) -> Call:
+        """Return the call that runs a batch at ``tau``."""
+        engine, batches = self._engine, self._batches
+        left = self.left[name] = [np.empty(0, np.int64)] * len(batches)
+
+        def call(batch: int) -> None:
+            left[batch] = engine(batches[batch], tau=tau).exits
+
+        return call
+
+
+def forced(exit: int, exits: int) -> list[float]:
+    """Return thresholds at which a row passes by every exit before ``exit`` and leaves there, its score above 0."""
+    return [1.0] * exit + [0.0] * (exits - exit)
+
+
+def leaves_at(scores: Array, exit: int) -> Array:
+    """Which rows of ``scores`` [N, E] leave at ``exit`` under `forced`: no score exceeds 1, so it is all but those
+    that score 0 there; the last exit takes everybody.
+    """
+    return np.ones(len(scores), bool) if exit == scores.shape[1] - 1 else scores[:, exit] > 0

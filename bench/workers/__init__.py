@@ -1,0 +1,1 @@
+"""Measuring in processes of their own, taking turns."""

@@ -1,0 +1,128 @@
+"""What `eeinfer tune` found out about one bundle on this machine: kept in its cache, never in the bundle."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from eeinfer.backends.ort.pools import onnxruntime, share_threads
+from eeinfer.backends.ort.threads import SHARED, as_threads
+from eeinfer.backends.row_costs import RowCosts
+from eeinfer.bundle.folder import Bundle
+from eeinfer.errors import EeinferError
+from eeinfer.files import replace_file
+from eeinfer.machine import cache
+from eeinfer.machine.cores import physical_cores
+
+PROFILE_VERSION = 1
+_KIND = "profile"
+
+log = logging.getLogger(__name__)
+
+
+class Trial(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A setting of threads and what it took."""
+
+    threads: str
+    ms: tuple[float, ...]  # of one image, at each of the exits that were tried
+    ratio: float  # mean over these exits of its time over the quickest one's
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How to run one bundle on this machine."""
+
+    version: int = PROFILE_VERSION
+    bundle: str  # its name
+    threads: str  # the quickest setting that leaves the rest of the process alone: what `eeinfer.load` takes
+    process: str  # the quickest of all: what the command line takes, whose process is its own
+    exits: tuple[int, ...]  # that were tried
+    trials: tuple[Trial, ...]  # the quickest first
+    sizes: tuple[int, ...]  # batch sizes, ascending
+    segment_ms: tuple[tuple[float, ...], ...]  # of every segment at each of the sizes, under `process`
+    move_ms: float  # of taking rows out, beyond the copies
+    bytes_per_ms: float  # that are copied from row to row
+    created: str  # ISO 8601
+    cores: int  # physical, open to the process
+
+    def costs(self, alive_bytes: list[int]) -> RowCosts:
+        """Return the table that decides when rows that left are taken out of a batch."""
+        return RowCosts(
+            sizes=self.sizes,
+            segment_ms=self.segment_ms,
+            alive_bytes=tuple(alive_bytes),
+            move_ms=self.move_ms,
+            bytes_per_ms=self.bytes_per_ms,
+        )
+
+
+def profile_path(bundle: Bundle) -> Path | None:
+    """Return where the profile of ``bundle`` lies or would lie; None where nothing is kept.
+
+    It holds for one bundle, one version of ONNX Runtime, one processor and as many cores as are open now.
+    """
+    facts = bundle.fingerprint, f"onnxruntime {onnxruntime().__version__}", f"{physical_cores()} cores"
+    place = cache.entry(_KIND, *facts)
+    return None if place is None else place.with_suffix(".json")
+
+
+def find_profile(bundle: Bundle) -> Profile | None:
+    """Return the profile of ``bundle`` from the cache; None where there is none, or none that can be read."""
+    path = profile_path(bundle)
+    if path is None or not path.is_file():
+        return None
+    try:
+        profile = msgspec.json.decode(path.read_bytes(), type=Profile)
+        _check(profile, bundle)
+    except (OSError, msgspec.DecodeError, EeinferError) as error:
+        log.warning("%s is not used: %s; make it again with: eeinfer tune %s", path, error, bundle.path)
+        return None
+    return profile
+
+
+def save_profile(bundle: Bundle, profile: Profile) -> Path | None:
+    """Write the profile in one step and return where it lies; None where nothing is kept."""
+    path = profile_path(bundle)
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        data = msgspec.json.format(msgspec.json.encode(profile), indent=2) + b"\n"
+        replace_file(path, data)
+    return path
+
+
+def take_process(bundle: Path, threads: int | None) -> None:
+    """Give a process that is the cascade's own the pool that suits it.
+
+    Args:
+        bundle: the folder that is about to be opened.
+        threads: size of one pool for all sessions; None takes the profile's setting, and without one a thread per core.
+
+    Raises:
+        BundleError: the bundle is missing or damaged.
+        ConfigError: ``threads`` is below 1, or the process has another pool already.
+    """
+    if threads is not None:
+        share_threads(threads)
+        return
+    opened = Bundle.open(bundle, verify=False)
+    profile = find_profile(opened)
+    plan = None if profile is None else as_threads(profile.process, _flops(opened))
+    if plan is None or plan.mode == SHARED:
+        share_threads(None if plan is None else plan.counts[0])
+
+
+def _check(profile: Profile, bundle: Bundle) -> None:
+    if profile.version != PROFILE_VERSION:
+        raise EeinferError(f"it has version {profile.version}, this eeinfer reads {PROFILE_VERSION}")
+    segments = len(bundle.manifest.segments)
+    as_threads(profile.threads, _flops(bundle))
+    as_threads(profile.process, _flops(bundle))
+    rows: list[Any] = [profile.segment_ms, *profile.segment_ms]
+    wanted = [segments, *[len(profile.sizes)] * segments]
+    ascending = list(profile.sizes) == sorted(set(profile.sizes)) and min(profile.sizes, default=0) == 1
+    if [len(row) for row in rows] != wanted or not ascending or profile.bytes_per_ms <= 0:
+        raise EeinferError("its table of costs does not fit")
+
+
+def _flops(bundle: Bundle) -> list[int]:
+    return [segment.flops for segment in bundle.manifest.segments]

@@ -1,0 +1,1 @@
+"""ONNX Runtime on a GPU: its CUDA, TensorRT and TensorRT-RTX providers."""

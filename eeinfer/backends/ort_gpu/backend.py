@@ -1,0 +1,170 @@
+"""The segments of a bundle as ONNX Runtime sessions on a GPU: tensors stay there, only decisions come to the host."""
+
+import itertools
+import threading
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eeinfer.backends.base import Exit
+from eeinfer.backends.buckets import LARGEST, bucket, padded
+from eeinfer.backends.ort.pools import onnxruntime
+from eeinfer.backends.ort.sessions import check_graph
+from eeinfer.backends.ort_gpu.gather import Gatherer
+from eeinfer.backends.ort_gpu.lane import GpuLane, read_on_host
+from eeinfer.backends.ort_gpu.providers import Provider
+from eeinfer.backends.ort_gpu.sessions import open_on
+from eeinfer.backends.ort_gpu.streams import Stream
+from eeinfer.bundle.folder import Bundle
+from eeinfer.bundle.layout import EXIT_OUTPUTS, last_reads
+from eeinfer.errors import BundleError, ConfigError
+
+LEVELS = ("0", "1")  # launch every kernel, replay a graph
+_GRAPH = "gpu_graph_id"
+_NO_GRAPH = "-1"
+UNWAITED = {"disable_synchronize_execution_providers": "1", _GRAPH: _NO_GRAPH}  # a run ends when all is in the stream
+
+
+@dataclass(slots=True, kw_only=True)
+class Chunk:
+    """Up to ``LARGEST`` rows that are still in."""
+
+    rows: int
+    tensors: dict[str, Any]  # OrtValues, padded to a bucket, that some later segment still reads
+
+
+class OrtGpuBackend:
+    """The segments of one bundle on one provider. Implements ``eeinfer.backends.base.Backend``."""
+
+    threads: int | None = None
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        provider: Provider,
+        *,
+        name: str,
+        device: str,
+        stream: Stream | None = None,
+        level: str = LEVELS[0],
+    ) -> None:
+        self.name, self.device, self.provider, self.stream, self.level = name, device, provider, stream, level
+        self._manifest = manifest = bundle.manifest
+        if manifest.precision == "fp8":
+            raise BundleError(
+                f"{bundle.path} is in fp8, which ONNX Runtime computes wrongly: its optimiser drops every ReLU before "
+                f"a QuantizeLinear; run it as TensorRT plans: eeinfer export {bundle.path} --trt"
+            )
+        self._sessions = []
+        for segment in manifest.segments:
+            path = bundle.file(segment.file)
+            session = open_on(provider, path, segment.inputs)
+            check_graph(session, segment, classes=len(manifest.classes), where=path)
+            if level != LEVELS[0] and (read := read_on_host(session, provider)):
+                raise ConfigError(
+                    f"{path.name} reads {', '.join(read)} on the CPU, a CUDA graph cannot; give level '0'"
+                )
+            self._sessions.append(session)
+        self._carried = [[spec.name for spec in segment.carried] for segment in manifest.segments]
+        self._specs = {spec.name: spec for segment in manifest.segments for spec in (*segment.carried, *segment.inputs)}
+        self._dead = last_reads(manifest)
+        self._gatherer = Gatherer(lambda graph, reads: open_on(provider, graph, reads), provider.device, provider.index)
+        self._lanes = itertools.count()
+        self._unwaited: GpuLane | None = None
+        # What another thread puts into the stream while it captures would become part of the graph.
+        self._turn: AbstractContextManager[Any] = nullcontext() if level == LEVELS[0] else threading.Lock()
+
+    def lane(self) -> GpuLane:
+        """Make the buffers for one image at a time; at level 1 each segment has a graph for them."""
+        if self.level == LEVELS[0]:
+            return self._lane(run_options(), score_on_host=True)
+        return self._lane(run_options({_GRAPH: str(next(self._lanes))}), score_on_host=False)
+
+    def _lane(self, options: Any, *, score_on_host: bool) -> GpuLane:
+        return GpuLane(
+            self._sessions, self._manifest, self.provider, options=options, score_on_host=score_on_host, turn=self._turn
+        )
+
+    def device_ms(self, image: NDArray[Any], exit: int) -> float:
+        """Return the GPU's own milliseconds for leaving at ``exit`` with one prepared image [1, *shape].
+
+        All segments are put into the stream at once: what the same way takes beyond that is spent on the host.
+        """
+        assert self.stream is not None
+        if self._unwaited is None:
+            self._unwaited = self._lane(run_options(UNWAITED), score_on_host=False)
+        self._unwaited.load(image)
+        start = self.stream.mark()
+        for segment in range(exit + 1):
+            self._unwaited.enqueue(segment)
+        return self.stream.elapsed_ms(start, self.stream.mark())
+
+    def start(self, images: NDArray[Any]) -> list[Chunk]:
+        """Copy prepared images [B, *shape] to the GPU."""
+        name = self._manifest.input.tensor.name
+        parts = [images[at : at + LARGEST] for at in range(0, len(images), LARGEST)]
+        return [Chunk(rows=len(part), tensors={name: self.provider.wrap(_fill(part))}) for part in parts]
+
+    def run(self, segment: int, live: list[Chunk]) -> Exit:
+        """Compute a segment for every row; the decisions come to the host, what it carries stays on the GPU."""
+        exits = [self._run(segment, chunk) for chunk in live]
+        return exits[0] if len(exits) == 1 else Exit(*(np.concatenate(arrays) for arrays in zip(*exits, strict=True)))
+
+    def _run(self, segment: int, chunk: Chunk) -> Exit:
+        session, device = self._sessions[segment], self.provider
+        binding = session.io_binding()
+        for spec in self._manifest.segments[segment].inputs:
+            binding.bind_ortvalue_input(spec.name, chunk.tensors[spec.name])
+        for name in EXIT_OUTPUTS:
+            binding.bind_output(name, "cpu")
+        for name in self._carried[segment]:
+            binding.bind_output(name, device.device, device.index)
+        with self._turn:
+            session.run_with_iobinding(binding, run_options({_GRAPH: _NO_GRAPH}))
+        answers, made = binding.get_outputs()[:3], binding.get_outputs()[3:]
+        chunk.tensors |= dict(zip(self._carried[segment], made, strict=True))
+        for name in self._dead[segment]:
+            del chunk.tensors[name]
+        return Exit(*(answer.numpy()[: chunk.rows] for answer in answers))
+
+    def pays(self, segment: int, rows: int, stays: int) -> bool:
+        """Whether fewer rows are computed: inside one bucket they all cost the same."""
+        return padded(stays) < padded(rows)
+
+    def keep(self, live: list[Chunk], order: NDArray[np.int64]) -> list[Chunk]:
+        """Gather the rows ``order`` on the GPU, whatever their order is."""
+        with self._turn:
+            return [self._gathered(live, order[at : at + LARGEST]) for at in range(0, len(order), LARGEST)]
+
+    def _gathered(self, live: list[Chunk], order: NDArray[np.int64]) -> Chunk:
+        """All chunks but the last are full, so that a row's chunk follows from its number."""
+        used, place = np.unique(order // LARGEST, return_inverse=True)
+        rows = _fill(place * LARGEST + order % LARGEST)
+        sources = [live[number].tensors for number in used]
+        tensors = {
+            name: self._gatherer.take(self._specs[name], [tensors[name] for tensors in sources], rows)
+            for name in sources[0]
+        }
+        return Chunk(rows=len(order), tensors=tensors)
+
+    def finish(self, live: list[Chunk]) -> None:
+        """Give the GPU's memory back to ONNX Runtime."""
+        live.clear()
+
+
+def _fill(rows: NDArray[Any]) -> NDArray[Any]:
+    """Repeat the first row until a bucket is full."""
+    missing = bucket(len(rows)) - len(rows)
+    return np.concatenate([rows, np.repeat(rows[:1], missing, axis=0)]) if missing else np.ascontiguousarray(rows)
+
+
+def run_options(entries: Mapping[str, str] | None = None) -> Any:
+    """Return ONNX Runtime's options of a run."""
+    options = onnxruntime().RunOptions()
+    for name, value in (entries or {}).items():
+        options.add_run_config_entry(name, value)
+    return options

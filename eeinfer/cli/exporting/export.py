@@ -1,0 +1,146 @@
+"""``eeinfer export``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from eeinfer.cli.app import Debug, command, say
+from eeinfer.cli.exporting.plans import Batch, Target, Trt, TrtLibrary, add_plans, plan_config
+from eeinfer.cli.exporting.precision import Calibration, CalibrationImages, Device, Precision, precision_config, reduced
+from eeinfer.errors import ExportError
+from eeinfer.export import TOLERANCE
+
+if TYPE_CHECKING:
+    from eeinfer.export import PrecisionConfig
+
+_BUNDLE, _SINGLE = ".eeb", ".onnx"
+
+
+@command(example="eeinfer export runs/digits/checkpoint.pt --out digits.eeb")
+def export(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="CHECKPOINT",
+            help="What `eeinfer train` wrote; with --precision, --single-file or --trt also a bundle (.eeb).",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The bundle or file to write. Without it: beside the checkpoint.", show_default=False),
+    ] = None,
+    single_file: Annotated[
+        bool, typer.Option("--single-file", help="Write one ONNX file with nested Ifs that runs without eeinfer.")
+    ] = False,
+    trt: Trt = False,
+    target: Target = None,
+    batch: Batch = None,
+    trt_library: TrtLibrary = None,
+    precision: Precision = "fp32",
+    device: Device = None,
+    calibration: Calibration = None,
+    calibration_images: CalibrationImages = None,
+    tolerance: Annotated[float, typer.Option(help="Largest error of a logit against torch.")] = TOLERANCE,
+    force: Annotated[bool, typer.Option("--force", help="Replace what exists.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Cut a checkpoint into one ONNX graph per exit, verify them against torch, and write the bundle.
+
+    The path of the bundle is printed on stdout, the parity report on stderr. With --single-file one ONNX file comes
+    out instead, for places where only an ONNX runtime can go; in it a batch goes on as long as one of its rows does.
+    With --precision the network's body is reduced, and a report says how accuracy and exits moved on real images.
+    With --trt TensorRT plans for NVIDIA GPUs are built into the bundle, after the export or into one that is there.
+    """
+    plans = plan_config(trt, target, batch, trt_library)
+    reduction = precision_config(precision, device, calibration, calibration_images, trt=trt)
+    if plans is not None and single_file:
+        raise ExportError("--single-file writes no bundle for the plans of --trt; run the command once with each")
+    if plans is not None and reduction is None and _is_bundle(source):
+        if out is not None:
+            raise ExportError(
+                f"--trt builds plans inside {source}; leave out --out {out}, or copy the bundle there first"
+            )
+        for folder in add_plans(source, plans, force=force):
+            typer.echo(folder)
+        return
+    if reduction is not None:
+        path = _reduced(source, out, reduction, calibration, force=force, tolerance=tolerance, single_file=single_file)
+    elif single_file:
+        path = _single_file(source, out, force=force, tolerance=tolerance)
+    elif _is_bundle(source):
+        raise ExportError(
+            f"{source} is a bundle, exported already; make one ONNX file of it with --single-file, TensorRT plans "
+            f"with --trt, a smaller and faster bundle with --precision, look at it with: eeinfer inspect {source}"
+        )
+    elif out is not None and out.suffix == _SINGLE:
+        raise ExportError(f"--out {out} names an ONNX file; add --single-file, or name a bundle, {out.stem}{_BUNDLE}")
+    else:
+        path = _bundle(source, out, force=force, tolerance=tolerance)
+    typer.echo(path)
+    if plans is not None:
+        add_plans(path, plans, force=force)
+
+
+def _is_bundle(source: Path) -> bool:
+    return source.is_dir() or source.suffix == _BUNDLE
+
+
+def _step(step: str) -> None:
+    say(f"{step} ...")
+
+
+def _bundle(checkpoint: Path, out: Path | None, *, force: bool, tolerance: float) -> Path:
+    from eeinfer.bundle.folder import Bundle
+    from eeinfer.export import export_checkpoint
+
+    path = export_checkpoint(checkpoint, out, force=force, tolerance=tolerance, progress=_step)
+    parity = Bundle.open(path).manifest.parity
+    for index, entry in enumerate(parity.exits):
+        agreement = "predictions equal" if entry.predictions_equal else "predictions differ"
+        say(f"exit {index}: max error {entry.max_abs_error:.1e}, {agreement}, decisions {entry.decisions_equal:.2%}")
+    say(f"verified against torch on {' and '.join(parity.inputs)} inputs, tolerance {parity.tolerance:g}")
+    return path
+
+
+def _single_file(source: Path, out: Path | None, *, force: bool, tolerance: float) -> Path:
+    """Make the file of a bundle, or of a checkpoint by way of a bundle that is thrown away."""
+    from tempfile import TemporaryDirectory
+
+    from eeinfer.export.single_file.api import export_single_file, single_file_target
+
+    target = single_file_target(source, out, force=force)
+    if _is_bundle(source):
+        return export_single_file(source, target, force=force, tolerance=tolerance, progress=say)
+    with TemporaryDirectory(prefix="eeinfer.") as folder:
+        bundle = _bundle(source, Path(folder) / f"{target.stem}{_BUNDLE}", force=False, tolerance=tolerance)
+        return export_single_file(bundle, target, force=force, tolerance=tolerance, progress=say)
+
+
+def _reduced(
+    source: Path,
+    out: Path | None,
+    reduction: "PrecisionConfig",
+    calibration: str | None,
+    *,
+    force: bool,
+    tolerance: float,
+    single_file: bool,
+) -> Path:
+    """Reduce a bundle, or a checkpoint by way of a bundle that is thrown away."""
+    from tempfile import TemporaryDirectory
+
+    from eeinfer.export.write import bundle_target
+
+    if single_file:
+        raise ExportError("--precision writes a bundle; make one ONNX file of it in a second run, with --single-file")
+    if out is not None and out.suffix == _SINGLE:
+        raise ExportError(f"--out {out} names an ONNX file; --precision writes a bundle: --out {out.stem}{_BUNDLE}")
+    name = source.resolve().with_name(f"{source.resolve().stem}-{reduction.precision}{_BUNDLE}")
+    target = bundle_target(name if out is None else out, force=force)
+    if _is_bundle(source):
+        return reduced(source, target, reduction, calibration, force=force)
+    with TemporaryDirectory(prefix="eeinfer.") as folder:
+        bundle = _bundle(source, Path(folder) / target.name, force=False, tolerance=tolerance)
+        return reduced(bundle, target, reduction, calibration, force=force)

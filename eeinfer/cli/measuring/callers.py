@@ -1,0 +1,56 @@
+"""``eeinfer bench --callers``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from eeinfer.cli.app import say
+from eeinfer.cli.options import integers, taus
+from eeinfer.cli.progress import print_table, step_bar
+from eeinfer.cli.threads import share_pool
+
+Callers = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N[,N...]",
+        help="So many threads that call one engine, such as 1,2,4,8: throughput and slowest calls.",
+        show_default=False,
+    ),
+]
+_IMAGES = 256
+
+
+def compare_callers(
+    bundle: Path,
+    data: str | None,
+    *,
+    counts: str,
+    rounds: int | None,
+    threads: int | None,
+    tau: str | None,
+    out: Path | None,
+    json_output: bool,
+) -> None:
+    """Measure, print and write the report."""
+    import numpy as np
+
+    from eeinfer import load
+    from eeinfer.arrays import take
+    from eeinfer.bench import bench_data
+    from eeinfer.bench.callers import CallersConfig, measure_callers, render_callers
+    from eeinfer.bench.reporting.files import write_all
+
+    config = CallersConfig(callers=tuple(integers("--callers", counts)), rounds=rounds or CallersConfig.rounds)
+    limits = taus(tau)
+    images = bench_data(bundle, data).images
+    share_pool(bundle, threads)
+    with load(bundle, threads=threads) as engine, step_bar() as progress:
+        some = take(images, np.arange(min(_IMAGES, len(images))))
+        report = measure_callers(engine, some, config, progress, tau=limits)
+    files = write_all(out or Path(f"{report.bundle}-bench"), {"callers.json": report.to_json})
+    if json_output:
+        typer.echo(report.to_json().decode(), nl=False)
+    else:
+        print_table(render_callers(report))
+    say(f"report: {files['json']}")

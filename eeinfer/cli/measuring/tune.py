@@ -1,0 +1,42 @@
+"""``eeinfer tune``."""
+
+from typing import Annotated
+
+import msgspec
+import typer
+
+from eeinfer.cli.app import Debug, Json, command, say
+from eeinfer.cli.bundles import BundleArgument, chosen_bundle
+from eeinfer.cli.progress import print_table, step_bar
+
+
+@command(example="eeinfer tune --rounds 2")
+def tune(
+    bundle: BundleArgument = None,
+    rounds: Annotated[
+        int | None, typer.Option(help="How often each setting takes its turns. Without it: what suits.")
+    ] = None,
+    json_output: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Find out how a bundle runs best on this machine, and keep that for every later run of it.
+
+    Tries settings of threads against each other, and measures from when on it pays to take rows that left out of a
+    batch. The result lies in the machine's cache and not in the bundle; deleting it is safe.
+    """
+    from eeinfer.backends.ort.profile import save_profile
+    from eeinfer.bench.tune import TuneConfig, render_profile
+    from eeinfer.bench.tune import tune as find_out
+    from eeinfer.bundle.folder import Bundle
+
+    config = TuneConfig() if rounds is None else TuneConfig(rounds=rounds)
+    path = chosen_bundle(bundle)
+    with step_bar() as progress:
+        profile = find_out(path, config, progress)
+    opened = Bundle.open(path)
+    place = save_profile(opened, profile)
+    if json_output:
+        typer.echo(msgspec.json.format(msgspec.json.encode(profile), indent=2).decode())
+    else:
+        print_table(render_profile(profile, opened))
+    say("not kept: EEINFER_CACHE is off" if place is None else f"kept for later runs: {place}")

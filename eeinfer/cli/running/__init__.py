@@ -1,0 +1,1 @@
+"""Commands that run bundles or look at them."""

@@ -1,0 +1,137 @@
+"""``eeinfer inspect``; not named after its command, because the standard library has an ``inspect``."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from eeinfer.cli.app import Debug, Json, command
+from eeinfer.cli.bundles import BundleArgument, chosen_bundle
+
+if TYPE_CHECKING:
+    from eeinfer.bundle.folder import Bundle
+    from eeinfer.bundle.manifest import Manifest
+
+
+_SHORT = 160  # characters of a fact that still make a line
+
+
+@command(example="eeinfer inspect")
+def inspect(bundle: BundleArgument = None, json_output: Json = False, debug: Debug = False) -> None:
+    """Show a bundle: its segments, the tensors carried between them, TensorRT plans, FLOPs, parity with torch, origin.
+
+    Every file is checked against its hash first; an altered bundle is an error. Plans that were altered, or built
+    from other segments, are said to be so.
+    """
+    from eeinfer.bundle.folder import Bundle
+
+    opened = Bundle.open(chosen_bundle(bundle))
+    if json_output:
+        typer.echo(json.dumps(_facts(opened), indent=2))
+        return
+    manifest = opened.manifest
+    for line in (*_heading(opened), *_segments(manifest), *_shift(manifest), *_plans(opened), *_origin(manifest)):
+        typer.echo(line)
+
+
+def _facts(bundle: "Bundle") -> dict[str, Any]:  # JSON
+    """The manifest, and what follows from it."""
+    import msgspec
+
+    from eeinfer.bundle.builds import survey
+    from eeinfer.bundle.layout import alive, bytes_per_sample
+
+    segments = bundle.manifest.segments
+    return {
+        "path": str(bundle.path),
+        "hashes": "ok",
+        "carried_bytes_per_sample": [sum(map(bytes_per_sample, segment.carried)) for segment in segments],
+        "alive_bytes_per_sample": [sum(map(bytes_per_sample, kept)) for kept in alive(bundle.manifest)],
+        "plans": [
+            {"folder": found.folder, "problem": found.problem, "build": msgspec.to_builtins(found.build)}
+            for found in survey(bundle)
+        ],
+        "manifest": msgspec.to_builtins(bundle.manifest),
+    }
+
+
+def _heading(bundle: "Bundle") -> list[str]:
+    manifest = bundle.manifest
+    tensor = manifest.input.tensor
+    shown = ", ".join(manifest.classes[:10]) + (", ..." if len(manifest.classes) > 10 else "")
+    size_bytes = sum(entry.bytes for entry in manifest.files.values())
+    return [
+        f"{manifest.name}  {bundle.path}",
+        f"  format {manifest.format_version}, {len(manifest.files)} files, {size_bytes / 1e6:.2f} MB, hashes ok",
+        f"  precision {manifest.precision}" + (f", made for {manifest.device}" if manifest.device else ""),
+        f"  input {tensor.name} {tensor.dtype} [batch, {', '.join(map(str, tensor.shape))}], score {manifest.score}",
+        f"  {len(manifest.classes)} classes: {shown}",
+    ]
+
+
+def _segments(manifest: "Manifest") -> list[str]:
+    """One line per exit, one per carried tensor, then what crosses the cut behind the exit in all."""
+    from eeinfer.bench.reporting.formats import FlopsUnit
+    from eeinfer.bundle.layout import alive, bytes_per_sample
+
+    unit = FlopsUnit(max(manifest.flops.static, manifest.segments[-1].cumulative_flops))
+    columns = f"{'exit':>6}{'tau':>8}{unit.name:>11}{'cumulative':>12}{'share':>8}{'max error':>11}  module"
+    lines = ["", f"{columns}, and what is carried on"]
+    for index, (segment, tau, parity, kept) in enumerate(
+        zip(manifest.segments, manifest.taus, manifest.parity.exits, alive(manifest), strict=True)
+    ):
+        share = segment.cumulative_flops / manifest.flops.static
+        lines.append(
+            f"{index:>6}{tau:>8.3f}{unit.text(segment.flops):>11}{unit.text(segment.cumulative_flops):>12}"
+            f"{share:>8.1%}{parity.max_abs_error:>11.1e}  {segment.module}"
+        )
+        for tensor in segment.carried:
+            shape = " x ".join(map(str, tensor.shape))
+            lines.append(f"{'':>58}{tensor.name}: {shape} {tensor.dtype}, {bytes_per_sample(tensor)} bytes per sample")
+        if kept:
+            size = sum(map(bytes_per_sample, kept))
+            count = f"{len(kept)} tensor{'s' if len(kept) > 1 else ''}"
+            lines.append(f"{'':>58}alive behind this exit: {count}, {size} bytes per sample")
+    lines.append(f"  share: of the {unit.text(manifest.flops.static)} {unit.name} of the network without early exits")
+    lines.append(f"  FLOPs: {manifest.flops.convention}; uncounted: {manifest.flops.uncounted or 'nothing'}")
+    return lines
+
+
+def _shift(manifest: "Manifest") -> list[str]:
+    from eeinfer.cli.exporting.precision import shift_lines
+
+    return [] if manifest.shift is None else ["", *shift_lines(manifest.shift, manifest.precision)]
+
+
+def _plans(bundle: "Bundle") -> list[str]:
+    """A line for every folder of TensorRT plans, and one on what is wrong with it."""
+    from eeinfer.bundle.builds import survey
+    from eeinfer.cli.exporting.plans import described
+
+    found = survey(bundle)
+    lines = ["", "plans"] if found else []
+    for entry in found:
+        lines.append(f"  {described(entry.build) if entry.build else entry.folder}")
+        lines.append(f"    {'built from these segments, hashes ok' if entry.problem is None else entry.problem}")
+    return lines
+
+
+def _origin(manifest: "Manifest") -> list[str]:
+    parity = manifest.parity
+    equal = all(entry.predictions_equal for entry in parity.exits)
+    origin = "" if manifest.precision == "fp32" else ", of the fp32 bundle that it was made from"
+    return [
+        "",
+        f"parity with torch{origin}: {'/'.join(parity.inputs)} inputs, "
+        f"batches {', '.join(map(str, parity.batch_sizes))}, tolerance {parity.tolerance:g}, "
+        f"predictions {'equal' if equal else 'differ'}",
+        *_provenance(manifest.provenance),
+    ]
+
+
+def _provenance(facts: dict[str, Any]) -> list[str]:  # JSON
+    """Short facts in full; of the long ones, such as the metrics of every epoch, the name."""
+    texts = {key: json.dumps(value) for key, value in facts.items()}
+    lines = [f"{key}: {text}" for key, text in texts.items() if len(text) <= _SHORT]
+    long = [key for key, text in texts.items() if len(text) > _SHORT]
+    return [*lines, f"with --json also: {', '.join(long)}"] if long else lines

@@ -1,0 +1,102 @@
+"""``eeinfer predict``."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from eeinfer.cli.app import Debug, Json, command, say
+from eeinfer.cli.bundles import chosen_bundle
+from eeinfer.cli.options import Tau, taus
+from eeinfer.cli.threads import share_pool
+from eeinfer.errors import InputError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from eeinfer import Engine
+
+
+@command(example="eeinfer predict photo.png --tau 0.9")
+def predict(
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Image files.", show_default=False)],
+    bundle: Annotated[
+        Path | None,
+        typer.Option(help="Without it: the newest one below the current folder, or the shipped one."),
+    ] = None,
+    tau: Tau = None,
+    json_output: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Classify images, one after another, each leaving at its first exit whose score is above tau.
+
+    An image that cannot be read is reported and the others go on; the exit status is then 1.
+    """
+    import eeinfer
+
+    path = chosen_bundle(bundle)
+    share_pool(path, None)
+    engine = eeinfer.load(path, tau=taus(tau))
+    rows = list(_rows(engine, images))
+    if json_output:
+        typer.echo(json.dumps(rows, indent=2))
+    elif rows:
+        typer.echo("\n".join(_table(rows)))
+    if len(rows) < len(images):
+        raise typer.Exit(1)
+
+
+def _rows(engine: "Engine", paths: list[Path]) -> Iterator[dict[str, Any]]:  # JSON
+    warm = False
+    for path in paths:
+        try:
+            image = _read(path)
+        except InputError as error:
+            say(f"error: {error}")
+            continue
+        if not warm:
+            engine(image)  # a first call pays for imports and memory; the times shown should be those of the cascade
+            warm = True
+        result = engine(image)
+        label = int(result.predictions[0])
+        yield {
+            "image": str(path),
+            "class": engine.manifest.classes[label] if result.valid[0] else None,
+            "score": float(result.scores[0]),
+            "exit": int(result.exits[0]),
+            "latency_ms": result.latency_ms,
+            "flops": int(result.flops[0]),
+        }
+
+
+def _read(path: Path) -> "Image":
+    """Decode an image file fully, so that a truncated one fails here and not inside the engine."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as image:
+            image.load()
+            return image
+    except UnidentifiedImageError:
+        raise InputError(f"{path} is not an image file that Pillow can read: give a PNG, JPEG or similar") from None
+    except IsADirectoryError:
+        raise InputError(f"{path} is a folder: give the images in it, such as {path}/*.png") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path} cannot be read: {reason}") from None
+
+
+def _table(rows: list[dict[str, Any]]) -> Iterator[str]:
+    from eeinfer.bench.reporting.formats import FlopsUnit
+
+    width = max(len(row["image"]) for row in rows)
+    names = max(5, *(len(row["class"] or "-") for row in rows))
+    unit = FlopsUnit(max(row["flops"] for row in rows))
+    yield f"{'image':<{width}}  {'class':<{names}}  {'score':>6}  {'exit':>4}  {'ms':>8}  {unit.name:>7}"
+    for row in rows:
+        yield (
+            f"{row['image']:<{width}}  {row['class'] or '-':<{names}}  {row['score']:>6.3f}  {row['exit']:>4}"
+            f"  {row['latency_ms']:>8.3f}  {unit.text(row['flops']):>7}"
+        )

@@ -1,0 +1,117 @@
+"""``eeinfer train``."""
+
+import inspect
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from eeinfer.cli.app import Debug, command, say
+from eeinfer.cli.training import settings
+from eeinfer.errors import ConfigError
+
+if TYPE_CHECKING:
+    from eeinfer.training import TrainConfig
+
+_PHASES = ("phase1", "phase2", "phase3")
+
+
+@command(example="eeinfer train digits --epochs 2 --out runs/short")
+def train(
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="Where to start from; --list shows them.")] = "digits",
+    data: Annotated[str | None, typer.Option(help="Data set, such as cifar10.")] = None,
+    root: Annotated[Path | None, typer.Option(help="Folder that holds the data set's files.")] = None,
+    regime: Annotated[str | None, typer.Option(help="disjoint, joint, mixed, or phases such as +++.")] = None,
+    backbone: Annotated[str | None, typer.Option(help="Such as resnet56, vit, timm:NAME or torchvision:NAME.")] = None,
+    exits: Annotated[
+        str | None, typer.Option(metavar="A,B,...", help="Shares of the FLOPs, slot numbers or module names.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="At most this many in each phase.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of weights, split, order and augmentation.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")] = None,
+    precision: Annotated[str | None, typer.Option(help="32-true, bf16-mixed or 16-mixed.")] = None,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any other setting, such as phase1.lr=0.05.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run. Without it: runs/RECIPE.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume/--fresh", help="Go on with the run in the folder, or start over.")
+    ] = True,
+    untrained: Annotated[
+        bool, typer.Option("--untrained", help="Write the network as initialised: to measure its speed, not to use it.")
+    ] = False,
+    show: Annotated[bool, typer.Option("--show", help="Print all settings as JSON and stop.")] = False,
+    list_recipes: Annotated[bool, typer.Option("--list", help="List the recipes and stop.")] = False,
+    json_output: Annotated[bool, typer.Option("--json", help="With --list: as JSON.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Train a network with exits: a recipe, changed by options.
+
+    What no option names stays as the recipe has it. The path of the checkpoint is printed on stdout.
+    """
+    from eeinfer.training import RichProgress, load_checkpoint
+    from eeinfer.training import train as run
+    from eeinfer.training.config import config_to_dict
+
+    if list_recipes:
+        typer.echo(_listing(json_output))
+        return
+    config = configured(
+        recipe,
+        [
+            *_given(("data.name", data), ("data.root", root and str(root)), ("regime", regime), ("seed", seed)),
+            # A builder's options and exits mean nothing to another backbone: only what is given here applies to it.
+            *_given(("backbone.name", backbone), ("backbone.options", None if backbone is None else {})),
+            *_given(("device", device), ("precision", precision)),
+            *_given(("exits", None if exits is None else settings.exit_positions(exits))),
+            *((f"{phase}.epochs", epochs) for phase in _PHASES if epochs is not None),
+            *map(settings.assignment, changes or ()),
+        ],
+    )
+    if show:
+        typer.echo(json.dumps(config_to_dict(config), indent=2))
+        return
+    if untrained:
+        from eeinfer.training.runs.untrained import save_untrained
+
+        path = save_untrained(config, out or Path("runs") / f"{recipe}-untrained")
+        say(f"next: eeinfer export {path}")
+        typer.echo(path)
+        return
+    with RichProgress() as progress:
+        path = run(config, out or Path("runs") / recipe, resume=resume, progress=progress)
+    measured = " ".join(f"{accuracy:.2%}" for accuracy in load_checkpoint(path).provenance["test_accuracy"])
+    say(f"test accuracy at each exit: {measured}")
+    say(f"next: eeinfer export {path}")
+    typer.echo(path)
+
+
+def configured(recipe: str, changes: list[settings.Setting]) -> "TrainConfig":
+    """Return a recipe's config with some settings replaced.
+
+    Raises:
+        ConfigError: the recipe, a setting or a value is unknown or out of range.
+    """
+    from eeinfer.training import RECIPES
+    from eeinfer.training.config import config_from_dict, config_to_dict
+
+    if recipe not in RECIPES:
+        raise ConfigError(f"unknown recipe {recipe!r}: known are {', '.join(RECIPES)}; see eeinfer train --list")
+    return config_from_dict(settings.overridden(config_to_dict(RECIPES[recipe]()), changes))
+
+
+def _given(*pairs: tuple[str, object]) -> list[settings.Setting]:
+    return [(name, value) for name, value in pairs if value is not None]
+
+
+def _listing(as_json: bool) -> str:
+    from eeinfer.training import RECIPES
+
+    recipes = {name: inspect.getdoc(make) or "" for name, make in RECIPES.items()}
+    if as_json:
+        return json.dumps(recipes, indent=2)
+    width = max(map(len, recipes)) + 2
+    return "\n".join(
+        f"{name:<{width}}{text.partition('.')[0].removeprefix('Return ')}" for name, text in recipes.items()
+    )

@@ -1,0 +1,51 @@
+"""From a bundle's folder to an engine."""
+
+import os
+from collections.abc import Mapping
+from contextlib import nullcontext
+
+from eeinfer import samples
+from eeinfer.backends import open_backend
+from eeinfer.bundle.folder import Bundle
+from eeinfer.engine import Engine
+from eeinfer.rule import Taus, as_limits
+
+
+def load(
+    path: str | os.PathLike[str] | None = None,
+    *,
+    device: str = "cpu",
+    tau: Taus | None = None,
+    threads: int | str | None = None,
+    backend: str | None = None,
+    options: Mapping[str, str] | None = None,
+    verify: bool = True,
+) -> Engine:
+    """Open a bundle, check it, build a session per segment and warm each of them up.
+
+    Args:
+        path: the bundle's folder; None takes the small trained one that the package ships.
+        device: where to run: "cpu", "cuda", or "cuda:1" for the second GPU.
+        tau: threshold in [0, 1], or one per exit; None takes the manifest's.
+        threads: threads per segment, or a mode of ``eeinfer.backends.ort.threads``, such as "stopping:2"; None takes
+            one per physical core open to the process, but one alone for segments of less than a millisecond. Faster:
+            "shared" or ``eeinfer.share_threads``, where the process is yours.
+        backend: a name of ``eeinfer.backends.BACKENDS``; None takes the best that works on the device.
+        options: of the backend, such as {"level": "1"}; its module says which.
+        verify: False skips the files' hashes, and only those.
+
+    Raises:
+        BundleError: the bundle is missing, damaged, from a newer format, or does not chain.
+        InputError: tau is outside [0, 1] or of the wrong length.
+        ConfigError: unknown backend, device, option or setting of threads, or no backend works there: it says why.
+        DependencyError: the backend's package is not installed.
+
+    Example:
+        >>> engine = eeinfer.load("model.eeb", tau=0.8)
+        >>> engine(images).predictions
+    """
+    bundle = Bundle.open(samples.bundle_path() if path is None else path, verify=False)
+    taus = as_limits(bundle.manifest.taus if tau is None else tau, len(bundle.manifest.segments))
+    with bundle.verifying() if verify else nullcontext():
+        opened = open_backend(backend, bundle, device=device, threads=threads, verify=verify, options=options)
+        return Engine(bundle, opened, taus)

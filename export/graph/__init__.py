@@ -1,0 +1,1 @@
+"""The ONNX graph of a network with exits: traced, indexed, scored, cut."""

@@ -1,0 +1,192 @@
+"""Real images for a bundle: some to calibrate ranges on, others to see what reduced precision did."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eeinfer import samples
+from eeinfer.arrays import read_arrays, take
+from eeinfer.bundle.folder import Bundle
+from eeinfer.bundle.manifest import Input
+from eeinfer.errors import DataError, DependencyError
+from eeinfer.preprocess import prepare
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff")
+ASK = "give --calibration with a folder of images, an .npz file holding 'images', or a data set's name"
+
+Array = NDArray[Any]
+
+_VALIDATION = 0.1  # of the training images, where training set none aside
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Some of a number of images."""
+
+    images: Any  # an array with the images on axis 0, or a sequence of single ones
+    rows: Array  # which of them
+    every_label: Array | None = None  # of all images; None where nobody knows them
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def labels(self) -> Array | None:
+        """Of the chosen images, [N]."""
+        return None if self.every_label is None else self.every_label[self.rows]
+
+    def batches(self, input: Input, size: int) -> Iterator[Array]:
+        """Yield the images as the network reads them, at most `size` at a time.
+
+        Raises:
+            InputError: the network does not take such images.
+        """
+        for at in range(0, len(self), size):
+            yield prepare(take(self.images, self.rows[at : at + size]), input)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RealImages:
+    """No image is in both parts."""
+
+    name: str  # where they come from
+    calibration: Part
+    report: Part
+
+    def at_most(self, calibration: int, report: int, *, seed: int) -> "RealImages":
+        """Choose some of each part."""
+        draw = np.random.default_rng(seed)
+        first = draw.permutation(self.calibration.rows)[:calibration]
+        second = draw.permutation(self.report.rows)[:report]
+        return replace(
+            self, calibration=replace(self.calibration, rows=first), report=replace(self.report, rows=second)
+        )
+
+
+class _Photos(Sequence[Any]):
+    """Image files, opened one by one when asked for."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self.paths = tuple(paths)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: Any) -> Any:
+        from PIL import Image
+
+        path = self.paths[int(index)]
+        try:
+            with Image.open(path) as image:
+                image.load()
+                return image
+        except (OSError, ValueError, SyntaxError) as error:  # Pillow reports damage with each of the three
+            raise DataError(f"{path} is no readable image ({error}): replace or remove it") from error
+
+
+def real_images(bundle: Bundle, data: str | os.PathLike[str] | None, *, seed: int) -> RealImages:
+    """Find images for `bundle` and divide them.
+
+    Args:
+        bundle: what they are for; it says which data set it was trained on.
+        data: a folder of image files, a path ending in .npz with the array ``images`` (and ``labels``), or the name
+            of a data set; None takes the data set that the bundle was trained on, and for the shipped bundle the
+            shipped images. A data set's validation images are for calibration and its test images for the report;
+            of anything else one half each.
+        seed: of the halves.
+
+    Raises:
+        DataError: there are none, too few, or damaged ones.
+        DependencyError: a data set by name needs packages that are not installed.
+    """
+    found = _found(bundle, data, seed)
+    labels, classes = found.report.every_label, len(bundle.manifest.classes)
+    if labels is not None and not 0 <= labels.min() <= labels.max() < classes:
+        raise DataError(
+            f"labels of {found.name} run from {labels.min()} to {labels.max()}, the bundle knows the classes 0 to "
+            f"{classes - 1}; give images of these classes, or leave the labels out"
+        )
+    return found
+
+
+def _found(bundle: Bundle, data: str | os.PathLike[str] | None, seed: int) -> RealImages:
+    if data is not None:
+        path = Path(data)
+        if path.suffix == ".npz":
+            return _halved(path.stem, *_arrays(path), seed)
+        if path.is_dir():
+            return _halved(f"the images in {path}", _photos(path), None, seed)
+        return _data_set(str(data), None, _VALIDATION, 0)
+    if samples.is_shipped(bundle):
+        images, labels = samples.images()
+        return _halved("the test images shipped with eeinfer", images, labels, seed)
+    return _trained_on(bundle)
+
+
+def _halved(name: str, images: Any, labels: Array | None, seed: int) -> RealImages:
+    if len(images) < 2:
+        raise DataError(f"{name} holds {len(images)} images; calibration and report need one each, better hundreds")
+    rows = np.random.default_rng(seed).permutation(len(images))
+    return RealImages(
+        name=name,
+        calibration=Part(images=images, rows=rows[: len(rows) // 2]),
+        report=Part(images=images, rows=rows[len(rows) // 2 :], every_label=labels),
+    )
+
+
+def _photos(folder: Path) -> _Photos:
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    if not paths:
+        raise DataError(f"no image in {folder} or below it; {ASK}")
+    return _Photos(paths)
+
+
+def _arrays(path: Path) -> tuple[Array, Array | None]:
+    arrays = read_arrays(path, ("images", "labels"), ask=ASK)
+    if "images" not in arrays:
+        raise DataError(f"{path} holds no array 'images'; save it with numpy.savez(path, images=...)")
+    images, labels = arrays["images"], arrays.get("labels")
+    if labels is not None and (labels.shape != (len(images),) or not np.issubdtype(labels.dtype, np.integer)):
+        raise DataError(
+            f"{path} holds {len(images)} images and labels of {labels.dtype} {list(labels.shape)}; "
+            "give one whole number per image, or no labels"
+        )
+    return images, labels
+
+
+def _trained_on(bundle: Bundle) -> RealImages:
+    facts = bundle.manifest.provenance
+    config = facts.get("config", {})
+    data, name = config.get("data", {}), facts.get("dataset")
+    if not isinstance(name, str):
+        raise DataError(f"{bundle.path} does not say which data set it was trained on; {ASK}")
+    return _data_set(name, data.get("root"), data.get("val_share") or _VALIDATION, config.get("seed", 0))
+
+
+def _data_set(name: str, root: str | None, share: float, seed: int) -> RealImages:
+    """Calibrate on the images that selected the weights in training."""
+    try:
+        from eeinfer.training.data import load_dataset
+        from eeinfer.training.data.split import stratified
+
+        found = load_dataset(name, root)
+    except DataError as error:
+        raise DataError(f"no images of {name!r} to calibrate and report on: {error}; or {ASK}") from error
+    except DependencyError:
+        raise
+    except ImportError as error:
+        raise DependencyError(
+            f"the data set {name!r} is read by the training part: pip install 'eeinfer[train]'; or {ASK}"
+        ) from error
+    _, validation = stratified(found.train.labels, share, seed=seed)
+    test = found.test
+    return RealImages(
+        name=name,
+        calibration=Part(images=found.train.images, rows=validation),
+        report=Part(images=test.images, rows=np.arange(len(test)), every_label=test.labels),
+    )

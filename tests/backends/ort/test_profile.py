@@ -1,0 +1,122 @@
+"""What tuning found out, read back: used where it fits, left alone where it does not."""
+
+import logging
+from pathlib import Path
+
+import msgspec
+import pytest
+
+import eeinfer
+from eeinfer.backends.ort.backend import OrtBackend
+from eeinfer.backends.ort.profile import Profile, Trial, find_profile, profile_path, save_profile, take_process
+from eeinfer.bundle.folder import Bundle
+from eeinfer.machine.cache import VARIABLE
+
+PROFILE = Profile(
+    bundle="tiny",
+    threads="stopping:1,1,2",
+    process="stopping:1,1,2",
+    exits=(2,),
+    trials=(Trial(threads="stopping:1,1,2", ms=(1.0,), ratio=1.0),),
+    sizes=(1, 2),
+    segment_ms=((1.0, 2.0), (1.0, 1.0), (1.0, 2.0)),
+    move_ms=0.1,
+    bytes_per_ms=1e6,
+    created="2026-01-01T00:00:00+00:00",
+    cores=2,
+)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def bundle(tiny_bundle: Path) -> Bundle:
+    return Bundle.open(tiny_bundle)
+
+
+def test_a_profile_comes_back_as_it_was_saved(bundle: Bundle) -> None:
+    assert find_profile(bundle) is None
+    path = save_profile(bundle, PROFILE)
+    assert path is not None
+    assert [*path.parent.iterdir()] == [path]
+    assert find_profile(bundle) == PROFILE
+
+
+def test_an_engine_takes_its_threads_and_costs_from_the_profile(tiny_bundle: Path, bundle: Bundle) -> None:
+    save_profile(bundle, PROFILE)
+    with eeinfer.load(tiny_bundle) as engine:
+        assert engine.threads == 2
+        assert isinstance(engine._backend, OrtBackend)
+        assert engine._backend.pays(2, 2, 1)
+        assert not engine._backend.pays(1, 2, 1)
+
+
+def test_threads_that_are_asked_for_stand_above_the_profile(tiny_bundle: Path, bundle: Bundle) -> None:
+    save_profile(bundle, PROFILE)
+    with eeinfer.load(tiny_bundle, threads=1) as engine:
+        assert engine.threads == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"version": 2}, "version 2, this eeinfer reads 1"),
+        ({"threads": "wild:2"}, "threads is 'wild:2'"),
+        ({"segment_ms": ((1.0, 2.0),)}, "does not fit"),
+        ({"sizes": (2, 1)}, "does not fit"),
+        ({"sizes": (1,)}, "does not fit"),
+        ({"bytes_per_ms": 0.0}, "does not fit"),
+    ],
+)
+def test_a_profile_that_does_not_fit_is_left_alone(
+    bundle: Bundle, caplog: pytest.LogCaptureFixture, change: dict[str, object], reason: str
+) -> None:
+    save_profile(bundle, msgspec.structs.replace(PROFILE, **change))
+    with caplog.at_level(logging.WARNING):
+        assert find_profile(bundle) is None
+    assert reason in caplog.text
+    assert "eeinfer tune" in caplog.text
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"version": 1, "surprise": 2}'])
+def test_a_damaged_profile_is_left_alone(tiny_bundle: Path, bundle: Bundle, content: bytes) -> None:
+    path = save_profile(bundle, PROFILE)
+    assert path is not None
+    path.write_bytes(content)
+    assert find_profile(bundle) is None
+    with eeinfer.load(tiny_bundle) as engine:
+        assert engine.threads == 1
+
+
+def test_a_profile_holds_for_one_bundle_and_number_of_cores(
+    bundle: Bundle, scripted_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_profile(bundle, PROFILE)
+    assert find_profile(Bundle.open(scripted_bundle)) is None
+    monkeypatch.setattr("eeinfer.backends.ort.profile.physical_cores", lambda: 12)
+    assert find_profile(bundle) is None
+
+
+def test_nothing_is_kept_where_the_cache_is_off(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "off")
+    assert profile_path(bundle) is None
+    assert save_profile(bundle, PROFILE) is None
+    assert find_profile(bundle) is None
+
+
+def test_a_process_of_the_cascade_takes_the_pool_of_the_profile(
+    tiny_bundle: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int | None] = []
+    monkeypatch.setattr("eeinfer.backends.ort.profile.share_threads", asked.append)
+    take_process(tiny_bundle, None)
+    save_profile(bundle, PROFILE)
+    take_process(tiny_bundle, None)  # pools of its own: nothing to share
+    save_profile(bundle, msgspec.structs.replace(PROFILE, process="shared:3"))
+    take_process(tiny_bundle, None)
+    take_process(tiny_bundle, 5)
+    assert asked == [None, 3, 5]

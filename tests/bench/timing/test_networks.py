@@ -1,0 +1,108 @@
+import builtins
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+
+import eeinfer
+from eeinfer.bench.timing import networks
+from eeinfer.bench.timing.networks import ALL_EXITS, STATIC, cut_name, fixed_networks
+from eeinfer.bundle.folder import Bundle
+from eeinfer.errors import DependencyError
+
+BATCHES = [np.full((1, 1, 8, 8), fill, np.float32) for fill in (0.5, -1.0)]
+
+
+@pytest.fixture(scope="module")
+def bundle(tiny_bundle: Path) -> Bundle:
+    return Bundle.open(tiny_bundle)
+
+
+def test_there_is_one_network_per_cut_one_without_exits_and_one_with_all(bundle: Bundle) -> None:
+    assert list(fixed_networks(bundle, BATCHES, 1)) == [cut_name(0), cut_name(1), STATIC, ALL_EXITS]
+
+
+def test_each_network_answers_as_the_engines_exit_does(
+    bundle: Bundle, tiny_engine: eeinfer.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sessions themselves are asked, on the weights they were opened with."""
+    sessions: list[Any] = []
+
+    def keep(session: Any, batches: Any) -> Any:
+        sessions.append(session)
+        return networks_bound(session, batches)
+
+    networks_bound = networks._bound
+    monkeypatch.setattr(networks, "_bound", keep)
+    calls = fixed_networks(bundle, BATCHES, 1)
+    assert len(calls) == len(sessions)
+    for image in BATCHES:
+        every = tiny_engine.all_exits(image)
+        for exit, session in enumerate(sessions[:3]):
+            logits, score, prediction = session.run(None, {"input": image})
+            assert logits == pytest.approx(every.logits[:, exit], abs=1e-5)
+            assert score == pytest.approx(every.scores[:, exit], abs=1e-6)
+            assert prediction == every.predictions[:, exit]
+        assert len(sessions[3].run(None, {"input": image})) == 9
+
+
+def test_calls_run_on_every_batch(bundle: Bundle) -> None:
+    for call in fixed_networks(bundle, BATCHES, 1).values():
+        call(0)
+        call(1)
+
+
+def test_the_static_network_leaves_out_the_heads_that_nothing_reads(tmp_path: Path) -> None:
+    """Two linear heads on one stem; the network without early exits must not hold the first one."""
+    node, info = onnx.helper.make_node, onnx.helper.make_tensor_value_info
+    nodes = [node("Relu", ["input"], ["stem"])]
+    outputs = []
+    for k in range(2):
+        nodes += [
+            node("Sigmoid" if k else "Tanh", ["stem"], [f"logits_{k:02d}"]),
+            node("ReduceMax", [f"logits_{k:02d}"], [f"score_{k:02d}"], axes=[1], keepdims=0),
+            node("ArgMax", [f"logits_{k:02d}"], [f"prediction_{k:02d}"], axis=1, keepdims=0),
+        ]
+        outputs += [
+            info(f"logits_{k:02d}", onnx.TensorProto.FLOAT, ["batch", 2]),
+            info(f"score_{k:02d}", onnx.TensorProto.FLOAT, ["batch"]),
+            info(f"prediction_{k:02d}", onnx.TensorProto.INT64, ["batch"]),
+        ]
+    graph = onnx.helper.make_graph(nodes, "model", [info("input", onnx.TensorProto.FLOAT, ["batch", 2])], outputs)
+    onnx.save(onnx.helper.make_model(graph), tmp_path / "model.onnx")
+    bundle = Bundle(path=tmp_path, manifest=None)  # type: ignore[arg-type]  # only the path is looked at
+    static, both = networks.write_parts(bundle, [[1], [0, 1]], tmp_path)
+    assert [node.op_type for node in onnx.load(static).graph.node] == ["Relu", "Sigmoid", "ReduceMax", "ArgMax"]
+    assert len(onnx.load(both).graph.node) == 7
+
+
+def test_nothing_is_left_behind_and_the_bundle_stays_as_it_was(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    fixed_networks(bundle, BATCHES, 1)
+    assert list(tmp_path.iterdir()) == []
+    Bundle.open(bundle.path)  # every hash still holds
+
+
+def test_without_links_the_weights_are_copied(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_self: Path, _target: Path) -> None:
+        raise OSError("no links here")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    fixed_networks(bundle, BATCHES, 1)[STATIC](0)
+
+
+def test_a_missing_onnx_package_is_named_with_its_extra(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = builtins.__import__
+
+    def without_onnx(name: str, *rest: Any, **named: Any) -> Any:
+        if name == "onnx":
+            raise ModuleNotFoundError("No module named 'onnx'", name="onnx")
+        return real(name, *rest, **named)
+
+    monkeypatch.setattr(builtins, "__import__", without_onnx)
+    with pytest.raises(DependencyError, match=r"eeinfer\[bench\]"):
+        fixed_networks(bundle, BATCHES, 1)

@@ -1,0 +1,236 @@
+"""Two small three-exit bundles, written with the onnx package alone.
+
+`tiny` is a network on 8 x 8 grey images: a feature map carried from segment to segment, a small state that every
+exit adds to, and a map made in segment 0 that only segment 2 reads.
+
+`scripted` plays back its input [B, 4]: columns 0 to 2 are the scores of the three exits (a negative one becomes
+NaN), column 3 is the row's name, which every exit predicts. So a test decides who leaves where.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from onnx import NodeProto, TensorProto, helper
+from onnx import numpy_helper as numpy_to_onnx
+
+from eeinfer.bundle.folder import hash_file, write_manifest
+from eeinfer.bundle.manifest import (
+    MODEL_NAME,
+    WEIGHTS_NAME,
+    ExitParity,
+    Flops,
+    Input,
+    Manifest,
+    Parity,
+    Preprocess,
+    Segment,
+    TensorSpec,
+)
+
+EXITS = 3
+CLASSES = 5
+NAMES = 1000  # classes of the scripted bundle: one name per row
+_EXIT = {"logits": TensorProto.FLOAT, "score": TensorProto.FLOAT, "prediction": TensorProto.INT64}
+
+Weights = dict[str, np.ndarray]
+Parts = list[tuple[list[NodeProto], list[TensorSpec], list[TensorSpec]]]  # nodes, inputs, carried
+
+
+def spec(name: str, *shape: int, dtype: str = "float32") -> TensorSpec:
+    return TensorSpec(name=name, dtype=dtype, shape=shape)
+
+
+def write_tiny(folder: Path) -> Path:
+    rng = np.random.default_rng(0)
+    shapes = {
+        "conv0": (4, 1, 3, 3),
+        "conv1": (6, 4, 3, 3),
+        "head0": (4, CLASSES),
+        "head1": (6, CLASSES),
+        "head2": (10, CLASSES),
+    }
+    weights = {name: rng.normal(0, 1, shape).astype(np.float32) for name, shape in shapes.items()}
+    weights |= {name: weights[name] * 3 for name in ("head0", "head1", "head2")}  # scores all over (1/K, 1)
+    image = spec("input", 1, 8, 8)
+    wide, late, state0 = spec("carried_00", 4, 8, 8), spec("carried_01", 4, 4, 4), spec("carried_02", CLASSES)
+    small, state1 = spec("carried_03", 6, 4, 4), spec("carried_04", CLASSES)
+    node = helper.make_node
+    parts: Parts = [
+        (
+            [
+                node("Conv", ["input", "conv0"], ["c0"], pads=[1, 1, 1, 1]),
+                node("Relu", ["c0"], ["carried_00"]),
+                node("AveragePool", ["carried_00"], ["carried_01"], kernel_shape=[2, 2], strides=[2, 2]),
+                *_pooled("carried_00", "p0"),
+                node("MatMul", ["p0", "head0"], ["carried_02"]),
+                *_exit(0, "carried_02"),
+            ],
+            [image],
+            [wide, late, state0],
+        ),
+        (
+            [
+                node("Conv", ["carried_00", "conv1"], ["c1"], pads=[1, 1, 1, 1], strides=[2, 2]),
+                node("Relu", ["c1"], ["carried_03"]),
+                *_pooled("carried_03", "p1"),
+                node("MatMul", ["p1", "head1"], ["own1"]),
+                node("Add", ["own1", "carried_02"], ["carried_04"]),
+                *_exit(1, "carried_04"),
+            ],
+            [wide, state0],
+            [small, state1],
+        ),
+        (
+            [
+                node("Concat", ["carried_01", "carried_03"], ["both"], axis=1),
+                *_pooled("both", "p2"),
+                node("MatMul", ["p2", "head2"], ["own2"]),
+                node("Add", ["own2", "carried_04"], ["sum2"]),
+                *_exit(2, "sum2"),
+            ],
+            [late, small, state1],
+            [],
+        ),
+    ]
+    rule = Preprocess(mean=(0.5,), std=(0.25,))
+    return _write(folder, "tiny", Input(tensor=image, preprocess=rule), parts, weights, CLASSES)
+
+
+def write_scripted(folder: Path) -> Path:
+    weights = {f"column{k}": np.array([k]) for k in range(4)} | {"nothing": np.zeros((1, NAMES), np.float32)}
+    image, copy, late = spec("input", 4), spec("carried_00", 4), spec("carried_01", 4)
+    node = helper.make_node
+    parts: Parts = [
+        ([*_script(0, "input"), node("Identity", ["input"], ["carried_00"])], [image], [copy]),
+        ([*_script(1, "carried_00"), node("Identity", ["carried_00"], ["carried_01"])], [copy], [late]),
+        (_script(2, "input", name_from="carried_01"), [image, late], []),
+    ]
+    return _write(folder, "scripted", Input(tensor=image), parts, weights, NAMES)
+
+
+def _pooled(source: str, target: str) -> list[NodeProto]:
+    return [
+        helper.make_node("GlobalAveragePool", [source], [f"{target}_map"]),
+        helper.make_node("Flatten", [f"{target}_map"], [target]),
+    ]
+
+
+def _exit(k: int, logits: str) -> list[NodeProto]:
+    node = helper.make_node
+    return [
+        node("Identity", [logits], [f"logits_{k:02d}"]),
+        node("Softmax", [logits], [f"p_{k}"], axis=1),
+        node("ReduceMax", [f"p_{k}"], [f"score_{k:02d}"], axes=[1], keepdims=0),
+        node("ArgMax", [logits], [f"prediction_{k:02d}"], axis=1, keepdims=0),
+    ]
+
+
+def _script(k: int, source: str, name_from: str | None = None) -> list[NodeProto]:
+    node = helper.make_node
+    return [
+        node("Gather", [source, f"column{k}"], [f"s{k}"], axis=1),
+        node("Sqrt", [f"s{k}"], [f"root{k}"]),  # NaN for a negative score, and 0 * NaN + score keeps it
+        node("Sub", [f"root{k}", f"root{k}"], [f"zero{k}"]),
+        node("Add", [f"s{k}", f"zero{k}"], [f"sum{k}"]),
+        node("Flatten", [f"sum{k}"], [f"flat{k}"], axis=1),
+        node("ReduceMax", [f"flat{k}"], [f"score_{k:02d}"], axes=[1], keepdims=0),
+        node("Gather", [name_from or source, "column3"], [f"n{k}"], axis=1),
+        node("Add", [f"n{k}", "nothing"], [f"logits_{k:02d}"]),  # [B, 1] + [1, K]: the name in every class
+        node("ReduceMax", [f"n{k}"], [f"name{k}"], axes=[1], keepdims=0),
+        node("Cast", [f"name{k}"], [f"prediction_{k:02d}"], to=TensorProto.INT64),
+    ]
+
+
+def _write(folder: Path, name: str, input: Input, parts: Parts, weights: Weights, classes: int) -> Path:
+    folder.mkdir(parents=True)
+    stored = _store(folder, weights)
+    exits = range(len(parts))
+    every_node = [node for nodes, _, _ in parts for node in nodes]
+    outputs = [(f"{base}_{k:02d}", base) for k in exits for base in _EXIT]
+    _save(folder / MODEL_NAME, every_node, [input.tensor], outputs, [], stored, classes)
+    segments = []
+    for k, (nodes, reads, carries) in enumerate(parts):
+        own = [_renamed(node, k) for node in nodes]
+        file = f"segment_{k:02d}.onnx"
+        _save(folder / file, own, reads, [(base, base) for base in _EXIT], carries, stored, classes)
+        segments.append(
+            Segment(
+                file=file,
+                inputs=tuple(reads),
+                carried=tuple(carries),
+                module=f"stage{k}",
+                flops=100 * (k + 1),
+                cumulative_flops=sum(100 * (j + 1) for j in range(k + 1)),
+            )
+        )
+    files = (MODEL_NAME, WEIGHTS_NAME, *(segment.file for segment in segments))
+    manifest = Manifest(
+        name=name,
+        input=input,
+        classes=tuple(f"class {i}" for i in range(classes)),
+        score="max_softmax",
+        taus=(0.8,) * len(parts),
+        segments=tuple(segments),
+        flops=Flops(convention="1 multiply-add = 1", static=550, uncounted={}),
+        parity=Parity(
+            tolerance=1e-4,
+            batch_sizes=(1,),
+            inputs=("random",),
+            taus=(0.5,),
+            exits=(ExitParity(max_abs_error=0.0, predictions_equal=True, decisions_equal=1.0),) * len(parts),
+        ),
+        provenance={"recipe": "tests"},
+        files={file: hash_file(folder / file) for file in files},
+    )
+    write_manifest(folder, manifest)
+    return folder
+
+
+def _renamed(node: NodeProto, k: int) -> NodeProto:
+    """In its own graph an exit's outputs are called logits, score, prediction."""
+    copy = NodeProto()
+    copy.CopyFrom(node)
+    copy.output[:] = [name.removesuffix(f"_{k:02d}") if name.startswith(tuple(_EXIT)) else name for name in node.output]
+    return copy
+
+
+def _store(folder: Path, weights: Weights) -> list[TensorProto]:
+    """Put all weights into one file and return tensors that point there."""
+    tensors, data = [], b""
+    for name, array in weights.items():
+        tensor = numpy_to_onnx.from_array(array, name)
+        for key, value in {"location": WEIGHTS_NAME, "offset": len(data), "length": len(tensor.raw_data)}.items():
+            tensor.external_data.add(key=key, value=str(value))
+        data += tensor.raw_data
+        tensor.ClearField("raw_data")
+        tensor.data_location = TensorProto.EXTERNAL
+        tensors.append(tensor)
+    (folder / WEIGHTS_NAME).write_bytes(data)
+    return tensors
+
+
+def _save(
+    path: Path,
+    nodes: list[NodeProto],
+    reads: list[TensorSpec],
+    exits: Iterable[tuple[str, str]],
+    carries: list[TensorSpec],
+    stored: list[TensorProto],
+    classes: int,
+) -> None:
+    used = {name for node in nodes for name in node.input}
+    shapes = {"logits": ["batch", classes], "score": ["batch"], "prediction": ["batch"]}
+    info = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        nodes,
+        path.stem,
+        [info(tensor.name, TensorProto.FLOAT, ["batch", *tensor.shape]) for tensor in reads],
+        [
+            *(info(name, _EXIT[base], shapes[base]) for name, base in exits),
+            *(info(tensor.name, TensorProto.FLOAT, ["batch", *tensor.shape]) for tensor in carries),
+        ],
+        [tensor for tensor in stored if tensor.name in used],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    path.write_bytes(model.SerializeToString())

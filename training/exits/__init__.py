@@ -1,0 +1,1 @@
+"""Where exits sit, what they cost, and which of them are kept."""

@@ -1,0 +1,1 @@
+"""A training run: its phases, its state on disk, its checkpoint."""

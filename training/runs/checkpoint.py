@@ -1,0 +1,163 @@
+"""The checkpoint: what a run leaves behind, as plain dicts and tensors that load without running any code of theirs.
+
+One integer, ``version``, is raised when an older reader would go wrong.
+"""
+
+import importlib.metadata
+import pickle
+import platform
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+from torch import nn
+
+from eeinfer.bundle.manifest import Input
+from eeinfer.errors import CheckpointError, EeinferError, first_line
+from eeinfer.files import write_atomically
+from eeinfer.training.build import Built, build_model, without_downloads
+from eeinfer.training.calibrated import calibrated
+from eeinfer.training.config import TrainConfig, config_from_dict, config_to_dict
+from eeinfer.training.runs.files import is_sound
+
+CHECKPOINT_NAME = "checkpoint.pt"
+CHECKPOINT_VERSION = 1
+_FORMAT = "eeinfer checkpoint"
+_PACKAGES = ("eeinfer", "torch", "torchvision", "timm", "lightning-fabric", "numpy")
+_AGAIN = "train again with eeinfer train, or name the checkpoint.pt of a finished run"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """A trained model with everything that is known about it."""
+
+    model: nn.Module  # in eval mode; forward gives logits [B,K] per exit; an EarlyExitModel unless it is calibrated
+    config: TrainConfig
+    classes: tuple[str, ...]  # K names
+    input: Input
+    exit_modules: tuple[str, ...]  # where each exit sits, the network's own classifier last
+    score: str  # what the exits are judged by
+    provenance: dict[str, Any]  # JSON-able: regime, recipe, data set, seed, metrics per phase, library versions
+
+
+def save_checkpoint(
+    path: Path, built: Built, config: TrainConfig, classes: tuple[str, ...], input: Input, facts: dict[str, Any]
+) -> None:
+    """Write the checkpoint in one step. `facts` are added to its provenance."""
+    content = {
+        "format": _FORMAT,
+        "version": CHECKPOINT_VERSION,
+        "config": config_to_dict(config),
+        "modules": list(built.modules),
+        "classes": list(classes),
+        "input": msgspec.to_builtins(input),
+        "provenance": {**_origin(config), **facts, "versions": library_versions()},
+        "model": {name: tensor.detach().cpu().contiguous() for name, tensor in built.model.state_dict().items()},
+    }
+    write_atomically(path, lambda file: torch.save(content, file))
+
+
+def load_checkpoint(path: str | Path) -> Checkpoint:
+    """Load what training wrote; nothing in the file is executed.
+
+    Raises:
+        CheckpointError: missing, cut short, foreign, holding pickled code, damaged, or from a newer version.
+    """
+    path = Path(path)
+    content = read_checkpoint(path)
+    try:
+        config = config_from_dict(content["config"])
+        input = msgspec.convert(content["input"], Input)
+        classes = tuple(map(str, content["classes"]))
+        modules = tuple(map(str, content["modules"]))
+        built = build_model(without_downloads(config), input, len(classes), modules)
+        built.model.load_state_dict(content["model"])
+        model = calibrated(built.model, content["calibration"]) if "calibration" in content else built.model
+        provenance = dict(content["provenance"])
+    except (EeinferError, msgspec.ValidationError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+        raise CheckpointError(
+            f"{path} is damaged or does not fit this eeinfer ({first_line(error)}): {_AGAIN}"
+        ) from error
+    return Checkpoint(
+        model=model.eval(),
+        config=config,
+        classes=classes,
+        input=input,
+        exit_modules=(*modules, "classifier"),
+        score=built.score,
+        provenance=provenance,
+    )
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Return the content of a checkpoint of a version that this reader knows, weights included.
+
+    Raises:
+        CheckpointError: as `load_checkpoint`, but for what needs the model.
+    """
+    content = _loaded(path)
+    if not isinstance(content, dict) or content.get("format") != _FORMAT:
+        kind = "weights without settings" if _is_state_dict(content) else "something else"
+        raise CheckpointError(
+            f"{path} is no eeinfer checkpoint, it holds {kind}: {_AGAIN}; "
+            "a model of your own goes through eeinfer.export.export_bundle"
+        )
+    version = content.get("version")
+    if not isinstance(version, int) or version > CHECKPOINT_VERSION:
+        raise CheckpointError(
+            f"{path} has checkpoint version {version!r}, this eeinfer reads up to {CHECKPOINT_VERSION}: upgrade eeinfer"
+        )
+    return content
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions of Python and of every library that shapes the weights."""
+    return {"python": platform.python_version(), **{package: _version(package) for package in _PACKAGES}}
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:  # a checkout that is not installed
+        return "unknown"
+
+
+def _loaded(path: Path) -> Any:
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise CheckpointError(f"checkpoint {path} {what}: {_AGAIN}")
+    if not zipfile.is_zipfile(path):
+        with path.open("rb") as file:
+            cut_short = file.read(2) == b"PK"
+        what = "is cut short: copy it again" if cut_short else "is no file that torch.save wrote"
+        raise CheckpointError(f"checkpoint {path} {what}, or {_AGAIN}")
+    if not is_sound(path):
+        raise CheckpointError(f"checkpoint {path} is damaged, its checksums do not fit: copy it again, or {_AGAIN}")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(
+            f"checkpoint {path} holds pickled code, which eeinfer does not run: {_AGAIN}, or save weights alone"
+        ) from error
+    except Exception as error:  # a zip archive of another kind, or damaged inside
+        raise CheckpointError(f"checkpoint {path} is damaged or foreign: {_AGAIN}") from error
+
+
+def _is_state_dict(content: Any) -> bool:
+    return isinstance(content, dict) and any(isinstance(value, torch.Tensor) for value in content.values())
+
+
+def _origin(config: TrainConfig) -> dict[str, Any]:
+    return {
+        "regime": config.regime,
+        "recipe": config.recipe,
+        "dataset": config.data.name,
+        "backbone": config.backbone.name,
+        "method": config.method.name,
+        "seed": config.seed,
+        "precision": config.precision,
+        "config": config_to_dict(config),
+    }

@@ -1,0 +1,57 @@
+"""Metrics on disk: one JSON line per epoch, and TensorBoard's log where the package is installed."""
+
+import importlib.util
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from eeinfer.files import write_atomically
+from eeinfer.training.runs.progress import Record
+
+METRICS_NAME = "metrics.jsonl"
+TENSORBOARD_NAME = "tensorboard"
+
+
+class MetricsLog:
+    """Writes the records of a run. On resuming, what an interrupted run left is brought in line with its state.
+
+    Args:
+        folder: where the run lives.
+        history: the records that are behind the run; the file is made to hold exactly these.
+    """
+
+    def __init__(self, folder: Path, history: Sequence[Record]) -> None:
+        self.path = folder / METRICS_NAME
+        text = "".join(json.dumps(record) + "\n" for record in history)
+        write_atomically(self.path, lambda file: file.write(text.encode()))
+        self._board = _tensorboard(folder / TENSORBOARD_NAME, purge_from=len(history))
+        self._count = len(history)
+
+    def add(self, record: Record) -> None:
+        """Append one epoch."""
+        with self.path.open("a") as file:
+            file.write(json.dumps(record) + "\n")
+        if self._board is not None:
+            self._add_to_board(record)
+        self._count += 1
+
+    def close(self) -> None:
+        """Finish TensorBoard's log."""
+        if self._board is not None:
+            self._board.close()
+
+    def _add_to_board(self, record: Record) -> None:
+        self._board.add_scalar("loss", record["loss"], self._count)
+        self._board.add_scalar("lr", record["lr"], self._count)
+        for exit, accuracy in enumerate(record["val_accuracy"]):
+            self._board.add_scalar(f"phase{record['phase']}/val_accuracy/{exit}", accuracy, self._count)
+        self._board.flush()
+
+
+def _tensorboard(folder: Path, *, purge_from: int) -> Any:
+    if importlib.util.find_spec("tensorboard") is None:
+        return None
+    from torch.utils.tensorboard import SummaryWriter
+
+    return SummaryWriter(str(folder), purge_step=purge_from)

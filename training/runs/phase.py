@@ -1,0 +1,152 @@
+"""One phase of a regime: train, select by validation accuracy, restore the best."""
+
+import copy
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+
+from eeinfer.errors import ConfigError
+from eeinfer.training.config import TrainConfig
+from eeinfer.training.methods import Method, resolve_weights
+from eeinfer.training.methods.stages import Stage
+from eeinfer.training.model import EarlyExitModel
+from eeinfer.training.regimes import enter_phase
+from eeinfer.training.runs.feed import Feed
+from eeinfer.training.runs.loop import accuracies, build_optimizer, learning_rate, phase_loss, train_epoch
+from eeinfer.training.runs.progress import Progress, Record
+from eeinfer.training.runs.state import State
+from eeinfer.training.seeds import derived_seed
+
+Keep = Callable[[Record | None], None]  # put the state on disk, with the record of the epoch that led to it
+
+
+def schedule(config: TrainConfig, method: Method) -> tuple[tuple[int, Stage], ...]:
+    """Return the phases that run, each with the stages that the method divides it into, in order."""
+    return tuple(
+        (number, stage)
+        for number in config.phases
+        for stage in ((Stage(settings=config.phase1),) if number == 1 else method.stages(number, config.phase(number)))
+    )
+
+
+class PhaseRun:
+    """Runs a stage of phase `number` of `config` from wherever `state` says it stands.
+
+    Selection is by the mean accuracy over the exits that the phase trains towards (in phase 1 the network's own
+    classifier alone), on validation images without augmentation. The first of equally good epochs is kept.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        number: int,
+        stage: Stage,
+        model: EarlyExitModel,
+        feed: Feed,
+        fabric: Fabric,
+        state: State,
+        keep: Keep,
+        progress: Progress,
+    ) -> None:
+        self.config, self.number, self.stage, self.settings = config, number, stage, stage.settings
+        self.model, self.feed, self.fabric = model, feed, fabric
+        self.state, self.keep, self.progress = state, keep, progress
+        self.loss = phase_loss(number, stage, model.heads, self._weights())
+        optimizer = build_optimizer(self.settings, enter_phase(model, number, stage.frozen))
+        # Phase 1 runs the bare network: heads that do not train would only cost time.
+        self.module, self.optimizer = fabric.setup(model.backbone if number == 1 else model, optimizer)
+        if state.optimizer is not None:
+            self.optimizer.load_state_dict(state.optimizer)
+            fabric.strategy.precision.load_state_dict(state.precision)
+
+    def run(self) -> None:
+        """Train until the epochs are used up or patience is, then restore the best weights."""
+        self.progress.phase_started(self.number, self.settings.epochs, self.state.epoch)
+        while self.state.epoch < self.settings.epochs and not self._out_of_patience():
+            self._epoch(self.state.epoch)
+        self._finish()
+
+    def _epoch(self, epoch: int) -> None:
+        start, steps = time.perf_counter(), self.feed.steps
+        torch.manual_seed(derived_seed(self.config.seed, "train", self.number, epoch, self.feed.share.rank))
+        loss = train_epoch(
+            self.fabric,
+            self.module,
+            self.optimizer,
+            self.feed.training(self.number, epoch),
+            self.loss,
+            self.settings,
+            rate=lambda batch: learning_rate(self.settings, epoch * steps + batch, self.settings.epochs * steps),
+            batch_done=lambda done: self.progress.batch_done(done, steps),
+        )
+        if not math.isfinite(loss):
+            raise ConfigError(
+                f"training diverged: the loss is {loss} in phase {self.number}, epoch {epoch + 1}; "
+                f"lower lr ({self.settings.lr:g}) or set clip"
+            )
+        measured = accuracies(self.fabric, self.module, self.feed.evaluation(self.feed.validation))
+        record = self._record(epoch, loss, measured, time.perf_counter() - start)
+        self.keep(record)
+        self.progress.epoch_done(record)
+
+    def _record(self, epoch: int, loss: float, measured: tuple[float, ...], seconds: float) -> Record:
+        """Move the state on by the epoch that has just ended and return its line for the metrics."""
+        state = self.state
+        score = sum(measured) / len(measured) if measured else None
+        # Without validation images the last epoch counts.
+        best = score is None or state.best_score is None or score > state.best_score
+        state.epoch, state.stale = epoch + 1, 0 if best else state.stale + 1
+        state.model = self.model.state_dict()
+        state.optimizer = self.optimizer.state_dict()
+        state.precision = self.fabric.strategy.precision.state_dict()
+        if best:
+            state.best_score, state.best_epoch = score, epoch + 1
+            state.best_model = None if score is None else copy.deepcopy(state.model)
+        record = {
+            **self._name(),
+            "epoch": epoch + 1,
+            "loss": loss,
+            "val_accuracy": list(measured),
+            "val_mean": score,
+            "lr": self.optimizer.param_groups[0]["lr"],
+            "best": best,
+            "seconds": round(seconds, 3),
+        }
+        state.history.append(record)
+        return record
+
+    def _finish(self) -> None:
+        state = self.state
+        if state.best_model is not None:
+            self.model.load_state_dict(state.best_model)
+        summary = {
+            **self._name(),
+            "epochs": state.epoch,
+            "best_epoch": state.best_epoch,
+            "val_mean": state.best_score,
+            "seconds": round(sum(r["seconds"] for r in state.history[len(state.history) - state.epoch :]), 3),
+        }
+        state.summaries.append(summary)
+        state.phase_index += 1
+        state.epoch = state.stale = state.best_epoch = 0
+        state.best_score = state.best_model = state.optimizer = None
+        state.precision = {}
+        state.model = self.model.state_dict()
+        self.keep(None)
+        self.progress.phase_done(summary)
+
+    def _name(self) -> Record:
+        return {"phase": self.number, **({"stage": self.stage.name} if self.stage.name else {})}
+
+    def _out_of_patience(self) -> bool:
+        return self.settings.patience is not None and self.state.stale >= self.settings.patience
+
+    def _weights(self) -> tuple[float, ...]:
+        chosen: Any = self.config.loss_weights
+        return resolve_weights(
+            self.model.heads.loss_weights if chosen == "method" else chosen, len(self.config.exits) + 1
+        )

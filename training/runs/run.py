@@ -1,0 +1,155 @@
+"""A training run: its phases in order, resumable after every epoch."""
+
+import contextlib
+import logging
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from lightning_fabric import Fabric
+
+from eeinfer.errors import ConfigError
+from eeinfer.training.build import Built, build_model, check_names, model_input
+from eeinfer.training.config import TrainConfig, config_to_dict
+from eeinfer.training.data import Dataset, load_dataset
+from eeinfer.training.exits.pruning import prune
+from eeinfer.training.runs.checkpoint import CHECKPOINT_NAME, read_checkpoint, save_checkpoint
+from eeinfer.training.runs.feed import Feed
+from eeinfer.training.runs.loop import accuracies
+from eeinfer.training.runs.metrics import METRICS_NAME, TENSORBOARD_NAME, MetricsLog
+from eeinfer.training.runs.phase import Keep, PhaseRun, schedule
+from eeinfer.training.runs.progress import Progress, Record
+from eeinfer.training.runs.state import STATE_NAME, State, load_state, refuse_other_config, save_state
+
+
+def train(config: TrainConfig, out_dir: str | Path, *, resume: bool = True, progress: Progress | None = None) -> Path:
+    """Train as `config` says and return the path of the checkpoint.
+
+    Killed at any moment, the same call goes on from the last finished epoch and ends with the same weights as an
+    uninterrupted run. A finished run is not repeated.
+
+    Args:
+        config: the run.
+        out_dir: the folder for checkpoint.pt, metrics.jsonl and the state; created if absent.
+        resume: go on with the run in `out_dir`; False starts over and replaces it.
+        progress: told of every step; silent by default.
+
+    Raises:
+        ConfigError: a setting is unknown or does not fit the network.
+        DataError: the data set is missing or damaged, or pretrained weights cannot be fetched.
+        CheckpointError: `out_dir` holds a run with other settings, or a damaged state.
+    """
+    check_names(config)
+    out = Path(out_dir)
+    if not resume:
+        _clear(out)
+    if (finished := _finished(out, config)) is not None:
+        return finished
+    dataset = load_dataset(config.data.name, config.data.root)
+    fabric = make_fabric(config)
+    fabric.launch()
+    gpus = [fabric.device] if fabric.device.type == "cuda" else []
+    with torch.random.fork_rng(devices=gpus), _threads(config.threads):
+        return _train(config, out, dataset, fabric, progress or Progress())
+
+
+def make_fabric(config: TrainConfig) -> Fabric:
+    """Return lightning-fabric for the device, the precision and the number of processes of `config`.
+
+    Raises:
+        ConfigError: this machine does not have the device, or the device not the precision.
+    """
+    log = logging.getLogger("lightning_fabric.utilities.rank_zero")
+    level = log.level
+    try:
+        log.setLevel(logging.WARNING)  # it announces the precision on the terminal
+        strategy = "auto" if config.devices == 1 else "ddp"
+        return Fabric(
+            accelerator=config.device, devices=config.devices, precision=config.precision, strategy=strategy  # type: ignore[arg-type]
+        )  # fmt: skip
+    except (RuntimeError, ValueError, ImportError) as error:
+        asked = f"{config.devices} x {config.device} with precision {config.precision}"
+        raise ConfigError(f"this machine cannot train on {asked} ({error}); try device='auto'") from error
+    finally:
+        log.setLevel(level)
+
+
+def _train(config: TrainConfig, out: Path, dataset: Dataset, fabric: Fabric, progress: Progress) -> Path:
+    input = model_input(config, dataset)
+    state = load_state(out, config) or State(config=config_to_dict(config))
+    # A state holds all weights: there is no need to fetch pretrained ones again.
+    source = replace(config, backbone=replace(config.backbone, pretrained=False)) if state.model else config
+    built = build_model(source, input, len(dataset.classes))
+    if state.model:
+        built.model.load_state_dict(state.model)
+    layout = torch.channels_last if config.channels_last else torch.contiguous_format
+    built.model.to(device=fabric.device, memory_format=layout)  # type: ignore[call-overload]  # this pair has no overload
+    feed = Feed.of(config, dataset, input, fabric)
+    if fabric.is_global_zero:  # only now: settings that do not fit the network leave no folder behind
+        out.mkdir(parents=True, exist_ok=True)
+    fabric.barrier()
+    log = MetricsLog(out, state.history) if fabric.is_global_zero else None
+    try:
+        for index, (number, stage) in enumerate(schedule(config, built.model.heads)):
+            if index >= state.phase_index:
+                keep = _keeper(state, out, log, fabric)
+                PhaseRun(config, number, stage, built.model, feed, fabric, state, keep, progress).run()
+    finally:
+        if log is not None:
+            log.close()
+    return _finish(config, out, dataset, built, feed, fabric, state)
+
+
+def _keeper(state: State, out: Path, log: MetricsLog | None, fabric: Fabric) -> Keep:
+    """Return what puts the state on disk; the state comes first, because the metrics can be rewritten from it."""
+
+    def keep(record: Record | None) -> None:
+        if log is not None:
+            save_state(state, out)
+            if record is not None:
+                log.add(record)
+        fabric.barrier()
+
+    return keep
+
+
+def _finish(
+    config: TrainConfig, out: Path, dataset: Dataset, built: Built, feed: Feed, fabric: Fabric, state: State
+) -> Path:
+    """Drop exits that do not pay, measure the test images once, write the checkpoint and drop the state behind it."""
+    built, pruning = prune(config, built, feed, len(dataset.classes))
+    measured = accuracies(fabric, built.model, feed.evaluation(feed.test))
+    path = out / CHECKPOINT_NAME
+    if fabric.is_global_zero:
+        facts = {"phases": state.summaries, "epochs": state.history, "test_accuracy": list(measured), **pruning}
+        save_checkpoint(path, built, config, dataset.classes, feed.input, facts)
+        (out / STATE_NAME).unlink(missing_ok=True)
+    fabric.barrier()
+    return path
+
+
+def _finished(out: Path, config: TrainConfig) -> Path | None:
+    """Return the checkpoint of `out` if its run is the one of `config` and has ended."""
+    path = out / CHECKPOINT_NAME
+    if not path.exists():
+        return None
+    refuse_other_config(read_checkpoint(path)["config"], config, path)
+    return path
+
+
+@contextlib.contextmanager
+def _threads(number: int | None) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(number or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _clear(out: Path) -> None:
+    for name in (CHECKPOINT_NAME, STATE_NAME, METRICS_NAME):
+        (out / name).unlink(missing_ok=True)
+    shutil.rmtree(out / TENSORBOARD_NAME, ignore_errors=True)

@@ -1,0 +1,105 @@
+"""The resumable state of a run, written whole after every epoch."""
+
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from eeinfer.errors import CheckpointError
+from eeinfer.files import write_atomically
+from eeinfer.training.config import TrainConfig, config_to_dict
+from eeinfer.training.regimes import phase_string
+from eeinfer.training.runs.files import is_sound
+from eeinfer.training.runs.progress import Record
+
+STATE_NAME = "state.pt"
+STATE_VERSION = 1
+_FORMAT = "eeinfer training state"
+
+
+@dataclass(kw_only=True)
+class State:
+    """Everything that a run needs to go on as if it had never stopped."""
+
+    config: dict[str, Any]
+    phase_index: int = 0  # stages of phases that are over
+    epoch: int = 0  # epochs of the current phase that are over
+    stale: int = 0  # epochs since the best one
+    model: dict[str, Any] = field(default_factory=dict)
+    optimizer: dict[str, Any] | None = None
+    precision: dict[str, Any] = field(default_factory=dict)  # the loss scale of 16-mixed
+    best_score: float | None = None
+    best_epoch: int = 0
+    best_model: dict[str, Any] | None = None
+    history: list[Record] = field(default_factory=list)  # one record per epoch: the lines of metrics.jsonl
+    summaries: list[Record] = field(default_factory=list)  # one per phase that is over
+
+
+def save_state(state: State, folder: Path) -> None:
+    """Replace the state in `folder` in one step."""
+    content = {item.name: getattr(state, item.name) for item in fields(state)}
+    write_atomically(
+        folder / STATE_NAME,
+        lambda file: torch.save({"format": _FORMAT, "version": STATE_VERSION, **content}, file),
+    )
+
+
+def load_state(folder: Path, config: TrainConfig) -> State | None:
+    """Return the state in `folder`, or None where there is none.
+
+    Raises:
+        CheckpointError: it is damaged, or belongs to a run with other settings.
+    """
+    path = folder / STATE_NAME
+    if not path.exists():
+        return None
+    advice = "delete it to start this run over, or choose another folder"
+    if not is_sound(path):
+        raise CheckpointError(f"{path} is damaged: {advice}")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        if content.pop("format") != _FORMAT or content.pop("version") != STATE_VERSION:
+            raise CheckpointError(f"{path} is no state that this version of eeinfer can go on from: {advice}")
+        state = State(**content)
+    except CheckpointError:
+        raise
+    except Exception as error:  # torch.load fails in many ways on a file that is not its own
+        raise CheckpointError(f"{path} is damaged: {advice}") from error
+    refuse_other_config(state.config, config, path)
+    return state
+
+
+def refuse_other_config(found: dict[str, Any], config: TrainConfig, path: Path) -> None:
+    """Refuse to mix the run whose settings are `found` with that of `config`.
+
+    Raises:
+        CheckpointError: they differ in more than where the files lie and how many workers read them.
+    """
+    theirs, ours = identity(found), identity(config_to_dict(config))
+    different = sorted(name for name in {*theirs, *ours} if theirs.get(name) != ours.get(name))
+    if different:
+        listed = ", ".join(f"{name} {theirs.get(name)!r} there, {ours.get(name)!r} here" for name in different[:4])
+        raise CheckpointError(
+            f"{path} belongs to a run with other settings ({listed}): choose another folder, "
+            "or start over with resume=False (on the command line --fresh)"
+        )
+
+
+def identity(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings that decide the result, flat: `phase1.lr` and so on."""
+    flat = _flat(config)
+    for name in ("data.root", "data.num_workers", "device", "recipe"):
+        flat.pop(name, None)
+    flat["regime"] = phase_string(flat["regime"])
+    return flat
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            flat.update(_flat(value, f"{prefix}{name}."))
+        else:
+            flat[prefix + name] = list(value) if isinstance(value, tuple) else value
+    return flat
