@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 Array: TypeAlias = NDArray[Any]
 Images: TypeAlias = "Array | Image | Sequence[Array | Image]"
 
-INTERPOLATIONS = ("nearest", "bilinear", "bicubic")
 _PILLOW_MODES = {1: "L", 3: "RGB"}
 _WIDE_MODES = ("I", "F", "I;16")  # Pillow would clip these to 8 bits without a word
 _COLOUR_CHANNELS = (3, 4)

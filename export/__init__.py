@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-TOLERANCE = 1e-4  # largest absolute error of a float32 logit against torch, relative to the largest logit beyond 1
+from eeinfer.export.tolerance import TOLERANCE as TOLERANCE
 
 if TYPE_CHECKING:
     from eeinfer.export.api import export_bundle as export_bundle

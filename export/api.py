@@ -21,11 +21,11 @@ from eeinfer.bundle.manifest import (
     Segment,
 )
 from eeinfer.errors import ExportError
-from eeinfer.export import TOLERANCE
 from eeinfer.export.graph.cut import SegmentGraph, cut
 from eeinfer.export.graph.index import tensor_spec
 from eeinfer.export.graph.trace import ScoredExits, export_graph, split_outputs
 from eeinfer.export.reference import Chain
+from eeinfer.export.tolerance import TOLERANCE
 from eeinfer.export.verify import verify
 from eeinfer.export.write import SUFFIX, new_folder
 from eeinfer.training.flops import CONVENTION, cumulative_flops

@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from eeinfer.errors import DataError
-from eeinfer.export import TOLERANCE
 from eeinfer.export.api import Progress, export_bundle
+from eeinfer.export.tolerance import TOLERANCE
 from eeinfer.export.write import SUFFIX
 from eeinfer.preprocess import prepare
 from eeinfer.training import Checkpoint, load_checkpoint

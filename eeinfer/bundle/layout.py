@@ -5,9 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from eeinfer.bundle.manifest import EXTRA_BYTES, PRECISIONS, Input, Manifest, Segment, TensorSpec
+from eeinfer.bundle.manifest import EXTRA_BYTES, INTERPOLATIONS, PRECISIONS, Input, Manifest, Segment, TensorSpec
 from eeinfer.errors import BundleError
-from eeinfer.preprocess import INTERPOLATIONS
 
 DEVICES = ("cpu", "cuda")
 EXIT_OUTPUTS = ("logits", "score", "prediction")

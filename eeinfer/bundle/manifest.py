@@ -19,6 +19,7 @@ WEIGHTS_NAME = "weights.bin"
 ORIGIN = "precision_of"  # in the provenance of a reduced bundle: the SHA-256 of the manifest that it was made from
 
 PRECISIONS = ("fp32", "fp16", "bf16", "int8", "fp8")  # of the network's body; heads and scores are always float32
+INTERPOLATIONS = ("nearest", "bilinear", "bicubic")  # how images may be resized
 EXTRA_BYTES = {"bfloat16": 2, "float8_e4m3fn": 1}  # dtypes of tensors that NumPy has no name for, and their size
 
 

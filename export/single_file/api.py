@@ -13,9 +13,9 @@ from google.protobuf.message import DecodeError, EncodeError  # type: ignore[imp
 from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.manifest import MANIFEST_NAME, Manifest
 from eeinfer.errors import BundleError, ExportError, first_line
-from eeinfer.export import TOLERANCE
 from eeinfer.export.single_file.check import compare
 from eeinfer.export.single_file.nested import RULE, nest
+from eeinfer.export.tolerance import TOLERANCE
 from eeinfer.export.write import SUFFIX as BUNDLE_SUFFIX
 
 SUFFIX = ".onnx"

@@ -1,6 +1,5 @@
 """Our own cascade, as the command line runs it."""
 
-from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,7 +22,7 @@ class Cascade(Peer):
     def libraries(cls) -> None:
         """Import ONNX Runtime, and what of ours would otherwise be imported when a bundle is opened."""
         needs("onnxruntime")
-        import_module("eeinfer.backends.ort.backend")
+        import eeinfer.backends.ort.backend  # noqa: F401
 
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)
