@@ -1,4 +1,4 @@
-"""The layers: who may import whom. Read from the source, so that an import inside a function or for types counts too."""
+"""The layers: who may import whom. Read from the source: an import inside a function or for types counts too."""
 
 import ast
 from collections import Counter
@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TOPS = ("training", "export", "bench")  # folders at the top that install below eeinfer
 MOST_MODULES = 15  # of a folder
 
-# Lowest first. A module imports from its own layer and from those above it in this list; names are prefixes below eeinfer.
+# Lowest first. A module imports from its own layer and from those above it in this list.
 LAYERS = (
     ("errors", "files"),
     ("bundle", "rule", "machine"),

@@ -4,15 +4,8 @@ A regime is three characters, one per phase, `+` where it runs: phase 1 trains t
 backbone and heads together, phase 3 the heads on a frozen backbone ("Joint or Disjoint", section on regimes).
 """
 
-from typing import TYPE_CHECKING
-
 from eeinfer.errors import ConfigError
 from eeinfer.training.names import unknown
-
-if TYPE_CHECKING:
-    from torch.nn import Parameter
-
-    from eeinfer.training.model import EarlyExitModel
 
 REGIMES = {"disjoint": "+-+", "joint": "-+-", "mixed": "++-"}
 TRAINED = {1: frozenset({"backbone"}), 2: frozenset({"backbone", "heads"}), 3: frozenset({"heads"})}
@@ -34,14 +27,3 @@ def phase_string(regime: str) -> str:
 def phases(regime: str) -> tuple[int, ...]:
     """Return the numbers of the phases that run, in order."""
     return tuple(number for number, mark in enumerate(phase_string(regime), start=1) if mark == "+")
-
-
-def enter_phase(model: "EarlyExitModel", phase: int, resting: frozenset[str] = frozenset()) -> "list[Parameter]":
-    """Freeze what `phase` does not train, put the model in training mode and return the parameters that move.
-
-    Frozen parts stay in eval mode whenever `train()` is called later, so BatchNorm statistics do not move either.
-    `resting` names modules of the method that this part of the phase does not train.
-    """
-    model.freeze({"backbone", "heads"} - TRAINED[phase] | {f"heads.{name}" for name in resting})
-    model.train()
-    return [parameter for parameter in model.parameters() if parameter.requires_grad]

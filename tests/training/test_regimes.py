@@ -9,7 +9,8 @@ from eeinfer.training import TrainConfig, load_checkpoint, train
 from eeinfer.training.build import build_model
 from eeinfer.training.data import load_dataset
 from eeinfer.training.model import EarlyExitModel
-from eeinfer.training.regimes import enter_phase, phases
+from eeinfer.training.regimes import phases
+from eeinfer.training.runs.phase import enter_phase
 
 
 def build(config: TrainConfig) -> EarlyExitModel:

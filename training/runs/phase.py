@@ -14,7 +14,7 @@ from eeinfer.training.config import TrainConfig
 from eeinfer.training.methods import Method, resolve_weights
 from eeinfer.training.methods.stages import Stage
 from eeinfer.training.model import EarlyExitModel
-from eeinfer.training.regimes import enter_phase
+from eeinfer.training.regimes import TRAINED
 from eeinfer.training.runs.feed import Feed
 from eeinfer.training.runs.loop import accuracies, build_optimizer, learning_rate, phase_loss, train_epoch
 from eeinfer.training.runs.progress import Progress, Record
@@ -31,6 +31,17 @@ def schedule(config: TrainConfig, method: Method) -> tuple[tuple[int, Stage], ..
         for number in config.phases
         for stage in ((Stage(settings=config.phase1),) if number == 1 else method.stages(number, config.phase(number)))
     )
+
+
+def enter_phase(model: EarlyExitModel, phase: int, resting: frozenset[str] = frozenset()) -> list[torch.nn.Parameter]:
+    """Freeze what `phase` does not train, put the model in training mode and return the parameters that move.
+
+    Frozen parts stay in eval mode whenever `train()` is called later, so BatchNorm statistics do not move either.
+    `resting` names modules of the method that this part of the phase does not train.
+    """
+    model.freeze({"backbone", "heads"} - TRAINED[phase] | {f"heads.{name}" for name in resting})
+    model.train()
+    return [parameter for parameter in model.parameters() if parameter.requires_grad]
 
 
 class PhaseRun:

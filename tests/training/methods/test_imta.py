@@ -9,7 +9,7 @@ from eeinfer.bundle.manifest import Input, TensorSpec
 from eeinfer.training import BackboneConfig, MethodConfig, PhaseConfig, TrainConfig
 from eeinfer.training.build import build_model
 from eeinfer.training.methods.imta import IMTA
-from eeinfer.training.regimes import enter_phase
+from eeinfer.training.runs.phase import enter_phase
 
 
 def test_connection_is_concatenated_to_what_the_last_layer_reads() -> None:

@@ -15,7 +15,7 @@ from eeinfer.training.exits.costs import cost_shares
 from eeinfer.training.heads.features import FeatureSpec
 from eeinfer.training.methods import build_method
 from eeinfer.training.methods.pteenet import HEADS, placement
-from eeinfer.training.regimes import enter_phase
+from eeinfer.training.runs.phase import enter_phase
 
 COSTS = (0.2, 0.5, 1.0)
 
