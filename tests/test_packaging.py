@@ -59,13 +59,16 @@ def test_link_leads_to_the_mapped_folder(name: str) -> None:
     assert not Path(link.readlink()).is_absolute()
 
 
+def links_and_caches(folder: str, names: list[str]) -> list[str]:
+    return [name for name in names if name == "__pycache__" or (Path(folder) / name).is_symlink()]
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     """A wheel built from a copy of the sources, so that the checkout stays as it is."""
     copy = tmp_path_factory.mktemp("sources")
-    skip = shutil.ignore_patterns("__pycache__", *LINKS)
     for folder in source_folders().values():
-        shutil.copytree(folder, copy / folder.name, ignore=skip if folder.name == "eeinfer" else None)
+        shutil.copytree(folder, copy / folder.name, ignore=links_and_caches)
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, copy / name)
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
