@@ -18,6 +18,11 @@ def take(images: Any, rows: Array) -> Any:
     return images[rows] if isinstance(images, np.ndarray) else [images[int(row)] for row in rows]
 
 
+def accuracy(predictions: Array, labels: Array) -> float:
+    """Return the share of ``predictions`` [N] that are the ``labels`` [N]."""
+    return float((predictions == labels).mean())
+
+
 def read_arrays(path: Path, names: Sequence[str], *, ask: str) -> dict[str, Array]:
     """Return those of the named arrays that an .npz file holds; ``ask`` ends the message where there is no file.
 

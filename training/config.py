@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from eeinfer.errors import ConfigError
+from eeinfer.numbers import is_number, is_whole
 from eeinfer.training.names import unknown
 from eeinfer.training.regimes import phase_string, phases
 
@@ -219,8 +220,7 @@ def _check_position(position: object) -> None:
         if not 0 < position < 1:
             raise ConfigError(f"exit position {position!r} is no share of the FLOPs: give a number between 0 and 1")
         return
-    is_slot = isinstance(position, int) and not isinstance(position, bool) and position >= 0
-    if not is_slot and not isinstance(position, str):
+    if not is_whole(position, 0) and not isinstance(position, str):
         raise ConfigError(f"exit position {position!r}: give a slot number from 0, a module name or a share of FLOPs")
 
 
@@ -232,12 +232,11 @@ def _choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
 def _number(
     name: str, value: object, low: float, high: float, *, open_low: bool = False, open_high: bool = False
 ) -> None:
-    fits = isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high
-    if not fits or (open_low and value == low) or (open_high and value == high):
+    if not is_number(value, low, high) or (open_low and value == low) or (open_high and value == high):
         interval = f"{'above' if open_low else 'from'} {low:g} {'to below' if open_high else 'to'} {high:g}"
         raise ConfigError(f"{name} is {value!r}; allowed are numbers {interval}")
 
 
 def _whole(name: str, value: object, low: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < low:
+    if not is_whole(value, low):
         raise ConfigError(f"{name} is {value!r}; allowed are whole numbers from {low}")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from eeinfer.errors import ConfigError
+from eeinfer.numbers import is_whole
 
 
 def numbers(option: str, text: str) -> tuple[int, ...]:
@@ -35,7 +36,7 @@ def at_least(low: int, **options: int) -> None:
         ConfigError: naming the option.
     """
     for name, value in options.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < low:
+        if not is_whole(value, low):
             raise ConfigError(f"{name} is {value!r}; allowed are whole numbers from {low}")
 
 

@@ -11,6 +11,7 @@ from torch import nn
 
 from eeinfer.errors import CheckpointError, ConfigError
 from eeinfer.files import write_atomically
+from eeinfer.numbers import is_whole
 from eeinfer.training.calibrated import calibrated
 from eeinfer.training.calibration.fit import Say, fit_laplace, fit_temperatures
 from eeinfer.training.calibration.laplace import TEMPERATURES, VARIANCES, choose, noise
@@ -81,7 +82,7 @@ def calibrate(
 def _check(kind: str, draws: int, grid: Sequence[float]) -> None:
     if kind not in KINDS:
         raise ConfigError(unknown("kind of calibration", kind, KINDS))
-    if isinstance(draws, bool) or not isinstance(draws, int) or draws < 1:
+    if not is_whole(draws, 1):
         raise ConfigError(f"draws is {draws!r}; give a whole number from 1")
     if not all(value > 0 for value in grid):
         raise ConfigError(f"variances and temperatures to choose from are {list(grid)}; give numbers above 0")

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 
 from eeinfer.errors import ConfigError
+from eeinfer.numbers import is_number, is_whole
 from eeinfer.training.config import HeadConfig, MethodConfig
 from eeinfer.training.names import unknown
 
@@ -14,7 +15,7 @@ def number(config: MethodConfig, name: str, default: float, low: float, high: fl
         ConfigError: no number from `low` to `high`.
     """
     value = config.options.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+    if not is_number(value, low, high):
         raise ConfigError(f"{_path(config, name)} is {value!r}; give a number from {low:g} to {high:g}")
     return float(value)
 
@@ -26,7 +27,7 @@ def whole(config: MethodConfig, name: str, default: int, low: int) -> int:
         ConfigError: no whole number from `low`.
     """
     value = config.options.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int) or value < low:
+    if not is_whole(value, low):
         raise ConfigError(f"{_path(config, name)} is {value!r}; give a whole number from {low}")
     return value
 

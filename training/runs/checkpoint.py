@@ -3,7 +3,6 @@
 One integer, ``version``, is raised when an older reader would go wrong.
 """
 
-import importlib.metadata
 import pickle
 import platform
 import zipfile
@@ -18,6 +17,7 @@ from torch import nn
 from eeinfer.bundle.manifest import Input
 from eeinfer.errors import CheckpointError, EeinferError, first_line
 from eeinfer.files import write_atomically
+from eeinfer.machine.versions import versions_of
 from eeinfer.training.build import Built, build_model, without_downloads
 from eeinfer.training.calibrated import calibrated
 from eeinfer.training.config import TrainConfig, config_from_dict, config_to_dict
@@ -115,14 +115,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 def library_versions() -> dict[str, str]:
     """Return the versions of Python and of every library that shapes the weights."""
-    return {"python": platform.python_version(), **{package: _version(package) for package in _PACKAGES}}
-
-
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:  # a checkout that is not installed
-        return "unknown"
+    return {"python": platform.python_version(), **versions_of(_PACKAGES)}
 
 
 def _loaded(path: Path) -> Any:
