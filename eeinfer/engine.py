@@ -20,8 +20,8 @@ from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.manifest import Manifest
 from eeinfer.errors import BundleError, EeinferError, InputError, first_line
 from eeinfer.preprocess import Images, finite_rows, prepare
-from eeinfer.result import SCORE_EPSILON, AllExits, Answer, Departure, Result
-from eeinfer.rule import Taus, as_deadline, as_limits
+from eeinfer.result import AllExits, Answer, Departure, Result
+from eeinfer.rule import Taus, as_deadline, as_limits, leaves, near
 
 
 class Engine:
@@ -68,7 +68,7 @@ class Engine:
 
     def _one(self, image: NDArray[Any], taus: tuple[float, ...], began: float, deadline: float) -> Result:
         """The loop for a single row: run a segment, compare its score with tau, stop or go on."""
-        lane, near = self._borrow(), False
+        lane, close = self._borrow(), False
         lane.load(image)
         if not finite_rows(image)[0]:  # asked when the copy has brought the image into the cache
             self._give_back(lane)
@@ -77,16 +77,16 @@ class Engine:
             k = lane.leave(taus)
             scores = [exit.score.item() for exit in lane.exits[: k + 1]]
             decided = zip(scores, taus[: self._last], strict=False)
-            score, near = scores[k], any(abs(score - tau) <= SCORE_EPSILON for score, tau in decided)
+            score, close = scores[k], any(near(score, tau) for score, tau in decided)
         else:
             for k, tau in enumerate(taus):
                 score = lane.run(k)
                 if k == self._last:
                     break
-                near = near or abs(score - tau) <= SCORE_EPSILON
-                if score > tau or perf_counter() >= deadline:
+                close = close or near(score, tau)
+                if leaves(score, tau) or perf_counter() >= deadline:
                     break
-        result = self._one_row.result(k, lane.exits[k], score, near, began)
+        result = self._one_row.result(k, lane.exits[k], score, close, began)
         self._give_back(lane)  # one that failed is left to the garbage collector
         return result
 
@@ -114,7 +114,7 @@ class Engine:
         self, images: NDArray[Any], finite: NDArray[np.bool_], taus: tuple[float, ...], deadline: float
     ) -> Iterator[Leaving]:
         """The loop for a batch: who leaves is taken out where that pays, and rides along unheeded where it does not."""
-        backend, near = self._running(), set[int]()
+        backend, close = self._running(), set[int]()
         rows = np.flatnonzero(finite).tolist()  # places in the call, -1 for who rides along
         if not rows:
             return
@@ -124,12 +124,12 @@ class Engine:
                 exit = backend.run(k, live)
                 scores = exit.score.tolist()  # plain numbers: for so few, NumPy's calls cost more than they do
                 if k < self._last:
-                    near |= {row for row, score in zip(rows, scores, strict=True) if abs(score - tau) <= SCORE_EPSILON}
+                    close |= {row for row, score in zip(rows, scores, strict=True) if near(score, tau)}
                 ends = k == self._last or perf_counter() >= deadline
-                leaves = [i for i, score in enumerate(scores) if (score > tau or ends) and rows[i] >= 0]
-                if leaves:
-                    yield Leaving.of(k, exit, leaves, rows, near)
-                    for i in leaves:
+                out = [i for i, score in enumerate(scores) if (ends or leaves(score, tau)) and rows[i] >= 0]
+                if out:
+                    yield Leaving.of(k, exit, out, rows, close)
+                    for i in out:
                         rows[i] = -1
                 stays = sum(row >= 0 for row in rows)
                 if not stays:

@@ -4,7 +4,6 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-SCORE_EPSILON = 1e-5  # how far kernels for another batch size may move a score
 _SHOWN_ROWS = 5
 
 

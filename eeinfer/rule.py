@@ -1,9 +1,9 @@
-"""What makes a cascade stop: thresholds, one number or one per exit, each in [0, 1]; and deadlines."""
+"""What makes a cascade stop: the rule, which stands here alone; thresholds, each in [0, 1]; and deadlines."""
 
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,40 @@ from numpy.typing import NDArray
 from eeinfer.errors import InputError
 
 Taus: TypeAlias = float | Sequence[float] | NDArray[np.floating]
+
+SCORE_EPSILON = 1e-5  # how far kernels for another batch size may move a score
+
+
+def leaves(score: Any, tau: Any) -> Any:
+    """Return whether a row leaves at an early exit: THE rule, ``score > tau``, strictly, in float32; NaN never passes.
+
+    The last exit asks nobody: whoever reaches it leaves there.
+
+    Args:
+        score: a number, or an array or tensor of float32.
+        tau: the exit's threshold as `as_taus` or `as_limits` gives it, so rounded to float32; or one per score.
+    """
+    return score > tau
+
+
+def exits_at(scores: NDArray[Any], tau: Taus) -> NDArray[np.int64]:
+    """Return the exit [N] at which each row leaves: the first one that the rule says, else the last.
+
+    Args:
+        scores: [N, E] float32, what every exit is judged by.
+        tau: one number, or one per exit.
+
+    Raises:
+        InputError: as `as_taus`.
+    """
+    passes = leaves(np.asarray(scores, np.float32), as_taus(tau, scores.shape[1]))
+    passes[:, -1] = True
+    return np.asarray(passes.argmax(axis=1), np.int64)
+
+
+def near(score: float, tau: float) -> bool:
+    """Return whether a score is so close to tau that kernels for another batch size may decide otherwise."""
+    return abs(score - tau) <= SCORE_EPSILON
 
 
 def as_taus(tau: Taus, exits: int) -> NDArray[np.float32]:

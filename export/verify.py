@@ -11,6 +11,7 @@ from eeinfer.bundle.manifest import ExitParity, Parity
 from eeinfer.errors import ExportError
 from eeinfer.export.graph.trace import ScoredExits
 from eeinfer.export.reference import Array, Chain, Exit
+from eeinfer.rule import as_taus, leaves
 
 TAUS = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0)
 BATCH_SIZES = (1, 2, 7)
@@ -31,8 +32,8 @@ class _Exit:
         self.error = max(self.error, float(error.max()) if np.isfinite(error).all() else float("inf"))
         self.scale = max(self.scale, float(np.abs(torch_exit["logits"]).max()))
         self.wrong += int((torch_exit["prediction"] != chain_exit["prediction"]).sum())
-        for tau in TAUS:
-            same = (torch_exit["score"] > tau) == (chain_exit["score"] > tau)
+        for tau in as_taus(TAUS, len(TAUS)):
+            same = leaves(torch_exit["score"], tau) == leaves(chain_exit["score"], tau)
             self.same_decisions += int(same.sum())
             self.decisions += same.size
 

@@ -15,11 +15,11 @@ from torch import nn
 import eeinfer
 from eeinfer.backends.ort.sessions import open_session
 from eeinfer.bench import BenchConfig, measure
-from eeinfer.bench.sweep.points import exits_at
 from eeinfer.export import export_single_file
 from eeinfer.export.checkpoint import export_checkpoint
 from eeinfer.export.graph.scores import SCORES
 from eeinfer.preprocess import prepare
+from eeinfer.rule import exits_at
 from eeinfer.training import RECIPES, load_checkpoint, train
 from eeinfer.training.calibration import calibrate
 from eeinfer.training.data import load_dataset

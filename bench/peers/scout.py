@@ -13,8 +13,9 @@ from eeinfer.bench.sweep.outputs import Progress
 from eeinfer.bench.workers import messages
 from eeinfer.bench.workers.base import Setup, Unavailable, Workload
 from eeinfer.bench.workers.process import PeerFailed, PeerProcess
-from eeinfer.bench.workers.workloads import dealt, equal_shares, exits_at, workloads
+from eeinfer.bench.workers.workloads import dealt, equal_shares, workloads
 from eeinfer.errors import EeinferError
+from eeinfer.rule import exits_at
 
 _DOING = "every exit's answer to the images"
 

@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eeinfer.bench.reporting.report import BreakEven
-from eeinfer.bench.sweep.points import exits_at
-from eeinfer.rule import Taus, as_taus
+from eeinfer.rule import Taus, as_taus, exits_at
 
 Array = NDArray[Any]
 

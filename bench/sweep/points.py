@@ -1,7 +1,6 @@
 """Every threshold from one pass: what a cascade would have answered, computed from all exits of all rows.
 
-The rule is the runtime's: a row leaves at the first exit whose score is strictly above tau; the last exit always
-answers; a NaN never passes. Shapes: N rows, E exits, T thresholds.
+The rule is the runtime's own, `eeinfer.rule`. Shapes: N rows, E exits, T thresholds.
 """
 
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eeinfer.errors import InputError
-from eeinfer.rule import Taus, as_taus
+from eeinfer.rule import exits_at
 
 Array = NDArray[Any]
 
@@ -33,13 +32,6 @@ class Sweep:
     def part(self, points: Array) -> "Sweep":
         """Pick thresholds by their positions."""
         return Sweep(**{field.name: getattr(self, field.name)[points] for field in fields(self)})
-
-
-def exits_at(scores: Array, tau: Taus) -> Array:
-    """Return the exit [N] at which each row of ``scores`` [N, E] leaves; ``tau`` is one number or one per exit."""
-    passes = scores > as_taus(tau, scores.shape[1])
-    passes[:, -1] = True
-    return np.asarray(passes.argmax(axis=1), np.int64)
 
 
 def sweep(scores: Array, predictions: Array, labels: Array, cumulative_flops: Sequence[int], taus: Array) -> Sweep:

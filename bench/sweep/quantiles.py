@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eeinfer.rule import leaves
+
 Array = NDArray[Any]
 
 BUDGETS = tuple(range(1, 40))  # p; exit shares fall from exit to exit by the factor p/20 and from p = 20 on rise
@@ -37,7 +39,7 @@ def budget_taus(scores: Array, budget: int) -> Array:
     taus = np.zeros(exits)
     for k in range(exits - 1):
         taus[k] = _tau(scores[here, k], wanted[k])
-        here &= ~(scores[:, k] > np.float32(taus[k]))
+        here &= ~leaves(scores[:, k], np.float32(taus[k]))
     return taus
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from eeinfer.bench.timing.clock import Call
 from eeinfer.engine import Engine
-from eeinfer.rule import Taus
+from eeinfer.rule import Taus, leaves
 
 Array = NDArray[Any]
 
@@ -41,4 +41,4 @@ def leaves_at(scores: Array, exit: int) -> Array:
     """Which rows of ``scores`` [N, E] leave at ``exit`` under `forced`: no score exceeds 1, so it is all but those
     that score 0 there; the last exit takes everybody.
     """
-    return np.ones(len(scores), bool) if exit == scores.shape[1] - 1 else scores[:, exit] > 0
+    return np.ones(len(scores), bool) if exit == scores.shape[1] - 1 else leaves(scores[:, exit], 0.0)

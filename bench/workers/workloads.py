@@ -8,22 +8,11 @@ from numpy.typing import NDArray
 
 from eeinfer.bench.timing.cascade import forced
 from eeinfer.bench.workers.base import Workload
+from eeinfer.rule import exits_at, leaves
 
 Array = NDArray[Any]
 
 MIX = "mix"
-
-
-def exits_at(scores: Array, taus: Sequence[float]) -> Array:
-    """Where rows leave: ``score > tau``, and the last exit takes everybody.
-
-    Args:
-        scores: [N, E]; a NaN never passes.
-        taus: [E].
-    """
-    passes = scores > np.asarray(taus, np.float32)
-    passes[:, -1] = True
-    return np.asarray(passes.argmax(axis=1))
 
 
 def equal_shares(scores: Array) -> tuple[float, ...]:
@@ -37,7 +26,7 @@ def equal_shares(scores: Array) -> tuple[float, ...]:
         wanted = round(np.count_nonzero(here) / (exits - k))
         tau = _between(scores[here, k], wanted)
         taus.append(tau)
-        here &= ~(scores[:, k] > np.float32(tau))
+        here &= ~leaves(scores[:, k], np.float32(tau))
     return (*taus, 0.0)
 
 

@@ -11,7 +11,7 @@ from eeinfer.bundle.manifest import ExitShift, Input, Manifest, Shift, TauShift
 from eeinfer.errors import ExportError
 from eeinfer.export.precision.real_images import Part, RealImages
 from eeinfer.export.reference import Exit
-from eeinfer.rule import as_taus
+from eeinfer.rule import exits_at
 
 TAUS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.99)
 
@@ -25,13 +25,6 @@ class Seen:
 
     scores: Array  # [N, E] float32
     predictions: Array  # [N, E] int64
-
-    def leaving(self, taus: Array) -> Array:
-        """Return the exit [N] at which each image leaves: the first with score > tau, else the last."""
-        leaves = self.scores > taus
-        leaves[:, -1] = True
-        first: Array = leaves.argmax(axis=1)
-        return first
 
 
 def seen(run: Run, part: Part, input: Input, rows: int) -> Seen:
@@ -96,9 +89,8 @@ def _exit(before: Seen, after: Seen, k: int, labels: Array | None) -> ExitShift:
 
 
 def _at(before: Seen, after: Seen, taus: Sequence[float], manifest: Manifest, labels: Array | None) -> TauShift:
-    thresholds = as_taus(taus, len(manifest.segments))
     costs = np.array([segment.cumulative_flops for segment in manifest.segments], np.float64)
-    old, new = before.leaving(thresholds), after.leaving(thresholds)
+    old, new = exits_at(before.scores, taus), exits_at(after.scores, taus)
     rows = np.arange(len(old))
     return TauShift(
         taus=tuple(taus),

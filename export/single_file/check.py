@@ -15,6 +15,7 @@ from eeinfer.errors import ExportError, NonFiniteWarning
 from eeinfer.export.single_file.nested import ANSWERS, TAU
 from eeinfer.loading import load
 from eeinfer.result import AllExits
+from eeinfer.rule import leaves
 
 BATCH_SIZES = (1, 2, 7)
 _RERUN = "the file was not written; report the bundle, whose own answers are right"
@@ -105,8 +106,8 @@ def _row_error(row: int, found: dict[str, Array], every: AllExits, taus: Array, 
             raise ExportError(f"{where} has no finite pixels or scores, but the single file answers; {_RERUN}")
         return 0.0
     last = len(scores) - 1
-    passed_by = scores[: max(exit, 0)] > taus[: max(exit, 0)] + tolerance
-    if not 0 <= exit <= last or passed_by.any() or not (exit == last or scores[exit] > taus[exit] - tolerance):
+    passed_by = leaves(scores[: max(exit, 0)], taus[: max(exit, 0)] + tolerance)
+    if not 0 <= exit <= last or passed_by.any() or not (exit == last or leaves(scores[exit], taus[exit] - tolerance)):
         raise ExportError(f"{where} leaves the single file at exit {exit}, scores are {scores}; {_RERUN}")
     wanted = every.logits[row, exit]
     allowed = tolerance * max(1.0, float(np.nanmax(np.abs(wanted), initial=0.0)))

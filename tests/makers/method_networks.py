@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 import eeinfer
-from eeinfer.bench.sweep.points import exits_at
 from eeinfer.bundle.manifest import Input, TensorSpec
 from eeinfer.export import export_bundle
 from eeinfer.export.graph.scores import SCORES
+from eeinfer.rule import exits_at
 from eeinfer.training import BackboneConfig, HeadConfig, MethodConfig, TrainConfig
 from eeinfer.training.build import Built, build_model
 from eeinfer.training.config import Option

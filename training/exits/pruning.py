@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from eeinfer.bundle.manifest import Input
+from eeinfer.rule import leaves
 from eeinfer.training.build import Built, build_model, without_downloads
 from eeinfer.training.config import TrainConfig
 from eeinfer.training.data.batches import Batch, Share
@@ -58,7 +59,7 @@ def _leaves(model: EarlyExitModel, batches: Iterable[Batch], tau: float, device:
     for x, _ in batches:
         outputs = model(x.to(device))
         assert isinstance(outputs, Mapping), "a method with scores of its own"
-        rows.append(torch.stack([score > tau for score in outputs["scores"][:-1]], 1).cpu().numpy())
+        rows.append(torch.stack([leaves(score, tau) for score in outputs["scores"][:-1]], 1).cpu().numpy())
     return np.concatenate(rows)
 
 

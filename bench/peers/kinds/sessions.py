@@ -7,6 +7,7 @@ import numpy as np
 from eeinfer.bench.workers.base import Array, Call, Peer, Setup, Workload, needs
 from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.layout import EXIT_OUTPUTS, last_reads
+from eeinfer.rule import leaves
 
 
 class Sessions(Peer):
@@ -39,7 +40,6 @@ class Sessions(Peer):
     def plan(self, workload: Workload, rows: Array) -> Call:
         """Return the cascade at the workload's thresholds."""
         taus = np.array(workload.taus, np.float32)
-        taus[-1] = -np.inf  # the last exit always answers
         return lambda images: self._cascade(images, taus)
 
     def answers(self, raw: Any) -> tuple[Array, Array]:
@@ -56,13 +56,13 @@ class Sessions(Peer):
                 [*EXIT_OUTPUTS, *self._carried[k]], {name: live[name] for name in self._reads[k]}
             )
             live.update(zip(self._carried[k], made, strict=True))
-            leaves = score > taus[k]
-            exits[rows[leaves]], predictions[rows[leaves]] = k, prediction[leaves]
-            if leaves.all():
+            out = leaves(score, taus[k]) if k < len(taus) - 1 else np.ones(len(rows), np.bool_)
+            exits[rows[out]], predictions[rows[out]] = k, prediction[out]
+            if out.all():
                 break
             for name in self._dead[k]:
                 del live[name]
-            if leaves.any():
-                rows = rows[~leaves]
-                live = {name: tensor[~leaves] for name, tensor in live.items()}
+            if out.any():
+                rows = rows[~out]
+                live = {name: tensor[~out] for name, tensor in live.items()}
         return exits, predictions

@@ -8,6 +8,7 @@ import numpy as np
 from eeinfer.bench.peers.kinds.torch_segments import ANSWERS, device, prepare_segments
 from eeinfer.bench.peers.kinds.torch_variants import EAGER, Variant, choose, chosen
 from eeinfer.bench.workers.base import Array, Call, Peer, Setup, Workload, needs
+from eeinfer.rule import leaves
 
 
 class Eager(Peer):
@@ -66,7 +67,7 @@ class Eager(Peer):
         state, last = (image,), len(taus) - 1
         for k, segment in enumerate(self._segments):
             _, score, prediction, *state = segment(*state)
-            if k == last or score.item() > taus[k]:
+            if k == last or leaves(score.item(), taus[k]):
                 break
         return k, prediction.cpu()  # a call ends when the host knows the answer
 
@@ -79,13 +80,13 @@ class Eager(Peer):
         for k, segment in enumerate(self._segments):
             answers = segment(*state)
             _, score, prediction = answers[:ANSWERS]
-            leaves = score > taus[k] if k < last else torch.ones_like(score, dtype=torch.bool)
-            exits[rows[leaves]], predictions[rows[leaves]] = k, prediction[leaves]
-            left = int(leaves.sum())  # the one look that a GPU is waited for
-            if left == len(leaves):
+            out = leaves(score, taus[k]) if k < last else torch.ones_like(score, dtype=torch.bool)
+            exits[rows[out]], predictions[rows[out]] = k, prediction[out]
+            left = int(out.sum())  # the one look that a GPU is waited for
+            if left == len(out):
                 break
             state = answers[ANSWERS:]
             if left:
-                stays = (~leaves).nonzero()[:, 0]
+                stays = (~out).nonzero()[:, 0]
                 rows, state = rows[stays], tuple(tensor.index_select(0, stays) for tensor in state)
         return exits.cpu(), predictions.cpu()

@@ -5,8 +5,9 @@ import pytest
 
 import eeinfer
 from eeinfer.bench.sweep.grids import are_multiples, family_for, log_grid, make_grid, patience_grid
-from eeinfer.bench.sweep.points import exits_at, sweep
+from eeinfer.bench.sweep.points import sweep
 from eeinfer.errors import InputError
+from eeinfer.rule import exits_at
 from eeinfer.training.methods.branchynet import entropy_tau
 from eeinfer.training.methods.pabee import patience_taus
 

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 import eeinfer
 from eeinfer.bench.sweep.grids import linspace_grid
-from eeinfer.bench.sweep.points import exits_at, sweep
+from eeinfer.bench.sweep.points import sweep
 from eeinfer.errors import InputError
+from eeinfer.rule import exits_at
 
 Array = NDArray[Any]
 

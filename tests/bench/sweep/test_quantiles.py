@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from eeinfer.bench.sweep.points import exits_at, sweep
+from eeinfer.bench.sweep.points import sweep
 from eeinfer.bench.sweep.quantiles import BUDGETS, budget_shares, budget_taus
+from eeinfer.rule import exits_at
 
 # Seven images, three exits. At budget 10 rho is 1/2: shares 4/7, 2/7, 1/7, so four, two and one image.
 SCORES = np.array(

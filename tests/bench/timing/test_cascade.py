@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import eeinfer
-from eeinfer.bench.sweep.points import exits_at
 from eeinfer.bench.timing.cascade import Cascade, forced, leaves_at
 from eeinfer.preprocess import prepare
+from eeinfer.rule import exits_at
 
 
 @pytest.mark.parametrize("exit", [0, 1, 2])

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from eeinfer.bench.workers.workloads import MIX, dealt, equal_shares, exits_at, workloads
+from eeinfer.bench.workers.workloads import MIX, dealt, equal_shares, workloads
+from eeinfer.rule import exits_at
 
 SCORES = arrays.arrays(
     np.float32,

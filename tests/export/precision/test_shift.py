@@ -62,12 +62,6 @@ def test_without_labels_nothing_is_said_about_accuracy(manifest: Manifest) -> No
     assert found.calibration_images == 0
 
 
-def test_a_score_at_tau_stays_and_the_last_exit_takes_all() -> None:
-    scores = np.array([[0.5, 0.1], [np.nextafter(np.float32(0.5), np.float32(1)), 0.1]], np.float32)
-    answers = Seen(scores=scores, predictions=np.zeros((2, 2), np.int64))
-    assert answers.leaving(np.array([0.5, 1], np.float32)).tolist() == [1, 0]
-
-
 def test_a_score_that_is_no_number_names_the_exit_and_how_many_images(manifest: Manifest) -> None:
     def run(batch: np.ndarray) -> list[Exit]:
         score = np.where(np.arange(len(batch)) == 0, np.nan, 0.5).astype(np.float32)
