@@ -39,4 +39,4 @@ def _fill(answers: AllExits, backend: Backend, images: NDArray[Any], rows: NDArr
             exit = backend.run(k, live)
             answers.logits[rows, k], answers.scores[rows, k], answers.predictions[rows, k] = exit
     finally:
-        backend.finish(live)
+        backend.release(live)

@@ -73,8 +73,8 @@ class Engine:
         if not finite_rows(image)[0]:  # asked when the copy has brought the image into the cache
             self._give_back(lane)
             return Answers.none_yet(1, len(self.manifest.classes)).result(began)
-        if lane.leave is not None and deadline == math.inf:  # the device runs this very loop by itself
-            k = lane.leave(taus)
+        if lane.run_on_device is not None and deadline == math.inf:  # the device runs this very loop by itself
+            k = lane.run_on_device(taus)
             scores = [exit.score.item() for exit in lane.exits[: k + 1]]
             decided = zip(scores, taus[: self._last], strict=False)
             score, close = scores[k], any(near(score, tau) for score, tau in decided)
@@ -134,11 +134,11 @@ class Engine:
                 stays = sum(row >= 0 for row in rows)
                 if not stays:
                     return
-                if stays < len(rows) and backend.pays(k + 1, len(rows), stays):
+                if stays < len(rows) and backend.worth_compacting(k + 1, len(rows), stays):
                     order = compacted(rows, stays)
-                    rows, live = [rows[i] for i in order], backend.keep(live, np.array(order))
+                    rows, live = [rows[i] for i in order], backend.compact(live, np.array(order))
         finally:
-            backend.finish(live)
+            backend.release(live)
 
     def stream(
         self, images: Images, *, tau: Taus | None = None, deadline_ms: float | None = None
@@ -277,7 +277,7 @@ class Engine:
         try:
             return self._idle_lanes.pop()
         except IndexError:
-            return backend.lane()
+            return backend.new_lane()
 
     def _give_back(self, lane: Lane) -> None:
         if self._backend is not None:

@@ -53,7 +53,7 @@ def _pass(backend: Backend, manifest: Manifest, images: NDArray[Any]) -> list[fl
         began = perf_counter()
         backend.run(segment, live)
         times.append((perf_counter() - began) * 1e3)
-    backend.finish(live)
+    backend.release(live)
     return times
 
 
@@ -61,19 +61,19 @@ def _moving(backend: Backend, manifest: Manifest, images: NDArray[Any]) -> tuple
     """Return milliseconds of a compaction that moves nothing, and bytes per millisecond of one that moves half."""
     in_front = bytes_in_front(manifest)
     segment, half = max(int(np.argmax(in_front)) - 1, 0), len(images) // 2
-    still = _keep(backend, images, segment, np.arange(half))
-    moved = _keep(backend, images, segment, np.arange(half) + half)
+    still = _compaction_ms(backend, images, segment, np.arange(half))
+    moved = _compaction_ms(backend, images, segment, np.arange(half) + half)
     return still, half * max(in_front) / max(moved - still, _LEAST_MS) or _AT_ONCE
 
 
-def _keep(backend: Backend, images: NDArray[Any], segment: int, order: NDArray[Any]) -> float:
+def _compaction_ms(backend: Backend, images: NDArray[Any], segment: int, order: NDArray[Any]) -> float:
     """Return milliseconds of a compaction behind ``segment``; what the tensors hold does not matter."""
     times = []
     for _ in range(_MOVES):
         live = backend.start(images)
         backend.run(segment, live)
         began = perf_counter()
-        live = backend.keep(live, order)
+        live = backend.compact(live, order)
         times.append((perf_counter() - began) * 1e3)
-        backend.finish(live)
+        backend.release(live)
     return min(times)

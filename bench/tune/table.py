@@ -4,6 +4,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from eeinfer.backends.ort.profile import Profile
+from eeinfer.backends.row_costs import RowCosts
 from eeinfer.bench.reporting.formats import NONE, significant
 from eeinfer.bench.reporting.table import plain_table
 from eeinfer.bench.workers.workloads import leaving
@@ -47,6 +48,10 @@ def _break_even(profile: Profile, bundle: Bundle) -> RenderableType:
     later = range(1, len(profile.segment_ms))
     table = plain_table("batch", *(f"before\nsegment {k}" for k in later))
     for size in profile.sizes[1:]:
-        fewest = (next((left for left in range(1, size) if costs.pays(k, size, size - left)), None) for k in later)
-        table.add_row(str(size), *(NONE if left is None else str(left) for left in fewest))
+        table.add_row(str(size), *(_fewest_leaving(costs, k, size) for k in later))
     return table
+
+
+def _fewest_leaving(costs: RowCosts, segment: int, rows: int) -> str:
+    pays = (left for left in range(1, rows) if costs.worth_compacting(segment, rows, rows - left))
+    return next(map(str, pays), NONE)

@@ -20,7 +20,7 @@ class Lane(Protocol):
     """One image's way through the cascade in buffers that are made once. For one caller at a time."""
 
     # Runs the whole loop on the device and returns the exit, which is valid then; earlier ones have their score alone.
-    leave: Callable[[Sequence[float]], int] | None  # None: the host runs the loop
+    run_on_device: Callable[[Sequence[float]], int] | None  # None: the host runs the loop
 
     @property
     def exits(self) -> tuple[Exit, ...]:
@@ -40,23 +40,23 @@ class Backend(Protocol):
     device: str
     threads: int | None  # per segment run; None where the process decides
 
-    def lane(self) -> Lane:
+    def new_lane(self) -> Lane:
         """Make the buffers for one image at a time."""
 
     def start(self, images: NDArray[Any]) -> Live:
-        """Take a batch of prepared images [B, *shape]; they may be read in place until ``finish``."""
+        """Take a batch of prepared images [B, *shape]; they may be read in place until ``release``."""
 
     def run(self, segment: int, live: Live) -> Exit:
         """Compute a segment for every row of ``live``. The exit's arrays are valid until the next call with it."""
 
-    def pays(self, segment: int, rows: int, stays: int) -> bool:
+    def worth_compacting(self, segment: int, rows: int, stays: int) -> bool:
         """Whether ``segment`` is done sooner if all but ``stays`` of ``rows`` rows are taken out first."""
 
-    def keep(self, live: Live, order: NDArray[Any]) -> Live:
+    def compact(self, live: Live, order: NDArray[Any]) -> Live:
         """Return ``live`` with the rows ``order`` [stays] int64, in that order.
 
         Position i is row i, but for rows that left: there rows from behind ``stays`` fill the holes.
         """
 
-    def finish(self, live: Live) -> None:
+    def release(self, live: Live) -> None:
         """Take the buffers of a batch back."""

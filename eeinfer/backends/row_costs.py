@@ -38,7 +38,7 @@ class RowCosts:
             alive_bytes=tuple(alive_bytes),
         )
 
-    def pays(self, segment: int, rows: int, stays: int) -> bool:
+    def worth_compacting(self, segment: int, rows: int, stays: int) -> bool:
         """Whether ``segment`` with ``stays`` rows and the copies before it cost less than with all ``rows``."""
         moved = min(rows - stays, stays) * self.alive_bytes[segment]
         return self.ms(segment, stays) + self.move_ms + moved / self.bytes_per_ms < self.ms(segment, rows)

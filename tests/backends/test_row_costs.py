@@ -31,11 +31,11 @@ def test_times_lie_on_straight_lines_between_and_beyond_what_was_measured(rows: 
 
 
 def test_rows_are_taken_out_where_what_they_cost_is_more_than_the_copies() -> None:
-    assert COSTS.pays(0, 8, 7)  # half a millisecond for a quarter
-    assert not COSTS.pays(1, 8, 7)  # the segment costs the same
+    assert COSTS.worth_compacting(0, 8, 7)  # half a millisecond for a quarter
+    assert not COSTS.worth_compacting(1, 8, 7)  # the segment costs the same
     dear = RowCosts(sizes=(1,), segment_ms=((1.0,), (1.0,)), alive_bytes=(0, 1000), move_ms=0.0, bytes_per_ms=1000.0)
-    assert dear.pays(1, 8, 2)  # two rows move, six are saved
-    assert not dear.pays(1, 8, 7)  # one row moves, one is saved
+    assert dear.worth_compacting(1, 8, 2)  # two rows move, six are saved
+    assert not dear.worth_compacting(1, 8, 7)  # one row moves, one is saved
 
 
 @given(

@@ -44,14 +44,14 @@ def test_answers_do_not_depend_on_when_rows_are_taken_out(
     expected = scripted_engine(x, tau=tau)
     with pytest.MonkeyPatch.context() as patch:
         decide = (lambda *_: bool(draw.integers(2))) if policy == "random" else (lambda *_: policy)
-        patch.setattr(OrtBackend, "pays", decide)
+        patch.setattr(OrtBackend, "worth_compacting", decide)
         result = scripted_engine(x, tau=tau)
     for field in ("predictions", "exits", "scores", "logits", "flops", "valid", "near_tau"):
         np.testing.assert_array_equal(getattr(result, field), getattr(expected, field))
 
 
 def test_what_the_batch_holds_is_not_written_into(scripted_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(OrtBackend, "pays", lambda *_: True)
+    monkeypatch.setattr(OrtBackend, "worth_compacting", lambda *_: True)
     x = played([[0.9, 0, 0], [0, 0.9, 0], [0, 0, 0], [0, 0, 0.3]])  # segment 2 reads the input again
     before = x.copy()
     assert scripted_engine(x, tau=0.5).predictions.tolist() == [500, 501, 502, 503]

@@ -39,7 +39,7 @@ class _OnGpu(networks.Fixed):
             open_backend(self.backend, Bundle.open(path), device=setup.device, options=self.options)
             for path in sorted(self.folder(setup).iterdir())
         ]
-        self._lanes = [backend.lane() for backend in self._backends]
+        self._lanes = [backend.new_lane() for backend in self._backends]
         level = getattr(self._backends[0], "level", None)
         self.detail = self._backends[0].name + ("" if level is None else f" at level {level}")
 
@@ -55,7 +55,7 @@ class _OnGpu(networks.Fixed):
         try:
             return np.asarray(backend.run(0, live).prediction)
         finally:
-            backend.finish(live)
+            backend.release(live)
 
 
 class _Plans(_OnGpu):

@@ -65,7 +65,8 @@ class OrtBackend:
         self.threads = self._chain.threads
         in_front = bytes_in_front(self._chain.manifest)
         estimated = RowCosts.estimated(flops, in_front, threads=self.threads or 1)
-        self._pays = lru_cache(_KNOWN_CASES)((profile.costs(in_front) if profile else estimated).pays)
+        costs = profile.costs(in_front) if profile else estimated
+        self._worth_compacting = lru_cache(_KNOWN_CASES)(costs.worth_compacting)
         self._idle: list[OrtRows] = []
         if threads is not None and self._chain.counts != plan.counts:
             warnings.warn(f"threads={threads} has no effect: this process has one pool for all sessions", stacklevel=4)
@@ -75,7 +76,7 @@ class OrtBackend:
         """Whether the segments run in the form that was optimised for this machine."""
         return self._chain.optimised
 
-    def lane(self) -> OrtLane:
+    def new_lane(self) -> OrtLane:
         """Make the buffers for one image at a time."""
         return OrtLane(self._chain.sessions, self._chain.manifest)
 
@@ -95,16 +96,16 @@ class OrtBackend:
         exit: Exit = live.run(segment)
         return exit
 
-    def pays(self, segment: int, rows: int, stays: int) -> bool:
+    def worth_compacting(self, segment: int, rows: int, stays: int) -> bool:
         """Ask the table of costs."""
-        return self._pays(segment, rows, stays)
+        return self._worth_compacting(segment, rows, stays)
 
-    def keep(self, live: Live, order: NDArray[Any]) -> Live:
+    def compact(self, live: Live, order: NDArray[Any]) -> Live:
         """Move the last rows into the holes."""
-        live.keep(order)
+        live.compact(order)
         return live
 
-    def finish(self, live: Live) -> None:
+    def release(self, live: Live) -> None:
         """Keep the buffers for the next batch, unless they are large."""
         if live.bytes <= _KEPT_BYTES:
             self._idle.append(live)

@@ -57,7 +57,7 @@ class OrtRows:
         self._at = segment
         return exit
 
-    def keep(self, order: NDArray[Any]) -> None:
+    def compact(self, order: NDArray[Any]) -> None:
         """Go on with the rows ``order``: those that are not in their place are moved there."""
         moved = [(to, source) for to, source in enumerate(order.tolist()) if to != source]
         for name in self._alive[self._at]:
@@ -83,7 +83,7 @@ class OrtRows:
 class OrtLane:
     """One image's way through the cascade with everything bound beforehand. Implements ``Lane``."""
 
-    leave: Callable[..., int] | None = None
+    run_on_device: Callable[..., int] | None = None
 
     def __init__(self, sessions: list[Any], manifest: Manifest) -> None:
         self.exits = tuple(exit_buffers(len(manifest.classes), 1) for _ in sessions)

@@ -78,7 +78,7 @@ class OrtGpuBackend:
         # What another thread puts into the stream while it captures would become part of the graph.
         self._turn: AbstractContextManager[Any] = nullcontext() if level == LEVELS[0] else threading.Lock()
 
-    def lane(self) -> GpuLane:
+    def new_lane(self) -> GpuLane:
         """Make the buffers for one image at a time; at level 1 each segment has a graph for them."""
         if self.level == LEVELS[0]:
             return self._lane(run_options(), score_on_host=True)
@@ -131,11 +131,11 @@ class OrtGpuBackend:
             del chunk.tensors[name]
         return Exit(*(answer.numpy()[: chunk.rows] for answer in answers))
 
-    def pays(self, segment: int, rows: int, stays: int) -> bool:
+    def worth_compacting(self, segment: int, rows: int, stays: int) -> bool:
         """Whether fewer rows are computed: inside one bucket they all cost the same."""
         return padded(stays) < padded(rows)
 
-    def keep(self, live: list[Chunk], order: NDArray[np.int64]) -> list[Chunk]:
+    def compact(self, live: list[Chunk], order: NDArray[np.int64]) -> list[Chunk]:
         """Gather the rows ``order`` on the GPU, whatever their order is."""
         with self._turn:
             return [self._gathered(live, order[at : at + LARGEST]) for at in range(0, len(order), LARGEST)]
@@ -151,7 +151,7 @@ class OrtGpuBackend:
         }
         return Chunk(rows=len(order), tensors=tensors)
 
-    def finish(self, live: list[Chunk]) -> None:
+    def release(self, live: list[Chunk]) -> None:
         """Give the GPU's memory back to ONNX Runtime."""
         live.clear()
 

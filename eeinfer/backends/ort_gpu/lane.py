@@ -19,7 +19,7 @@ LOGITS, SCORE, PREDICTION = EXIT_OUTPUTS
 class GpuLane:
     """Implements ``eeinfer.backends.base.Lane``. Of each exit the host reads the score; the rest only if asked."""
 
-    leave: Callable[[Sequence[float]], int] | None = None  # the host decides
+    run_on_device: Callable[[Sequence[float]], int] | None = None  # the host decides
 
     def __init__(
         self,

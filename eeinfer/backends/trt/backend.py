@@ -77,21 +77,21 @@ class TrtBackend:
         self._cuda.enter()
         return live.run(segment)
 
-    def pays(self, segment: int, rows: int, stays: int) -> bool:
+    def worth_compacting(self, segment: int, rows: int, stays: int) -> bool:
         """Whether ``stays`` rows fit into smaller buckets than ``rows``; the gather costs little beside a segment."""
         return self._engines.padded(stays) < self._engines.padded(rows)
 
-    def keep(self, live: Batch, order: NDArray[Any]) -> Batch:
+    def compact(self, live: Batch, order: NDArray[Any]) -> Batch:
         """Move the last rows into the holes, on the device, and into smaller buckets."""
         self._cuda.enter()
-        live.keep(order)
+        live.compact(order)
         return live
 
-    def finish(self, live: Batch) -> None:
+    def release(self, live: Batch) -> None:
         """Take the buffers of a batch back for the next one."""
         self._idle.append(live.ended())
 
-    def lane(self) -> TrtLane:
+    def new_lane(self) -> TrtLane:
         """Make the buffers for one image at a time."""
         try:
             return self._lanes.pop()
@@ -100,7 +100,7 @@ class TrtBackend:
 
     def device_ms(self, image: NDArray[Any], exit: int) -> float:
         """Return the GPU's own milliseconds for leaving at ``exit`` with one prepared image [1, *shape]."""
-        lane = self.lane()
+        lane = self.new_lane()
         try:
             return lane.device_ms(image, exit)
         finally:

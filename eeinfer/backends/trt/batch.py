@@ -52,7 +52,7 @@ class Batch:
         self._dismiss()
         return Exit(*parts[0]) if len(parts) == 1 else Exit(*map(np.concatenate, zip(*parts, strict=True)))
 
-    def keep(self, order: NDArray[Any]) -> None:
+    def compact(self, order: NDArray[Any]) -> None:
         """Let position i hold the row order[i]; rows from behind fill holes, so that none that is read is written."""
         if self._moving:  # twice in a row: the first moves are still being read
             self._cuda.synchronize(self._workspace.stream)

@@ -47,7 +47,7 @@ class TrtLane:
         self.exits = tuple(Exit(*(array[:1] for array in exit)) for exit in self._block.exits)
         self._scores = [exit.score.item for exit in self.exits]
         self._last = len(self.exits) - 1
-        self.leave: Callable[[Sequence[float]], int] | None = self._whole.leave if self._whole else None
+        self.run_on_device: Callable[[Sequence[float]], int] | None = self._whole.run if self._whole else None
 
     def load(self, image: NDArray[Any]) -> None:
         """Take one prepared image [1, *shape] into page-locked memory; segment 0 brings it to the device."""

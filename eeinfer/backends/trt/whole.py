@@ -41,7 +41,7 @@ class Whole:
         self._executable = block.holdings.executable(self._captured())
         self._check()
 
-    def leave(self, taus: Sequence[float]) -> int:
+    def run(self, taus: Sequence[float]) -> int:
         """Run until a score is above its tau, and return that exit.
 
         The block's place for it on the host then holds its answer, and the places of earlier ones their scores.
@@ -94,7 +94,7 @@ class Whole:
     def _check(self) -> None:
         """Never leaving must end where the segments one by one do, which have run on the same image."""
         expected = self._block.exits[self._last].logits.copy()
-        exit = self.leave([1.0] * (self._last + 1))
+        exit = self.run([1.0] * (self._last + 1))
         same = np.allclose(expected, self._answers.logits, rtol=_SAME, atol=_SAME, equal_nan=True)
         if exit != self._last or not same:
             raise CudaError(f"as one graph the cascade answers differently: exit {exit} of {self._last}")

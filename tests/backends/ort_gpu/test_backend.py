@@ -106,18 +106,18 @@ def test_rows_may_be_kept_in_any_order_across_chunks(scripted_bundle: Path) -> N
     live = backend.start(rows)
     backend.run(0, live)
     order = np.random.default_rng(0).permutation(count)[: LARGEST + 3]
-    kept = backend.keep(live, order)
+    kept = backend.compact(live, order)
     assert backend.run(1, kept).prediction.tolist() == order.tolist()
     assert backend.run(2, kept).prediction.tolist() == order.tolist()
-    backend.finish(kept)
+    backend.release(kept)
 
 
 def test_leaving_rows_are_taken_out_where_a_smaller_batch_remains(scripted_bundle: Path) -> None:
     backend = cpu_provider.backend(scripted_bundle)
-    assert backend.pays(1, 8, 4)
-    assert not backend.pays(1, 8, 5)
-    assert backend.pays(1, LARGEST + 1, LARGEST)
-    assert not backend.pays(1, LARGEST + 8, LARGEST + 5)
+    assert backend.worth_compacting(1, 8, 4)
+    assert not backend.worth_compacting(1, 8, 5)
+    assert backend.worth_compacting(1, LARGEST + 1, LARGEST)
+    assert not backend.worth_compacting(1, LARGEST + 8, LARGEST + 5)
 
 
 def test_threads_do_not_disturb_each_other(gpu_engine: eeinfer.Engine, tiny_engine: eeinfer.Engine) -> None:

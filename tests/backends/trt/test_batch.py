@@ -71,24 +71,24 @@ def test_rows_are_moved_on_the_device_whenever_asked(engine: Engine, data: st.Da
                 stays = data.draw(st.lists(st.booleans(), min_size=count, max_size=count))
                 if any(stays):
                     order = np.array(compacted([0 if stay else -1 for stay in stays], sum(stays)))
-                    live, names, count = backend.keep(live, order), names[order], len(order)
+                    live, names, count = backend.compact(live, order), names[order], len(order)
     finally:
-        backend.finish(live)
+        backend.release(live)
 
 
 def test_rows_can_be_moved_before_the_first_segment(engine: Engine) -> None:
     backend = engine._running()
-    live = backend.keep(backend.start(played([[0.1, 0.2, 0.3]] * 6)), np.array([5, 1]))
+    live = backend.compact(backend.start(played([[0.1, 0.2, 0.3]] * 6)), np.array([5, 1]))
     assert backend.run(0, live).prediction.tolist() == [505, 501]
-    backend.finish(live)
+    backend.release(live)
 
 
 def test_rows_can_be_moved_twice_before_the_device_has_begun(scripted: Path) -> None:
     def names(backend: Any) -> list[int]:
         live = backend.start(played([[0.1, 0.2, 0.3]] * 8))
         backend.run(0, live)
-        live = backend.keep(live, np.array([7, 1, 2, 3, 4, 5, 6]))
-        live = backend.keep(live, np.array([0, 6, 2, 3, 4, 5]))
+        live = backend.compact(live, np.array([7, 1, 2, 3, 4, 5, 6]))
+        live = backend.compact(live, np.array([0, 6, 2, 3, 4, 5]))
         return backend.run(1, live).prediction.tolist()
 
     with native(scripted, FakeCuda(schedule="lazy")) as engine:
@@ -97,9 +97,11 @@ def test_rows_can_be_moved_twice_before_the_device_has_begun(scripted: Path) -> 
 
 def test_taking_out_rows_pays_when_fewer_are_computed(engine: Engine) -> None:
     backend = engine._running()
-    assert [stays for stays in range(1, 8) if backend.pays(1, 8, stays)] == [1, 2, 3, 4]
-    assert [stays for stays in range(1, 16) if backend.pays(1, 16, stays)] == list(range(1, 13))  # 13 fill 8 + 8
-    assert [stays for stays in range(1, 4) if backend.pays(1, 4, stays)] == [1]
+    assert [stays for stays in range(1, 8) if backend.worth_compacting(1, 8, stays)] == [1, 2, 3, 4]
+    assert [stays for stays in range(1, 16) if backend.worth_compacting(1, 16, stays)] == list(
+        range(1, 13)
+    )  # 13 fill 8 + 8
+    assert [stays for stays in range(1, 4) if backend.worth_compacting(1, 4, stays)] == [1]
 
 
 @pytest.mark.parametrize("schedule", ["lazy", "eager", "random"])
