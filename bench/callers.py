@@ -16,10 +16,10 @@ from eeinfer.bench.environment import Environment, environment, load_average
 from eeinfer.bench.reporting.formats import significant
 from eeinfer.bench.reporting.records import Record, encode
 from eeinfer.bench.reporting.table import plain_table
-from eeinfer.bench.sweep.outputs import Progress
 from eeinfer.engine import Engine
 from eeinfer.errors import ConfigError
 from eeinfer.preprocess import prepare
+from eeinfer.progress import Progress
 from eeinfer.rule import Taus
 
 CALLERS_SCHEMA = 1

@@ -17,7 +17,7 @@ from eeinfer.bench.reporting.findings import Findings
 from eeinfer.bench.reporting.report import BundleFacts, DataFacts, FlopsFacts, GridFacts, Report
 from eeinfer.bench.sweep.budget import RULES
 from eeinfer.bench.sweep.grids import BUDGET, PARAMETERS, Grid, family_for, make_grid
-from eeinfer.bench.sweep.outputs import Outputs, Progress, all_outputs
+from eeinfer.bench.sweep.outputs import Outputs, all_outputs
 from eeinfer.bench.sweep.points import Sweep, sweep
 from eeinfer.bench.timing.cascade import Cascade
 from eeinfer.bench.timing.gpu import GpuSide
@@ -30,12 +30,9 @@ from eeinfer.bundle.manifest import Manifest
 from eeinfer.engine import Engine
 from eeinfer.loading import load
 from eeinfer.preprocess import prepare
+from eeinfer.progress import Progress, silent
 
 Array = NDArray[Any]
-
-
-def _quiet(_doing: str, _done: int, _planned: int) -> None:
-    """Report no progress."""
 
 
 def measure(
@@ -43,7 +40,7 @@ def measure(
     images: Any,
     labels: Array,
     config: BenchConfig | None = None,
-    progress: Progress = _quiet,
+    progress: Progress = silent,
     *,
     data: str = "images",
 ) -> Report:

@@ -1,10 +1,14 @@
-"""How long work says where it stands: one shape for training, export, measuring and the command line."""
+"""Who is told how long work goes: one shape for training, exporting and measuring."""
 
-from collections.abc import Callable
-from typing import TypeAlias
-
-Progress: TypeAlias = Callable[[str, int, int], None]  # what is being done, steps done, steps planned
+from typing import Protocol
 
 
-def silent(_doing: str, _done: int, _planned: int) -> None:
-    """Tell nobody: what a function takes where its caller gave no progress."""
+class Progress(Protocol):
+    """Told where long work stands."""
+
+    def __call__(self, doing: str, done: int = 0, planned: int = 0) -> None:
+        """Hear that ``done`` of ``planned`` steps of ``doing`` are over; 0 planned: one line of text for people."""
+
+
+def silent(doing: str, done: int = 0, planned: int = 0) -> None:
+    """Tell nobody."""

@@ -2,7 +2,7 @@
 
 import importlib.metadata
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +28,8 @@ from eeinfer.export.reference import Chain
 from eeinfer.export.tolerance import TOLERANCE
 from eeinfer.export.verify import verify
 from eeinfer.export.write import SUFFIX, new_folder
+from eeinfer.progress import Progress, silent
 from eeinfer.training.flops import CONVENTION, cumulative_flops
-
-Progress = Callable[[str], None]
 
 
 def export_bundle(
@@ -48,7 +47,7 @@ def export_bundle(
     real_inputs: NDArray[Any] | None = None,
     tolerance: float = TOLERANCE,
     force: bool = False,
-    progress: Progress = lambda _: None,
+    progress: Progress = silent,
 ) -> Path:
     """Cut `model` into one ONNX graph per exit, verify the cut and write the bundle.
 

@@ -9,10 +9,11 @@ import torch
 from numpy.typing import NDArray
 
 from eeinfer.errors import DataError
-from eeinfer.export.api import Progress, export_bundle
+from eeinfer.export.api import export_bundle
 from eeinfer.export.tolerance import TOLERANCE
 from eeinfer.export.write import SUFFIX
 from eeinfer.preprocess import prepare
+from eeinfer.progress import Progress, silent
 from eeinfer.training import Checkpoint, load_checkpoint
 from eeinfer.training.data import load_dataset
 
@@ -25,7 +26,7 @@ def export_checkpoint(
     *,
     force: bool = False,
     tolerance: float = TOLERANCE,
-    progress: Progress = lambda _: None,
+    progress: Progress = silent,
 ) -> Path:
     """Export a trained checkpoint, with its own test images in the parity report where they are at hand.
 

@@ -18,7 +18,7 @@ IMAGES_PER_CLASS = 100
 
 def ship(checkpoint: Path, assets: Path) -> None:
     """Write the bundle of `checkpoint` and 1,000 labelled test images of Fashion-MNIST into `assets`."""
-    export_checkpoint(checkpoint, assets / samples.BUNDLE, force=True, progress=print)
+    export_checkpoint(checkpoint, assets / samples.BUNDLE, force=True, progress=_tell)
     test = load_dataset("fashion-mnist").test
     labels = np.asarray(test.labels)
     chosen = _balanced(labels)
@@ -26,6 +26,10 @@ def ship(checkpoint: Path, assets: Path) -> None:
     np.savez_compressed(
         assets / samples.IMAGES, images=images.reshape(-1, 28, 28), labels=labels[chosen].astype(np.uint8)
     )
+
+
+def _tell(doing: str, done: int = 0, planned: int = 0) -> None:
+    print(doing)
 
 
 def _balanced(labels: NDArray[np.integer]) -> NDArray[np.intp]:

@@ -9,6 +9,4 @@ from eeinfer.training.config import TrainConfig as TrainConfig
 from eeinfer.training.recipes import RECIPES as RECIPES
 from eeinfer.training.runs.checkpoint import Checkpoint as Checkpoint
 from eeinfer.training.runs.checkpoint import load_checkpoint as load_checkpoint
-from eeinfer.training.runs.progress import Progress as Progress
-from eeinfer.training.runs.progress import RichProgress as RichProgress
 from eeinfer.training.runs.run import train as train

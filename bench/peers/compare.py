@@ -21,7 +21,6 @@ from eeinfer.bench.peers.registry import chosen, peer_class
 from eeinfer.bench.peers.reporting.report import PeerResult, PeersReport, PeersSettings
 from eeinfer.bench.peers.results import ideal, peer_result, workload_facts
 from eeinfer.bench.peers.scout import Scouted, of_the_subject, planned, scout
-from eeinfer.bench.sweep.outputs import Progress
 from eeinfer.bench.timing.gpu import OneGpu
 from eeinfer.bench.workers import messages
 from eeinfer.bench.workers.base import Setup, Unavailable, Workload
@@ -32,13 +31,10 @@ from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import EeinferError, InputError
 from eeinfer.machine.cores import physical_cores
 from eeinfer.preprocess import prepare
+from eeinfer.progress import Progress, silent
 from eeinfer.rule import as_taus
 
 _FEWEST_BATCHES = 2
-
-
-def _quiet(_doing: str, _done: int, _planned: int) -> None:
-    """Report no progress."""
 
 
 @dataclass
@@ -64,7 +60,7 @@ def compare(
     bundle: str | os.PathLike[str],
     images: Any,
     config: PeersConfig | None = None,
-    progress: Progress = _quiet,
+    progress: Progress = silent,
     *,
     checkpoint: Path | None = None,
     data: str = "images",

@@ -9,12 +9,12 @@ import numpy as np
 
 from eeinfer.bench.peers.config import PeersConfig
 from eeinfer.bench.peers.registry import subjects
-from eeinfer.bench.sweep.outputs import Progress
 from eeinfer.bench.workers import messages
 from eeinfer.bench.workers.base import Setup, Unavailable, Workload
 from eeinfer.bench.workers.process import PeerFailed, PeerProcess
 from eeinfer.bench.workers.workloads import dealt, equal_shares, workloads
 from eeinfer.errors import EeinferError
+from eeinfer.progress import Progress
 from eeinfer.rule import exits_at
 
 _DOING = "every exit's answer to the images"

@@ -1,6 +1,5 @@
 """Every exit's answer to every image: one pass over the test set, from which each threshold follows."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,9 +8,9 @@ from numpy.typing import NDArray
 
 from eeinfer.arrays import take
 from eeinfer.engine import Engine
+from eeinfer.progress import Progress
 
 Array = NDArray[Any]
-Progress = Callable[[str, int, int], None]  # what is being done, steps done, steps planned
 
 _CHUNK = 64  # images at a time: bounds the memory of a test set that is larger than it
 

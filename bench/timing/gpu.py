@@ -15,7 +15,6 @@ from eeinfer.backends.ort_gpu.backend import OrtGpuBackend
 from eeinfer.bench.config import BenchConfig
 from eeinfer.bench.environment import GpuFacts
 from eeinfer.bench.reporting.report import Overhead
-from eeinfer.bench.sweep.outputs import Progress
 from eeinfer.bench.timing.clock import Call
 from eeinfer.bench.timing.energy import Energy, measure_energy
 from eeinfer.bench.timing.gpu_networks import GpuNetwork, gpu_networks
@@ -27,6 +26,7 @@ from eeinfer.errors import ConfigError
 from eeinfer.machine.gpus import Driver, Gpu, driver
 from eeinfer.machine.installed import Facts
 from eeinfer.machine.requirements import no_gpu
+from eeinfer.progress import Progress
 
 Array = NDArray[Any]
 

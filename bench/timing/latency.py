@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from eeinfer.bench.config import BenchConfig
 from eeinfer.bench.reporting.report import Overhead
-from eeinfer.bench.sweep.outputs import Progress
 from eeinfer.bench.timing.cascade import Cascade, forced, leaves_at
 from eeinfer.bench.timing.clock import Call, Pair, Plan, time_pairs, time_turns
 from eeinfer.bench.timing.networks import ALL_EXITS, STATIC, cut_name
 from eeinfer.bench.timing.sizing import Size
+from eeinfer.progress import Progress
 from eeinfer.rule import Taus
 
 Array = NDArray[Any]

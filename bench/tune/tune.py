@@ -14,7 +14,6 @@ from eeinfer.backends.ort.profile import Profile, Trial
 from eeinfer.backends.ort.threads import PARKED, SHARED, as_threads
 from eeinfer.bench.peers.config import PeersConfig
 from eeinfer.bench.peers.registry import SUBJECT
-from eeinfer.bench.sweep.outputs import Progress
 from eeinfer.bench.timing.cascade import forced
 from eeinfer.bench.tune.candidates import candidates, combined
 from eeinfer.bench.tune.config import TuneConfig
@@ -26,6 +25,7 @@ from eeinfer.bench.workers.workloads import leaving
 from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import EeinferError
 from eeinfer.machine.cores import physical_cores
+from eeinfer.progress import Progress
 
 _IMAGES = 2  # different ones, or the second call of a turn would find its image in the cache
 

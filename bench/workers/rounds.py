@@ -1,6 +1,6 @@
 """Rounds: all peers take turns at every workload, in an order drawn anew, while the others sleep."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,9 +13,9 @@ from eeinfer.bench.workers.base import Unavailable, Workload
 from eeinfer.bench.workers.process import PeerFailed, PeerProcess
 from eeinfer.bench.workers.settle import settle
 from eeinfer.bench.workers.workloads import MIX
+from eeinfer.progress import Progress
 
 Array = NDArray[Any]
-OnTurn = Callable[[str, int, int], None]  # what is being done, turns done, turns planned
 
 _FAST_MS = 20.0  # a turn shorter than this repeats its images
 _MOST_CALLS = 300
@@ -66,7 +66,7 @@ def run_rounds(
     plans: Sequence[Workload],
     calls: dict[str, tuple[int, ...]],
     config: PeersConfig,
-    on_turn: OnTurn,
+    progress: Progress,
 ) -> None:
     """Let all peers take their turns; one that fails is left out from then on and its reason kept.
 
@@ -78,13 +78,13 @@ def run_rounds(
         for plan in plans:
             for position in draw.permutation(len(peers)):
                 name = list(peers)[position]
-                on_turn("taking turns", done, config.rounds * len(plans) * len(peers))
+                progress("taking turns", done, config.rounds * len(plans) * len(peers))
                 done += 1
                 if turns[name].failed is None:
                     failure = _turn(peers[name], turns[name], plan, calls[plan.name], config)
                     if failure is not None and name == subject:
                         raise failure
-    on_turn("taking turns", done, done)
+    progress("taking turns", done, done)
 
 
 def _turn(

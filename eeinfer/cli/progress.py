@@ -1,50 +1,60 @@
 """Progress on stderr: bars for people at a terminal, plain lines in a log."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
 
 from eeinfer.cli.app import say
-
-StepProgress = Callable[[str, int, int], None]  # what is being done, how many steps are done, how many are planned
+from eeinfer.progress import Progress
 
 _REDRAW_SECONDS = 0.1
 _PIPE_WIDTH = 160  # columns where no terminal says how wide it is: enough for every table
 
 
 @contextmanager
-def step_bar() -> Iterator[StepProgress]:
+def shown_progress() -> Iterator[Progress]:
     """Yield what long work calls with its position; one bar per kind of step, gone when the work is done."""
     if not sys.stderr.isatty():
-        yield _log_steps()
+        yield _logged()
         return
     from rich.console import Console
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
 
     # A thread of its own that redraws the bar would fall into the calls that bench times.
-    with Progress(console=Console(stderr=True), transient=True, auto_refresh=False) as progress:
+    with Bars(console=Console(stderr=True), transient=True, auto_refresh=False) as bars:
         tasks: dict[str, TaskID] = {}
         drawn = 0.0
 
-        def show(doing: str, done: int, planned: int) -> None:
+        def show(doing: str, done: int = 0, planned: int = 0) -> None:
             nonlocal drawn
+            if not planned:
+                bars.console.print(doing, highlight=False, markup=False)
+                return
             if doing not in tasks:
-                tasks[doing] = progress.add_task(doing, total=planned)
-            progress.update(tasks[doing], completed=done, total=planned)
+                tasks[doing] = bars.add_task(doing, total=planned)
+            bars.update(tasks[doing], completed=done, total=planned)
             if perf_counter() - drawn > _REDRAW_SECONDS:
-                progress.refresh()
+                bars.refresh()
                 drawn = perf_counter()
 
         yield show
 
 
-def _log_steps() -> StepProgress:
-    """One line per kind of step, when it begins."""
+def tell(doing: str, done: int = 0, planned: int = 0) -> None:
+    """Print a line for everything that work is at."""
+    say(doing)
+
+
+def _logged() -> Progress:
+    """What is no step is a line; of each kind of step there is one line, when it begins."""
     begun: set[str] = set()
 
-    def show(doing: str, _done: int, _planned: int) -> None:
-        if doing not in begun:
+    def show(doing: str, done: int = 0, planned: int = 0) -> None:
+        if not planned:
+            say(doing)
+        elif doing not in begun:
             begun.add(doing)
             say(f"{doing} ...")
 

@@ -6,7 +6,6 @@ The graph is converted whole, then cut as every graph is, so that what crosses a
 
 import os
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -30,6 +29,7 @@ from eeinfer.export.precision.storage import AROUND_ZERO, FLOAT8, PROCESSOR
 from eeinfer.export.reference import Chain, Whole
 from eeinfer.export.write import bundle_target, described, new_folder
 from eeinfer.machine.cores import physical_cores
+from eeinfer.progress import Progress, silent
 
 _HALVES = {"fp16": TensorProto.FLOAT16, "bf16": TensorProto.BFLOAT16}
 _INSIDE_BYTES = 256  # of weights; larger ones go to weights.bin
@@ -43,8 +43,6 @@ _COMPUTED = {
     "fp8": f"its whole graph {_ON_CPU}, {_ROUNDED} fp8",
 }
 
-Progress = Callable[[str], None]
-
 
 def reduce_precision(
     bundle: str | os.PathLike[str],
@@ -53,7 +51,7 @@ def reduce_precision(
     config: PrecisionConfig,
     data: str | os.PathLike[str] | None = None,
     force: bool = False,
-    progress: Progress = lambda _: None,
+    progress: Progress = silent,
 ) -> Path:
     """Write a bundle in reduced precision, with a report on how its answers moved on real images.
 

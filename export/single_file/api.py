@@ -3,7 +3,7 @@
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -17,14 +17,13 @@ from eeinfer.export.single_file.check import compare
 from eeinfer.export.single_file.nested import RULE, nest
 from eeinfer.export.tolerance import TOLERANCE
 from eeinfer.export.write import SUFFIX as BUNDLE_SUFFIX
+from eeinfer.progress import Progress, silent
 
 SUFFIX = ".onnx"
 DATA_SUFFIX = ".data"  # NAME.onnx.data beside NAME.onnx
 FORMAT = "eeinfer single file 1"
 EXTERNAL_TENSOR_BYTES = 1024  # smaller ones stay in the graph
 EMBEDDED_BYTES = 2_000_000_000  # protobuf writes no message of 2 GiB or more; the graph itself needs some of that
-
-Progress = Callable[[str], None]
 
 
 def export_single_file(
@@ -33,7 +32,7 @@ def export_single_file(
     *,
     force: bool = False,
     tolerance: float = TOLERANCE,
-    progress: Progress = lambda _: None,
+    progress: Progress = silent,
 ) -> Path:
     """Write one ONNX file with all segments in nested Ifs: a branch is computed only when some row goes on.
 

@@ -26,8 +26,7 @@ from eeinfer.export.trt.plan import PlanBuilder
 from eeinfer.export.trt.targets import Library, choose
 from eeinfer.export.trt.timing import TimingCache
 from eeinfer.export.write import replacing
-
-Progress = Callable[[str, int, int], None]  # what is being built, how many plans are done, how many there will be
+from eeinfer.progress import Progress, silent
 
 
 def build_plans(
@@ -35,7 +34,7 @@ def build_plans(
     config: TrtConfig | None = None,
     *,
     force: bool = False,
-    progress: Progress = lambda _doing, _done, _planned: None,
+    progress: Progress = silent,
 ) -> list[Path]:
     """Build a TensorRT plan of every segment, for every target, into ``engines/`` of the bundle.
 

@@ -12,8 +12,9 @@ from torch import nn
 from eeinfer.errors import CheckpointError, ConfigError
 from eeinfer.files import write_atomically
 from eeinfer.numbers import is_whole
+from eeinfer.progress import Progress, silent
 from eeinfer.training.calibrated import calibrated
-from eeinfer.training.calibration.fit import Say, fit_laplace, fit_temperatures
+from eeinfer.training.calibration.fit import fit_laplace, fit_temperatures
 from eeinfer.training.calibration.laplace import TEMPERATURES, VARIANCES, choose, noise
 from eeinfer.training.calibration.observe import Images, all_logits
 from eeinfer.training.calibration.report import Calibration, ExitQuality, quality
@@ -34,7 +35,7 @@ def calibrate(
     variances: Sequence[float] = VARIANCES,
     temperatures: Sequence[float] = TEMPERATURES,
     force: bool = False,
-    progress: Say = lambda _: None,
+    progress: Progress = silent,
 ) -> Calibration:
     """Write a checkpoint whose exits say how sure they can be; it loads and exports like any other.
 
@@ -88,7 +89,9 @@ def _check(kind: str, draws: int, grid: Sequence[float]) -> None:
         raise ConfigError(f"variances and temperatures to choose from are {list(grid)}; give numbers above 0")
 
 
-def _measured(path: Path, kind: str, before: nn.Module, after: nn.Module, images: Images, progress: Say) -> Calibration:
+def _measured(
+    path: Path, kind: str, before: nn.Module, after: nn.Module, images: Images, progress: Progress
+) -> Calibration:
     progress("measuring before and after")
     found: dict[str, tuple[ExitQuality, ...]] = {}
     for name, batches in (("validation", images.validation), ("test", images.test)):

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from eeinfer.errors import ConfigError
+from eeinfer.progress import Progress
 from eeinfer.training.calibrated import LayerInputs
 from eeinfer.training.calibration.laplace import Chosen, HessianMeans, cost_shares, running_sums
 from eeinfer.training.calibration.observe import Images, all_logits, last_layers
@@ -19,10 +20,9 @@ from eeinfer.training.methods import exit_logits
 from eeinfer.training.runs.checkpoint import Checkpoint
 
 WIDEST = 4096  # numbers that a last layer may read: its covariance is a square matrix of them
-Say = Callable[[str], None]
 
 
-def fit_temperatures(model: nn.Module, images: Images, progress: Say) -> dict[str, Any]:
+def fit_temperatures(model: nn.Module, images: Images, progress: Progress) -> dict[str, Any]:
     """Return one temperature per exit."""
     progress("fitting temperatures")
     logits, labels = all_logits(model, images.validation())
@@ -30,7 +30,12 @@ def fit_temperatures(model: nn.Module, images: Images, progress: Say) -> dict[st
 
 
 def fit_laplace(
-    trained: Checkpoint, images: Images, epsilon: Tensor, ensembling: bool, pick: Callable[..., Chosen], progress: Say
+    trained: Checkpoint,
+    images: Images,
+    epsilon: Tensor,
+    ensembling: bool,
+    pick: Callable[..., Chosen],
+    progress: Progress,
 ) -> dict[str, Any]:
     """Return every exit's constants; exits are fitted in order, because a mean holds what earlier ones chose.
 

@@ -7,10 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from eeinfer.files import write_atomically
-from eeinfer.training.runs.progress import Record
+from eeinfer.training.runs.state import Record
 
 METRICS_NAME = "metrics.jsonl"
 TENSORBOARD_NAME = "tensorboard"
+
+
+def epoch_line(record: Record) -> str:
+    """Return what people are told of an epoch; a star marks the best so far."""
+    accuracies = " ".join(f"{100 * accuracy:.1f}" for accuracy in record["val_accuracy"])
+    shown = f"val accuracy {accuracies} %" if accuracies else "no validation"
+    return (
+        f"phase {record['phase']} epoch {record['epoch']:3d}: loss {record['loss']:.4f}, {shown}, "
+        f"{record['seconds']:.0f} s{' *' if record['best'] else ''}"
+    )
 
 
 class MetricsLog:

@@ -10,6 +10,7 @@ import torch
 from lightning_fabric import Fabric
 
 from eeinfer.errors import ConfigError
+from eeinfer.progress import Progress
 from eeinfer.training.config import TrainConfig
 from eeinfer.training.methods import Method, resolve_weights
 from eeinfer.training.methods.stages import Stage
@@ -17,8 +18,8 @@ from eeinfer.training.model import EarlyExitModel
 from eeinfer.training.regimes import TRAINED
 from eeinfer.training.runs.feed import Feed
 from eeinfer.training.runs.loop import accuracies, build_optimizer, learning_rate, phase_loss, train_epoch
-from eeinfer.training.runs.progress import Progress, Record
-from eeinfer.training.runs.state import State
+from eeinfer.training.runs.metrics import epoch_line
+from eeinfer.training.runs.state import Record, State
 from eeinfer.training.seeds import derived_seed
 
 Keep = Callable[[Record | None], None]  # put the state on disk, with the record of the epoch that led to it
@@ -76,13 +77,13 @@ class PhaseRun:
 
     def run(self) -> None:
         """Train until the epochs are used up or patience is, then restore the best weights."""
-        self.progress.phase_started(self.number, self.settings.epochs, self.state.epoch)
         while self.state.epoch < self.settings.epochs and not self._out_of_patience():
             self._epoch(self.state.epoch)
         self._finish()
 
     def _epoch(self, epoch: int) -> None:
-        start, steps = time.perf_counter(), self.feed.steps
+        start, steps, doing = time.perf_counter(), self.feed.steps, f"phase {self.number}"
+        begun, planned = epoch * steps, self.settings.epochs * steps
         torch.manual_seed(derived_seed(self.config.seed, "train", self.number, epoch, self.feed.share.rank))
         loss = train_epoch(
             self.fabric,
@@ -91,8 +92,8 @@ class PhaseRun:
             self.feed.training(self.number, epoch),
             self.loss,
             self.settings,
-            rate=lambda batch: learning_rate(self.settings, epoch * steps + batch, self.settings.epochs * steps),
-            batch_done=lambda done: self.progress.batch_done(done, steps),
+            rate=lambda batch: learning_rate(self.settings, begun + batch, planned),
+            batch_done=lambda done: self.progress(doing, begun + done, planned),
         )
         if not math.isfinite(loss):
             raise ConfigError(
@@ -102,7 +103,7 @@ class PhaseRun:
         measured = accuracies(self.fabric, self.module, self.feed.evaluation(self.feed.validation))
         record = self._record(epoch, loss, measured, time.perf_counter() - start)
         self.keep(record)
-        self.progress.epoch_done(record)
+        self.progress(epoch_line(record))
 
     def _record(self, epoch: int, loss: float, measured: tuple[float, ...], seconds: float) -> Record:
         """Move the state on by the epoch that has just ended and return its line for the metrics."""
@@ -148,7 +149,7 @@ class PhaseRun:
         state.precision = {}
         state.model = self.model.state_dict()
         self.keep(None)
-        self.progress.phase_done(summary)
+        self.progress(f"phase {self.number} is over: epoch {summary['best_epoch']} of {summary['epochs']} is kept")
 
     def _name(self) -> Record:
         return {"phase": self.number, **({"stage": self.stage.name} if self.stage.name else {})}

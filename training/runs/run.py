@@ -11,6 +11,7 @@ import torch
 from lightning_fabric import Fabric
 
 from eeinfer.errors import ConfigError
+from eeinfer.progress import Progress, silent
 from eeinfer.training.build import Built, build_model, check_names, model_input
 from eeinfer.training.config import TrainConfig, config_to_dict
 from eeinfer.training.data import Dataset, load_dataset
@@ -20,11 +21,10 @@ from eeinfer.training.runs.feed import Feed
 from eeinfer.training.runs.loop import accuracies
 from eeinfer.training.runs.metrics import METRICS_NAME, TENSORBOARD_NAME, MetricsLog
 from eeinfer.training.runs.phase import Keep, PhaseRun, schedule
-from eeinfer.training.runs.progress import Progress, Record
-from eeinfer.training.runs.state import STATE_NAME, State, load_state, refuse_other_config, save_state
+from eeinfer.training.runs.state import STATE_NAME, Record, State, load_state, refuse_other_config, save_state
 
 
-def train(config: TrainConfig, out_dir: str | Path, *, resume: bool = True, progress: Progress | None = None) -> Path:
+def train(config: TrainConfig, out_dir: str | Path, *, resume: bool = True, progress: Progress = silent) -> Path:
     """Train as `config` says and return the path of the checkpoint.
 
     Killed at any moment, the same call goes on from the last finished epoch and ends with the same weights as an
@@ -34,7 +34,7 @@ def train(config: TrainConfig, out_dir: str | Path, *, resume: bool = True, prog
         config: the run.
         out_dir: the folder for checkpoint.pt, metrics.jsonl and the state; created if absent.
         resume: go on with the run in `out_dir`; False starts over and replaces it.
-        progress: told of every step; silent by default.
+        progress: told of every batch, and of every epoch when its state is on disk.
 
     Raises:
         ConfigError: a setting is unknown or does not fit the network.
@@ -52,7 +52,7 @@ def train(config: TrainConfig, out_dir: str | Path, *, resume: bool = True, prog
     fabric.launch()
     gpus = [fabric.device] if fabric.device.type == "cuda" else []
     with torch.random.fork_rng(devices=gpus), _threads(config.threads):
-        return _train(config, out, dataset, fabric, progress or Progress())
+        return _train(config, out, dataset, fabric, progress)
 
 
 def make_fabric(config: TrainConfig) -> Fabric:

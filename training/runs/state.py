@@ -11,11 +11,12 @@ from eeinfer.files import write_atomically
 from eeinfer.training.config import TrainConfig, config_to_dict
 from eeinfer.training.regimes import phase_string
 from eeinfer.training.runs.files import is_sound
-from eeinfer.training.runs.progress import Record
 
 STATE_NAME = "state.pt"
 STATE_VERSION = 1
 _FORMAT = "eeinfer training state"
+
+Record = dict[str, Any]  # one line of metrics.jsonl
 
 
 @dataclass(kw_only=True)

@@ -8,6 +8,7 @@ import typer
 from eeinfer.cli.app import Debug, command, say
 from eeinfer.cli.exporting.plans import Batch, Target, Trt, TrtLibrary, add_plans, plan_config
 from eeinfer.cli.exporting.precision import Calibration, CalibrationImages, Device, Precision, precision_config, reduced
+from eeinfer.cli.progress import tell
 from eeinfer.errors import ExportError
 from eeinfer.export import TOLERANCE
 
@@ -87,15 +88,11 @@ def _is_bundle(source: Path) -> bool:
     return source.is_dir() or source.suffix == _BUNDLE
 
 
-def _step(step: str) -> None:
-    say(f"{step} ...")
-
-
 def _bundle(checkpoint: Path, out: Path | None, *, force: bool, tolerance: float) -> Path:
     from eeinfer.bundle.folder import Bundle
     from eeinfer.export import export_checkpoint
 
-    path = export_checkpoint(checkpoint, out, force=force, tolerance=tolerance, progress=_step)
+    path = export_checkpoint(checkpoint, out, force=force, tolerance=tolerance, progress=tell)
     parity = Bundle.open(path).manifest.parity
     for index, entry in enumerate(parity.exits):
         agreement = "predictions equal" if entry.predictions_equal else "predictions differ"
@@ -112,10 +109,10 @@ def _single_file(source: Path, out: Path | None, *, force: bool, tolerance: floa
 
     target = single_file_target(source, out, force=force)
     if _is_bundle(source):
-        return export_single_file(source, target, force=force, tolerance=tolerance, progress=say)
+        return export_single_file(source, target, force=force, tolerance=tolerance, progress=tell)
     with TemporaryDirectory(prefix="eeinfer.") as folder:
         bundle = _bundle(source, Path(folder) / f"{target.stem}{_BUNDLE}", force=False, tolerance=tolerance)
-        return export_single_file(bundle, target, force=force, tolerance=tolerance, progress=say)
+        return export_single_file(bundle, target, force=force, tolerance=tolerance, progress=tell)
 
 
 def _reduced(

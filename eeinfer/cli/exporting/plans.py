@@ -7,7 +7,7 @@ import typer
 
 from eeinfer.cli.app import say
 from eeinfer.cli.options import integers
-from eeinfer.cli.progress import step_bar
+from eeinfer.cli.progress import shown_progress
 from eeinfer.errors import ConfigError
 from eeinfer.export.trt.config import LIBRARIES, TrtConfig
 
@@ -76,7 +76,7 @@ def add_plans(bundle: Path, config: TrtConfig, *, force: bool) -> list[Path]:
     from eeinfer.bundle.folder import Bundle
     from eeinfer.export.trt import build_plans
 
-    with step_bar() as progress:
+    with shown_progress() as progress:
         folders = build_plans(bundle, config, force=force, progress=progress)
     opened = Bundle.open(bundle, verify=False)
     for folder in folders:

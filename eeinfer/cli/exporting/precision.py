@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from eeinfer.cli.app import say
+from eeinfer.cli.progress import tell
 from eeinfer.errors import ExportError
 
 if TYPE_CHECKING:
@@ -73,9 +74,7 @@ def reduced(bundle: Path, out: Path, config: "PrecisionConfig", calibration: str
     from eeinfer.bundle.folder import Bundle
     from eeinfer.export import reduce_precision
 
-    path = reduce_precision(
-        bundle, out, config=config, data=calibration, force=force, progress=lambda step: say(f"{step} ...")
-    )
+    path = reduce_precision(bundle, out, config=config, data=calibration, force=force, progress=tell)
     manifest = Bundle.open(path).manifest
     for line in shift_lines(manifest.shift, manifest.precision) if manifest.shift else ():
         say(line)

@@ -19,7 +19,7 @@ from eeinfer.cli.measuring.peers import (
     refuse_alone,
     refuse_backend,
 )
-from eeinfer.cli.progress import print_table, step_bar
+from eeinfer.cli.progress import print_table, shown_progress
 from eeinfer.cli.threads import share_pool
 
 _DEFAULTS = BenchConfig()
@@ -127,7 +127,7 @@ def bench(
     images = bench_data(path, data)
     if config.device == "cpu":
         share_pool(path, config.threads)
-    with step_bar() as progress:
+    with shown_progress() as progress:
         report = measure(path, images.images, images.labels, config, progress, data=images.name)
     files = write_files(report, out or default_folder(report))
     if json_output:

@@ -7,7 +7,7 @@ import typer
 
 from eeinfer.cli.app import say
 from eeinfer.cli.options import integers, taus
-from eeinfer.cli.progress import print_table, step_bar
+from eeinfer.cli.progress import print_table, shown_progress
 from eeinfer.cli.threads import share_pool
 
 Callers = Annotated[
@@ -45,7 +45,7 @@ def compare_callers(
     limits = taus(tau)
     images = bench_data(bundle, data).images
     share_pool(bundle, threads)
-    with load(bundle, threads=threads) as engine, step_bar() as progress:
+    with load(bundle, threads=threads) as engine, shown_progress() as progress:
         some = take(images, np.arange(min(_IMAGES, len(images))))
         report = measure_callers(engine, some, config, progress, tau=limits)
     files = write_all(out or Path(f"{report.bundle}-bench"), {"callers.json": report.to_json})

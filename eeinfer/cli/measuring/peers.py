@@ -8,7 +8,7 @@ import typer
 from eeinfer.bench.config import BenchConfig
 from eeinfer.cli.app import say
 from eeinfer.cli.options import numbers
-from eeinfer.cli.progress import print_table, step_bar
+from eeinfer.cli.progress import print_table, shown_progress
 from eeinfer.errors import ConfigError
 
 Peers = Annotated[
@@ -103,7 +103,7 @@ def compare_peers(
         taus=None if taus is None else tuple(numbers("--taus", taus)),
     )
     images = bench_data(bundle, data)
-    with step_bar() as progress:
+    with shown_progress() as progress:
         report = compare(bundle, images.images, settings, progress, checkpoint=checkpoint, data=images.name)
     files = write_files(report, out or Path(f"{report.bundle.name}-bench"))
     if json_output:

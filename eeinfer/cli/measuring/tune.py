@@ -7,7 +7,7 @@ import typer
 
 from eeinfer.cli.app import Debug, Json, command, say
 from eeinfer.cli.bundles import BundleArgument, chosen_bundle
-from eeinfer.cli.progress import print_table, step_bar
+from eeinfer.cli.progress import print_table, shown_progress
 
 
 @command(example="eeinfer tune --rounds 2")
@@ -31,7 +31,7 @@ def tune(
 
     config = TuneConfig() if rounds is None else TuneConfig(rounds=rounds)
     path = chosen_bundle(bundle)
-    with step_bar() as progress:
+    with shown_progress() as progress:
         profile = find_out(path, config, progress)
     opened = Bundle.open(path)
     place = save_profile(opened, profile)

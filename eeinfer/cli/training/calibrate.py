@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from eeinfer.cli.app import Debug, Json, command, say
+from eeinfer.cli.progress import tell
 
 
 @command(example="eeinfer calibrate runs/digits/checkpoint.pt --kind laplace")
@@ -31,9 +32,7 @@ def calibrate(
 
     from eeinfer.training import calibration
 
-    found = calibration.calibrate(
-        checkpoint, out, kind=kind, draws=draws, seed=seed, force=force, progress=lambda step: say(f"{step} ...")
-    )
+    found = calibration.calibrate(checkpoint, out, kind=kind, draws=draws, seed=seed, force=force, progress=tell)
     if json_output:
         typer.echo(json.dumps({**asdict(found), "path": str(found.path)}, indent=2))
         return

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from eeinfer.cli.app import Debug, command, say
-from eeinfer.cli.progress import print_table, step_bar
+from eeinfer.cli.progress import print_table, shown_progress, tell
 from eeinfer.cli.threads import share_pool
 from eeinfer.errors import BundleError, CheckpointError
 
@@ -42,7 +42,7 @@ def demo(
     say("3/3 measuring accuracy, latency and FLOPs at a hundred thresholds")
     images = bench_data(bundle)
     share_pool(bundle, None)
-    with step_bar() as progress:
+    with shown_progress() as progress:
         report = measure(bundle, images.images, images.labels, progress=progress, data=images.name)
     page = write_files(report, out / "report")["html"]
     print_table(render(report))
@@ -52,9 +52,9 @@ def demo(
 
 def _trained(config: "TrainConfig", folder: Path, *, resume: bool) -> Path:
     """Go on with the demo's run; one of an older eeinfer, or a damaged one, is replaced."""
-    from eeinfer.training import RichProgress, train
+    from eeinfer.training import train
 
-    with RichProgress() as progress:
+    with shown_progress() as progress:
         try:
             return train(config, folder, resume=resume, progress=progress)
         except CheckpointError as error:
@@ -75,4 +75,4 @@ def _exported(checkpoint: Path, target: Path) -> Path:
         origin = None
     if origin == hashlib.sha256(checkpoint.read_bytes()).hexdigest():
         return target
-    return export_checkpoint(checkpoint, target, force=True, progress=lambda step: say(f"{step} ..."))
+    return export_checkpoint(checkpoint, target, force=True, progress=tell)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from eeinfer.cli.app import Debug, command, say
+from eeinfer.cli.progress import shown_progress
 from eeinfer.cli.training import settings
 from eeinfer.errors import ConfigError
 
@@ -50,7 +51,7 @@ def train(
 
     What no option names stays as the recipe has it. The path of the checkpoint is printed on stdout.
     """
-    from eeinfer.training import RichProgress, load_checkpoint
+    from eeinfer.training import load_checkpoint
     from eeinfer.training import train as run
     from eeinfer.training.config import config_to_dict
 
@@ -79,7 +80,7 @@ def train(
         say(f"next: eeinfer export {path}")
         typer.echo(path)
         return
-    with RichProgress() as progress:
+    with shown_progress() as progress:
         path = run(config, out or Path("runs") / recipe, resume=resume, progress=progress)
     measured = " ".join(f"{accuracy:.2%}" for accuracy in load_checkpoint(path).provenance["test_accuracy"])
     say(f"test accuracy at each exit: {measured}")

@@ -13,14 +13,12 @@ from eeinfer.training import (
     DataConfig,
     MethodConfig,
     PhaseConfig,
-    Progress,
     TrainConfig,
     load_checkpoint,
     train,
 )
 from eeinfer.training.methods.ensembles import Arithmetic, Geometric
 from eeinfer.training.methods.ztw import ZTW
-from eeinfer.training.runs.progress import Record
 
 
 def test_head_reads_the_normalised_previous_logits_beside_its_feature() -> None:
@@ -111,14 +109,16 @@ def two_stages() -> TrainConfig:
     )
 
 
-class Watch(Progress):
+class Watch:
     """Keeps the weights after every epoch, and pulls the plug after `epochs` of them."""
 
     def __init__(self, folder: Path, epochs: int | None = None) -> None:
         self.folder, self.epochs = folder, epochs
         self.weights: list[dict[str, torch.Tensor]] = []
 
-    def epoch_done(self, record: Record) -> None:
+    def __call__(self, doing: str, done: int = 0, planned: int = 0) -> None:
+        if planned or "is over" in doing:
+            return
         self.weights.append(torch.load(self.folder / "state.pt", weights_only=True)["model"])
         if len(self.weights) == self.epochs:
             raise KeyboardInterrupt

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from eeinfer.cli.progress import shown_progress
 from eeinfer.training import PhaseConfig, TrainConfig, train
 from eeinfer.training.methods import resolve_weights
 from eeinfer.training.methods.sdn import SDN
 from eeinfer.training.runs.loop import build_optimizer, learning_rate
 from eeinfer.training.runs.metrics import METRICS_NAME, MetricsLog
-from eeinfer.training.runs.progress import RichProgress
 
 
 def test_cosine_falls_from_the_peak_to_zero_with_every_step() -> None:
@@ -79,7 +79,7 @@ def test_metrics_are_rewritten_from_history_and_appended(tmp_path: Path) -> None
 
 
 def test_progress_goes_to_stderr(tiny: TrainConfig, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    with RichProgress() as progress:
+    with shown_progress() as progress:
         train(tiny, tmp_path, progress=progress)
     out, err = capfd.readouterr()
     assert out == ""

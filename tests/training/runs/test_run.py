@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from eeinfer.errors import CheckpointError, ConfigError, DataError
-from eeinfer.training import BackboneConfig, DataConfig, PhaseConfig, Progress, TrainConfig, load_checkpoint, train
+from eeinfer.training import BackboneConfig, DataConfig, PhaseConfig, TrainConfig, load_checkpoint, train
 from eeinfer.training.runs import run as run_module
 
 
@@ -21,7 +21,7 @@ class Killed(Exception):
     pass
 
 
-class KillAt(Progress):
+class KillAt:
     """Stops a run at its n-th report of one kind, as a crash would."""
 
     def __init__(self, event: str, count: int) -> None:
@@ -32,14 +32,8 @@ class KillAt(Progress):
         if self.left == 0 and event == self.event:
             raise Killed
 
-    def batch_done(self, done: int, total: int) -> None:
-        self._count("batch")
-
-    def epoch_done(self, record: dict[str, Any]) -> None:
-        self._count("epoch")
-
-    def phase_done(self, summary: dict[str, Any]) -> None:
-        self._count("phase")
+    def __call__(self, doing: str, done: int = 0, planned: int = 0) -> None:
+        self._count("batch" if planned else "phase" if "is over" in doing else "epoch")
 
 
 def weights(path: Path) -> dict[str, Tensor]:
