@@ -1,16 +1,121 @@
-"""Images as they are given to commands: an array, a sequence of single ones, or arrays in a file."""
+"""Images as they are given, an array, a sequence of single ones, image files or arrays in a file, become arrays.
 
+Pixels are uint8 [H, W, C], upright. Transparency is dropped, and of several frames the current one counts.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eeinfer.errors import DataError
+from eeinfer.errors import DataError, EeinferError, InputError, first_line
 
-Array = NDArray[Any]
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Array: TypeAlias = NDArray[Any]
+
+MOST_PIXELS = 89_478_485  # of one image, before and after scaling: where Pillow begins to warn
+_MODES = {1: "L", 3: "RGB"}
+_PLAIN = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "CMYK", "YCbCr", "HSV")  # of 8 bits
+_SIXTEEN_BITS = "I;16"
+_ORIENTATION = 0x0112  # in EXIF: how a camera was held
+_ON_ALPHA = {"P": "RGBA", "PA": "RGBA", "RGBa": "RGBA"}  # what these go through on their way to L or RGB
+
+
+def read_image(path: str | os.PathLike[str], channels: int = 3) -> NDArray[np.uint8]:
+    """Decode an image file into upright 8-bit pixels [H, W, channels].
+
+    Raises:
+        DataError: naming the file, which is missing, damaged or too large, or holds pixels that have no 8-bit form.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as image:
+            return to_pixels(image, channels)
+    except EeinferError as error:
+        raise DataError(f"{os.fspath(path)}: {error}") from error
+    except UnidentifiedImageError:
+        raise DataError(f"{path} is not an image file that Pillow can read; give a PNG, JPEG or the like") from None
+    except IsADirectoryError:
+        raise DataError(f"{path} is a folder; give the images in it, such as {path}/*.png") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise DataError(f"{path} is too large ({first_line(error)}); make it smaller") from error
+    except Exception as error:  # Pillow reports damage with errors of many kinds
+        reason = getattr(error, "strerror", None) or first_line(error)
+        raise DataError(f"{path} is no readable image ({reason}); replace or remove it") from error
+
+
+def to_pixels(image: Image, channels: int) -> NDArray[np.uint8]:
+    """Convert one Pillow image to upright 8-bit pixels [H, W, channels]; 16-bit ones are scaled, not clipped.
+
+    Raises:
+        InputError: the image is empty, too large or damaged, its mode has no 8-bit form, or no mode of Pillow's has so
+            many channels.
+    """
+    mode = _MODES.get(channels)
+    if mode is None:
+        raise InputError(f"the network reads {channels} channels; give a uint8 array [H, W, C], not a Pillow image")
+    if 0 in image.size:
+        raise InputError(f"the image is empty: {image.width} x {image.height} pixels")
+    check_size(image.height, image.width)
+    try:
+        eight_bit = _eight_bit(_upright(image), image.format)
+        pixels = np.asarray(eight_bit.convert(_ON_ALPHA.get(eight_bit.mode, eight_bit.mode)).convert(mode))
+    except EeinferError:
+        raise
+    except Exception as error:  # a file is decoded only now, and Pillow reports damage with errors of many kinds
+        raise InputError(f"the image cannot be decoded: {first_line(error)}; replace it") from error
+    return pixels[..., np.newaxis] if pixels.ndim == 2 else pixels
+
+
+def is_pillow(image: Any) -> TypeGuard[Image]:
+    """Return whether this is a Pillow image; nobody holds one without having imported Pillow."""
+    pillow = sys.modules.get("PIL.Image")
+    return pillow is not None and isinstance(image, pillow.Image)
+
+
+def check_size(rows: int, columns: int, made_from: str = "the image") -> None:
+    """Refuse an image of more than ``MOST_PIXELS``.
+
+    Raises:
+        InputError: it has more.
+    """
+    if rows * columns > MOST_PIXELS:
+        raise InputError(
+            f"{made_from} has {columns} x {rows} pixels, more than the {MOST_PIXELS:,} that are taken; cut or scale it"
+        )
+
+
+def _upright(image: Image) -> Image:
+    """Turn a photo as its EXIF data says; one without, or with damaged data, is upright."""
+    from PIL import ImageOps
+
+    try:
+        turned = image.getexif().get(_ORIENTATION, 1) != 1
+    except Exception:  # the pixels may be whole where this block is not
+        return image
+    return ImageOps.exif_transpose(image) if turned else image
+
+
+def _eight_bit(image: Image, format: str | None) -> Image:
+    from PIL import Image as pillow
+
+    mode = image.mode
+    if mode.startswith(_SIXTEEN_BITS) or (mode == "I" and format == "PNG"):  # older versions open 16 bits as I
+        wide = np.asarray(image).astype(np.int64)
+        return pillow.fromarray(((wide + 128) // 257).astype(np.uint8))
+    if mode not in _PLAIN:
+        raise InputError(f"the image has mode {mode}, which has no 8-bit form; convert it to 'L' or 'RGB' first")
+    return image
 
 
 def take(images: Any, rows: Array) -> Any:

@@ -5,15 +5,15 @@ Training's evaluation transform calls ``prepare`` too, so what a network learned
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from eeinfer.arrays import check_size, is_pillow, to_pixels
 from eeinfer.bundle.manifest import Input, Preprocess
-from eeinfer.errors import InputError
+from eeinfer.errors import InputError, first_line
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 Array: TypeAlias = NDArray[Any]
 Images: TypeAlias = "Array | Image | Sequence[Array | Image]"
 
-_PILLOW_MODES = {1: "L", 3: "RGB"}
-_WIDE_MODES = ("I", "F", "I;16")  # Pillow would clip these to 8 bits without a word
-_COLOUR_CHANNELS = (3, 4)
+_SEVERAL_CHANNELS = (2, 3, 4)  # grey with alpha, colour, colour with alpha
 
 
 def prepare(images: Images, input: Input) -> Array:
@@ -38,9 +36,7 @@ def prepare(images: Images, input: Input) -> Array:
     Raises:
         InputError: empty batch, or a type, dtype, rank, size or channel count that ``input`` does not take.
     """
-    if isinstance(images, np.ndarray):
-        return _from_array(images, input)
-    if _is_pillow(images):
+    if is_pillow(images):
         return _from_pixels([_pillow_pixels(images, input)], input)
     if isinstance(images, (list, tuple)):
         return _from_list(images, input)
@@ -48,15 +44,16 @@ def prepare(images: Images, input: Input) -> Array:
         raise InputError(
             f"images are a {type(images).__name__}; give Pillow images (PIL.Image.open(path)) or a NumPy array"
         )
-    return _from_array(np.asarray(images), input)
+    return _from_array(_plain(images), input)
 
 
 def _from_list(images: Sequence[Any], input: Input) -> Array:
     if not images:
         raise InputError("no images: the list is empty; give at least one")
-    if any(_is_pillow(image) for image in images):
+    if any(is_pillow(image) for image in images):
         return _from_pixels([_pillow_pixels(image, input) for image in images], input)
-    dtypes = {np.asarray(image).dtype for image in images if hasattr(image, "__array__")}
+    images = [_plain(image) if hasattr(image, "__array__") else image for image in images]
+    dtypes = {image.dtype for image in images if isinstance(image, np.ndarray)}
     if len(dtypes) > 1:
         raise InputError(f"the list mixes arrays of dtype {' and '.join(sorted(map(str, dtypes)))}; give one kind")
     singles = [_single(image, input) for image in images]
@@ -65,12 +62,21 @@ def _from_list(images: Sequence[Any], input: Input) -> Array:
     return np.concatenate([_checked(single[np.newaxis], input) for single in singles])
 
 
-def _single(image: Any, input: Input) -> Array:
-    if not hasattr(image, "__array__"):
+def _plain(array: Any) -> Array:
+    """Return what is given as exactly an ``ndarray``: indexing and ``reshape`` mean something else to a ``matrix``."""
+    if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
+        raise InputError("images are a masked array with masked pixels; fill them first: images.filled(0)")
+    try:
+        return np.asarray(array)
+    except Exception as error:  # of the library that the array comes from: it lies on a GPU, it wants its gradient
+        raise InputError(f"images are a {type(array).__name__} that NumPy cannot read: {first_line(error)}") from error
+
+
+def _single(array: Any, input: Input) -> Array:
+    if not isinstance(array, np.ndarray):
         raise InputError(
-            f"the list holds a {type(image).__name__}; give Pillow images or NumPy arrays of one image each"
+            f"the list holds a {type(array).__name__}; give Pillow images or NumPy arrays of one image each"
         )
-    array = np.asarray(image)
     is_pixels = array.dtype == np.uint8 and input.tensor.dtype != "uint8"
     allowed = (2, 3) if is_pixels else (len(input.tensor.shape),)
     if array.ndim not in allowed or (is_pixels and array.ndim == 3 and array.shape[2] != _channels(input)):
@@ -117,8 +123,7 @@ def _with_channels(pixels: Array, input: Input) -> Array:
         return pixels[np.newaxis, :, :, np.newaxis]
     if pixels.ndim == 3 and pixels.shape[2] == channels:
         return pixels[np.newaxis]
-    # [H, W, 3] would pass for a batch of H images three pixels wide: refuse the likelier mistake.
-    if pixels.ndim == 3 and channels == 1 and (pixels.shape[2] not in _COLOUR_CHANNELS or _width(input) <= 4):
+    if pixels.ndim == 3 and channels == 1 and _is_grey_batch(pixels.shape, input):
         return pixels[..., np.newaxis]
     if pixels.ndim == 4 and pixels.shape[3] == channels:
         return pixels
@@ -126,6 +131,11 @@ def _with_channels(pixels: Array, input: Input) -> Array:
         f"8-bit images have the shape {_text(pixels.shape)}; the network reads {channels} channel(s), the last axis: "
         f"give {_single_text(input)} or a batch of them, or a Pillow image, which is converted"
     )
+
+
+def _is_grey_batch(shape: tuple[int, ...], input: Input) -> bool:
+    """[H, W, 3] would pass for a batch of H images three pixels wide: the likelier mistake is refused."""
+    return shape[2] not in _SEVERAL_CHANNELS or shape[1:] == input.tensor.shape[1:]
 
 
 def _from_pixels(images: Sequence[Array] | Array, input: Input) -> Array:
@@ -149,6 +159,7 @@ def _resized(image: Array, rule: Preprocess, height: int, width: int) -> Array:
     if rule.resize is not None:
         short = min(rows, columns)
         size = (rule.resize * rows // short, rule.resize * columns // short)
+        check_size(*size, f"an image of {columns} x {rows} pixels, its shorter side scaled to {rule.resize},")
     if size != (rows, columns):
         image = _scaled(image, size, rule.interpolation)
     top, left = round((size[0] - height) / 2), round((size[1] - width) / 2)
@@ -163,26 +174,11 @@ def _scaled(image: Array, size: tuple[int, int], interpolation: str) -> Array:
     return np.stack([np.asarray(plane) for plane in planes], axis=2)
 
 
-def _is_pillow(image: Any) -> TypeGuard[Image]:
-    pillow = sys.modules.get("PIL.Image")  # nobody holds a Pillow image without having imported Pillow
-    return pillow is not None and isinstance(image, pillow.Image)
-
-
 def _pillow_pixels(image: Any, input: Input) -> Array:
     """Convert one Pillow image to uint8 [H, W, C] with the channels of ``input``."""
-    if not _is_pillow(image):
+    if not is_pillow(image):
         raise InputError(f"the list mixes Pillow images with a {type(image).__name__}; give one kind")
-    mode = _PILLOW_MODES.get(_channels(input))
-    if mode is None:
-        raise InputError(
-            f"the network reads {_channels(input)} channels; give a uint8 array [H, W, C], not a Pillow image"
-        )
-    if image.mode.startswith(_WIDE_MODES):
-        raise InputError(f"the image has mode {image.mode}, more than 8 bits; convert it to 'L' or 'RGB' first")
-    if 0 in image.size:
-        raise InputError(f"the image is empty: {image.width} x {image.height} pixels")
-    pixels = np.asarray(image.convert(mode))
-    return pixels[..., np.newaxis] if pixels.ndim == 2 else pixels
+    return to_pixels(image, _channels(input))
 
 
 def _rule(input: Input) -> Preprocess:
@@ -197,10 +193,6 @@ def _rule(input: Input) -> Preprocess:
 def _channels(input: Input) -> int:
     _rule(input)
     return input.tensor.shape[0]
-
-
-def _width(input: Input) -> int:
-    return input.tensor.shape[2]
 
 
 def _single_text(input: Input) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from cli_runs import Run, only_line
+from PIL import Image
 
 from eeinfer.cli import bundles
 
@@ -70,6 +71,17 @@ def test_predict_answers_for_the_images_beside_an_unreadable_one(run: Run, tiny_
     assert done.status == 1
     assert [row["image"] for row in json.loads(done.out)] == [str(photo)]
     assert only_line(done.err) == f"error: {broken} cannot be read: image file is truncated"
+
+
+def test_predict_answers_for_the_images_beside_one_that_the_engine_refuses(
+    run: Run, tiny_bundle: Path, photo: Path
+) -> None:
+    wide = photo.with_name("wide.tif")
+    Image.new("F", (8, 8)).save(wide)
+    done = run("predict", wide, photo, "--bundle", tiny_bundle, "--json")
+    assert done.status == 1
+    assert [row["image"] for row in json.loads(done.out)] == [str(photo)]
+    assert only_line(done.err).startswith(f"error: {wide}: the image has mode F")
 
 
 def test_inspect_shows_segments_carried_tensors_and_origin(run: Run, tiny_bundle: Path) -> None:

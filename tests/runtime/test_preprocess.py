@@ -1,3 +1,7 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import msgspec
 import numpy as np
 import pytest
@@ -29,6 +33,21 @@ def pixels(*shape: int) -> np.ndarray:
 def normalised(image: np.ndarray) -> np.ndarray:
     """[B, H, W, 3] 8-bit to [B, 3, H, W], in float64 and in so many words."""
     return ((image / 255 - np.array(MEAN)) / np.array(STD)).transpose(0, 3, 1, 2)
+
+
+class Unreadable:
+    def __array__(self, *_: object, **__: object) -> np.ndarray:
+        raise RuntimeError("it lies elsewhere\nfor a reason")
+
+
+class Flat(np.ndarray):
+    """An array that understands its shape in its own way, as ``matrix`` does."""
+
+    def __getitem__(self, key: Any) -> Any:
+        return super().__getitem__(key).ravel()
+
+    def reshape(self, *_: object, **__: object) -> Any:
+        return self.ravel()
 
 
 def test_pixels_are_scaled_and_normalised_channel_by_channel() -> None:
@@ -143,8 +162,13 @@ def test_inputs_that_are_no_images_need_no_rule() -> None:
         ([Image.new("RGB", (8, 8)), np.zeros((8, 8, 3), np.uint8)], "mixes Pillow images with a ndarray"),
         ([np.zeros((8, 8, 3), np.uint8), np.zeros((3, 8, 10), np.float32)], "mixes .* dtype float32 and uint8"),
         ([np.zeros((3, 8, 10), np.float32), np.zeros((8, 10, 3), np.uint8)], "mixes .* dtype"),
-        (Image.new("I;16", (8, 8)), "more than 8 bits"),
-        (Image.new("F", (8, 8)), "more than 8 bits"),
+        (Image.new("F", (8, 8)), "mode F, which has no 8-bit form"),
+        (np.ma.masked_array(pixels(8, 10, 3), pixels(8, 10, 3) > 200), "masked pixels"),
+        (np.zeros((8, 10, 3), object), "dtype object"),
+        (np.zeros((8, 10), [("r", "u1"), ("g", "u1")]), "dtype"),
+        (np.zeros((8, 10), "U3"), "dtype <U3"),
+        (np.zeros((8, 10), "M8[s]"), "dtype datetime64"),
+        (Unreadable(), "a Unreadable that NumPy cannot read: it lies elsewhere"),
     ],
 )
 def test_what_the_network_does_not_take_is_refused(images: object, text: str) -> None:
@@ -157,6 +181,53 @@ def test_a_colour_image_is_not_taken_for_a_batch_of_narrow_grey_ones() -> None:
         with pytest.raises(InputError, match="1 channel"):
             prepare(pixels(8, 8, channels), grey())
     assert prepare(pixels(5, 4, 4), grey(4)).shape == (5, 1, 4, 4)
+
+
+def test_grey_with_alpha_is_not_taken_for_a_batch() -> None:
+    for form in (pixels(8, 8, 2), pixels(28, 28, 2), [pixels(8, 8, 2)]):
+        with pytest.raises(InputError, match=r"2\]"):
+            prepare(form, grey())
+    with pytest.raises(InputError, match="1 channel"):
+        prepare(pixels(8, 8, 3), grey(4))  # too narrow for images of this network: colour, not a batch
+
+
+FORMS: dict[str, Callable[[np.ndarray], Any]] = {
+    "matrix": lambda array: array.view(np.matrix) if array.ndim == 2 else array,
+    "record array": lambda array: array.view(np.recarray),
+    "masked without a masked pixel": np.ma.masked_array,
+    "every second row": lambda array: np.repeat(array, 2, axis=0)[::2],
+    "upside down twice": lambda array: array[::-1].copy()[::-1],
+    "columns first": np.asfortranarray,
+    "read-only": lambda array: np.frombuffer(array.tobytes(), array.dtype).reshape(array.shape),
+    "unaligned": lambda array: np.frombuffer(b"." + array.tobytes(), array.dtype, offset=1).reshape(array.shape),
+    "of a class of its own": lambda array: array.view(Flat),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_arrays_of_every_kind_count_as_the_plain_array_they_hold(form: str) -> None:
+    grey_pixels = pixels(9, 12)
+    np.testing.assert_array_equal(prepare(FORMS[form](grey_pixels), grey()), prepare(grey_pixels, grey()))
+    np.testing.assert_array_equal(prepare([FORMS[form](grey_pixels)], grey()), prepare(grey_pixels, grey()))
+    row = Input(tensor=TensorSpec(name="input", dtype="float32", shape=(5,)))
+    rows = np.random.default_rng(0).normal(size=(4, 5)).astype(np.float32)
+    out = prepare(FORMS[form](rows), row)
+    assert type(out) is np.ndarray
+    assert out.flags.c_contiguous
+    assert out.flags.aligned
+    np.testing.assert_array_equal(out, rows)
+
+
+def test_a_memory_mapped_array_counts_as_the_array_it_holds(tmp_path: Path) -> None:
+    np.save(tmp_path / "pixels.npy", pixels(5, 9, 12))
+    mapped = np.load(tmp_path / "pixels.npy", mmap_mode="r")
+    np.testing.assert_array_equal(prepare(mapped, grey()), prepare(pixels(5, 9, 12), grey()))
+
+
+def test_a_thin_image_is_not_scaled_beyond_every_measure() -> None:
+    with pytest.raises(InputError, match=r"1 x 20000 pixels, its shorter side scaled to 256, has 256 x 5120000"):
+        prepare(np.zeros((20000, 1, 3), np.uint8), colour(resize=256))
+    assert prepare(np.zeros((2000, 1, 3), np.uint8), colour(resize=12)).shape == (1, 3, 8, 10)
 
 
 def test_a_rule_needs_channels_that_pillow_knows() -> None:

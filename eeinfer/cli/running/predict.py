@@ -53,13 +53,13 @@ def _rows(engine: "Engine", paths: list[Path]) -> Iterator[dict[str, Any]]:  # J
     for path in paths:
         try:
             image = _read(path)
-        except InputError as error:
-            say(f"error: {error}")
+            if not warm:
+                engine(image)  # a first call pays for imports and memory; the times shown should be the cascade's
+                warm = True
+            result = engine(image)
+        except InputError as error:  # of this image: the others get their answers
+            say(f"error: {error}" if str(path) in str(error) else f"error: {path}: {error}")
             continue
-        if not warm:
-            engine(image)  # a first call pays for imports and memory; the times shown should be those of the cascade
-            warm = True
-        result = engine(image)
         label = int(result.predictions[0])
         yield {
             "image": str(path),
