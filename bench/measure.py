@@ -167,6 +167,6 @@ def bundle_facts(bundle: Bundle) -> BundleFacts:
         sha256=bundle.fingerprint,
         score=manifest.score,
         modules=tuple(segment.module for segment in manifest.segments),
-        input=manifest.input.tensor.shape,
+        input=manifest.input.tensor.sizes(),
         classes=len(manifest.classes),
     )

@@ -141,12 +141,12 @@ def _is_grey_batch(shape: tuple[int, ...], input: Input) -> bool:
 def _from_pixels(images: Sequence[Array] | Array, input: Input) -> Array:
     """Resize, crop and normalise uint8 images, each [H, W, C], into [B, C, H, W] float32."""
     rule = _rule(input)
-    _, height, width = input.tensor.shape
+    _, height, width = input.tensor.sizes()
     if not (isinstance(images, np.ndarray) and rule.resize is None and images.shape[1:3] == (height, width)):
         images = np.stack([_resized(image, rule, height, width) for image in images])
     scale = (1 / (255 * np.asarray(rule.std, np.float64))).astype(np.float32)
     shift = (-np.asarray(rule.mean, np.float64) / np.asarray(rule.std, np.float64)).astype(np.float32)
-    out = np.empty((len(images), *input.tensor.shape), np.float32)
+    out = np.empty((len(images), *input.tensor.sizes()), np.float32)
     np.multiply(images.transpose(0, 3, 1, 2), scale[:, np.newaxis, np.newaxis], out=out)
     out += shift[:, np.newaxis, np.newaxis]
     return out
@@ -192,12 +192,12 @@ def _rule(input: Input) -> Preprocess:
 
 def _channels(input: Input) -> int:
     _rule(input)
-    return input.tensor.shape[0]
+    return input.tensor.sizes()[0]
 
 
 def _single_text(input: Input) -> str:
     if input.preprocess is None:
-        return f"{input.tensor.dtype} {_text(input.tensor.shape)}"
+        return f"{input.tensor.dtype} {_text(input.tensor.sizes())}"
     channels = input.tensor.shape[0]
     return "uint8 [H, W]" if channels == 1 else f"uint8 [H, W, {channels}]"
 

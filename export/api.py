@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from eeinfer.bundle.folder import hash_file, write_manifest
+from eeinfer.bundle.folder import hash_file
 from eeinfer.bundle.layout import EXIT_OUTPUTS
 from eeinfer.bundle.manifest import (
     Flops,
@@ -20,6 +20,7 @@ from eeinfer.bundle.manifest import (
     Preprocess,
     Segment,
 )
+from eeinfer.bundle.manifest_file import write_manifest
 from eeinfer.errors import ExportError
 from eeinfer.export.graph.cut import SegmentGraph, cut
 from eeinfer.export.graph.index import tensor_spec
@@ -93,7 +94,7 @@ def export_bundle(
             parity = verify(scored, Chain(folder, segments), example, real=real_inputs, tolerance=tolerance)
             manifest = Manifest(
                 name=name or target.stem,
-                input=Input(tensor=tensor_spec(proto.graph.input[0]), preprocess=preprocess),
+                inputs=(Input(tensor=tensor_spec(proto.graph.input[0]), preprocess=preprocess),),
                 classes=_classes(classes, proto),
                 score=scores,
                 taus=_taus(taus, len(segments)),

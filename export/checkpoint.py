@@ -48,7 +48,7 @@ def export_checkpoint(
     trained = load_checkpoint(source)
     return export_bundle(
         trained.model,
-        torch.zeros(1, *trained.input.tensor.shape),
+        torch.zeros(1, *trained.input.tensor.sizes()),
         out if out is not None else source.with_suffix(SUFFIX),
         scores=trained.score,
         classes=trained.classes,

@@ -11,7 +11,7 @@ import msgspec
 
 from eeinfer.bundle.folder import hash_file
 from eeinfer.bundle.layout import EXIT_OUTPUTS
-from eeinfer.bundle.manifest import MANIFEST_NAME, Manifest
+from eeinfer.bundle.manifest import MANIFEST_NAME, Manifest, TensorSpec
 from eeinfer.errors import ExportError
 from eeinfer.export.graph.cut import SegmentGraph
 from eeinfer.export.graph.index import tensor_spec
@@ -70,12 +70,17 @@ def described(manifest: Manifest, parts: Sequence[SegmentGraph], folder: Path) -
         msgspec.structs.replace(
             segment,
             inputs=tuple(tensor_spec(value) for value in part.model.graph.input),
-            carried=tuple(tensor_spec(value) for value in part.model.graph.output[len(EXIT_OUTPUTS) :]),
+            carried=tuple(_carried(part)),
         )
         for segment, part in zip(manifest.segments, parts, strict=True)
     )
     files = {path.name: hash_file(path) for path in sorted(folder.iterdir())}
     return msgspec.structs.replace(manifest, segments=segments, files=files)
+
+
+def _carried(part: SegmentGraph) -> Iterator[TensorSpec]:
+    for value in part.model.graph.output[len(EXIT_OUTPUTS) :]:
+        yield msgspec.structs.replace(tensor_spec(value), shares=part.shares.get(value.name))
 
 
 def _check_target(target: Path, *, force: bool) -> None:

@@ -47,7 +47,7 @@ def build_model(config: TrainConfig, input: Input, num_classes: int, modules: tu
         ConfigError: the config does not fit the network; DataError: pretrained weights cannot be fetched.
     """
     kind = method_class(config.method)
-    channels, height, width = input.tensor.shape
+    channels, height, width = input.tensor.sizes()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derived_seed(config.seed, "backbone"))
         backbone = build_backbone(

@@ -33,7 +33,7 @@ def measure_costs(backend: Backend, manifest: Manifest, request: messages.Cost) 
 
 def _noise(manifest: Manifest, rows: int) -> NDArray[Any]:
     spec = manifest.input.tensor
-    return np.random.default_rng(0).standard_normal((rows, *spec.shape)).astype(spec.dtype)
+    return np.random.default_rng(0).standard_normal((rows, *spec.sizes())).astype(spec.dtype)
 
 
 def _affordable(backend: Backend, manifest: Manifest, images: NDArray[Any], request: messages.Cost) -> tuple[int, ...]:

@@ -93,7 +93,7 @@ def _exits(count: int, config: TuneConfig) -> tuple[int, ...]:
 
 def _setup(bundle: Bundle, folder: Path, config: TuneConfig) -> Callable[[str], Setup]:
     spec, path = bundle.manifest.input.tensor, folder / "images.npy"
-    np.save(path, np.random.default_rng(config.seed).standard_normal((_IMAGES, *spec.shape)).astype(spec.dtype))
+    np.save(path, np.random.default_rng(config.seed).standard_normal((_IMAGES, *spec.sizes())).astype(spec.dtype))
     return lambda threads: Setup(
         bundle=str(bundle.path.resolve()),
         checkpoint=None,

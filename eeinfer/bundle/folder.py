@@ -6,7 +6,7 @@
       segment_00.onnx    one graph per exit ...
       weights.bin        ONNX external data, shared by all graphs
 
-Opening reads the manifest, checks that it holds together (eeinfer.bundle.layout) and that the files are the ones it
+Opening reads the manifest, checks that it holds together (eeinfer.bundle.checks) and that the files are the ones it
 was written with. Nothing outside the folder is ever read.
 """
 
@@ -17,17 +17,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any
 
-import msgspec
-
+from eeinfer.bundle.checks import check_manifest
 from eeinfer.bundle.external import external_files
-from eeinfer.bundle.layout import check_manifest
-from eeinfer.bundle.manifest import FORMAT_VERSION, MANIFEST_NAME, MODEL_NAME, FileHash, Manifest
+from eeinfer.bundle.manifest import MANIFEST_NAME, MODEL_NAME, FileHash, Manifest
+from eeinfer.bundle.manifest_file import decode_manifest
 from eeinfer.errors import BundleError
-from eeinfer.files import read_pieces, replace_file
-
-OLDEST_VERSION = 1  # of the format; whatever lies between it and FORMAT_VERSION is read
+from eeinfer.files import read_pieces
 
 _SMALL_BYTES = 8 << 20  # hashed within the 5 ms that a thread may wait for its turn in Python
 
@@ -110,10 +106,6 @@ class Bundle:
         return self.path / MODEL_NAME
 
 
-class _Version(msgspec.Struct):
-    format_version: int
-
-
 def _read_manifest(folder: Path) -> bytes:
     if not folder.exists():
         raise BundleError(f"no bundle at {folder}; make one with: eeinfer export checkpoint.pt --out {folder}")
@@ -124,31 +116,6 @@ def _read_manifest(folder: Path) -> bytes:
         raise BundleError(f"{folder} is not a bundle: it has no {MANIFEST_NAME}; give the folder that export wrote")
     _check_inside(folder, MANIFEST_NAME)
     return path.read_bytes()
-
-
-def decode_manifest(data: bytes, *, where: Path) -> Manifest:
-    """Parse manifest.json, refusing a newer format version before anything else about it.
-
-    Raises:
-        BundleError: not JSON, truncated, a format version that is not read, an unknown or missing field, a value of
-            a wrong type.
-    """
-    try:
-        version = msgspec.json.decode(data, type=_Version).format_version
-        if not OLDEST_VERSION <= version <= FORMAT_VERSION:
-            raise BundleError(_version_text(version, where))
-        return msgspec.json.decode(data, type=Manifest)
-    except msgspec.ValidationError as error:
-        raise BundleError(f"{where} is not a manifest of format {FORMAT_VERSION}: {error}; export it again") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BundleError(f"{where} is truncated or not JSON: {error}; copy the bundle again") from error
-
-
-def _version_text(version: int, where: Path) -> str:
-    text = f"{where} has format version {version}, this eeinfer reads versions {OLDEST_VERSION} to {FORMAT_VERSION}"
-    if version > FORMAT_VERSION:
-        return f"{text}; get a newer one with: pip install --upgrade eeinfer"
-    return f"{text}; export the checkpoint again"
 
 
 def check_files(folder: Path, manifest: Manifest) -> None:
@@ -201,27 +168,3 @@ def hash_file(path: Path) -> FileHash:
     for piece in read_pieces(path):
         digest.update(piece)
     return FileHash(sha256=digest.hexdigest(), bytes=path.stat().st_size)
-
-
-def encode_manifest(manifest: Manifest) -> bytes:
-    """Return the manifest as indented JSON that ``decode_manifest`` reads back."""
-    return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
-
-
-def write_manifest(folder: Path, manifest: Manifest) -> Path:
-    """Write manifest.json in the newest format into ``folder``, under a temporary name first, and return its path.
-
-    Raises:
-        BundleError: the manifest does not hold together.
-    """
-    check_manifest(manifest, where=folder)
-    path = folder / MANIFEST_NAME
-    replace_file(path, encode_manifest(msgspec.structs.replace(manifest, format_version=FORMAT_VERSION)))
-    return path
-
-
-def manifest_json(manifest: Manifest) -> dict[str, Any]:
-    """Return the manifest as plain dicts and lists, for reports."""
-    data = msgspec.to_builtins(manifest)
-    assert isinstance(data, dict)
-    return data

@@ -1,17 +1,18 @@
 """The manifest: what a bundle says about itself, as JSON beside the graphs.
 
-One integer, ``format_version``, is raised when an older reader would go wrong. A reader refuses a newer
-version and any field it does not know, and goes on reading every older one. Shapes leave out axis 0, which is always
-the batch.
-
-Version 2 added ``precision``, ``device`` and ``shift``, and with them the dtypes bfloat16 and float8_e4m3fn.
+docs/bundle.md says it field by field. One integer, ``format_version``, is raised when an older reader would go wrong.
+A reader refuses a newer version and any field it does not know, and goes on reading every older one, which
+eeinfer.bundle.earlier describes. Shapes leave out axis 0, which is always the batch.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-FORMAT_VERSION = 2
+from eeinfer.errors import BundleError
+
+FORMAT_VERSION = 3
 MANIFEST_NAME = "manifest.json"
 MODEL_NAME = "model.onnx"
 WEIGHTS_NAME = "weights.bin"
@@ -19,8 +20,13 @@ WEIGHTS_NAME = "weights.bin"
 ORIGIN = "precision_of"  # in the provenance of a reduced bundle: the SHA-256 of the manifest that it was made from
 
 PRECISIONS = ("fp32", "fp16", "bf16", "int8", "fp8")  # of the network's body; heads and scores are always float32
+DEVICES = ("cpu", "cuda")  # where the graphs of a bundle may be made to run
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic")  # how images may be resized
-EXTRA_BYTES = {"bfloat16": 2, "float8_e4m3fn": 1}  # dtypes of tensors that NumPy has no name for, and their size
+DTYPE_BYTES = {
+    **{"bool": 1, "int8": 1, "int16": 2, "int32": 4, "int64": 8, "uint8": 1, "uint16": 2, "uint32": 4, "uint64": 8},
+    **{"float16": 2, "float32": 4, "float64": 8},
+    **{"bfloat16": 2, "float8_e4m3fn": 1},  # NumPy has no name for these
+}
 
 
 class _Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -36,16 +42,36 @@ class Preprocess(_Record, frozen=True, kw_only=True):
     std: tuple[float, ...]
 
 
-class TensorSpec(_Record, frozen=True, kw_only=True):
+class Axis(_Record, frozen=True, kw_only=True):
+    """The sizes that a named dynamic axis may have, both included."""
+
+    min: int
+    max: int
+
+
+class TensorSpec(_Record, frozen=True, kw_only=True, omit_defaults=True):
     """A named tensor with the batch on axis 0."""
 
     name: str
-    dtype: str  # NumPy's name: float32, int64, ..., or one of EXTRA_BYTES
-    shape: tuple[int, ...]  # without the batch axis
+    dtype: str  # one of DTYPE_BYTES
+    shape: tuple[int | str, ...]  # without the batch axis; a name is that of a dynamic axis
+    shares: str | None = None  # the tensor of the same segment in whose memory this one lies, and which overwrites it
+
+    def sizes(self, lengths: Mapping[str, int] | None = None) -> tuple[int, ...]:
+        """Return the shape without names, the dynamic axes being as long as ``lengths`` says.
+
+        Raises:
+            BundleError: ``lengths`` does not say how long one of them is.
+        """
+        found = lengths or {}
+        unknown = next((size for size in self.shape if isinstance(size, str) and size not in found), None)
+        if unknown is not None:
+            raise BundleError(f"{self.name!r} has the dynamic axis {unknown!r}; give an input that says how long it is")
+        return tuple(found[size] if isinstance(size, str) else size for size in self.shape)
 
 
 class Input(_Record, frozen=True, kw_only=True):
-    """What the first segment reads."""
+    """A tensor that the caller gives."""
 
     tensor: TensorSpec  # shape is (channels, height, width) for images
     preprocess: Preprocess | None = None  # None: the caller prepares the tensor
@@ -58,7 +84,7 @@ class Segment(_Record, frozen=True, kw_only=True):
     """
 
     file: str
-    inputs: tuple[TensorSpec, ...]  # the model input or tensors carried from earlier segments
+    inputs: tuple[TensorSpec, ...]  # inputs of the bundle or tensors carried from earlier segments
     carried: tuple[TensorSpec, ...]  # outputs that later segments read
     module: str  # where in the network this exit sits, for people
     flops: int  # of this segment alone, one sample
@@ -136,8 +162,10 @@ class Manifest(_Record, frozen=True, kw_only=True):
     """The whole of manifest.json."""
 
     format_version: int = FORMAT_VERSION
+    checksum: str = ""  # of the file (eeinfer.bundle.manifest_file); empty in memory
     name: str
-    input: Input
+    inputs: tuple[Input, ...]
+    axes: dict[str, Axis] = {}  # the dynamic axes that shapes name, beside the batch
     classes: tuple[str, ...]
     score: str  # what the exits are judged by: max_softmax, entropy, margin, or own
     taus: tuple[float, ...]  # one default threshold per exit; the last exit always answers
@@ -149,3 +177,17 @@ class Manifest(_Record, frozen=True, kw_only=True):
     shift: Shift | None = None  # in reduced precision only
     provenance: dict[str, Any]  # regime, recipe, data set, seeds, metrics, library versions, checkpoint hash
     files: dict[str, FileHash]  # path inside the bundle -> hash, for every file but the manifest
+
+    @property
+    def input(self) -> Input:
+        """The only input.
+
+        Raises:
+            BundleError: there are several.
+        """
+        if len(self.inputs) != 1:
+            names = ", ".join(repr(input.tensor.name) for input in self.inputs)
+            raise BundleError(
+                f"the bundle {self.name!r} has the inputs {names}; give a mapping with one array for each"
+            )
+        return self.inputs[0]

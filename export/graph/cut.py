@@ -30,6 +30,7 @@ class SegmentGraph:
     inputs: tuple[str, ...]
     carried: tuple[str, ...]
     module: str
+    shares: dict[str, str] = field(default_factory=dict)  # carried tensor -> the one in whose memory it lies
 
 
 @dataclass

@@ -2,15 +2,14 @@
 
 In blocks of channels, a convolution and the sum after it are one node, which adds to the summand where it lies: a
 stage of a residual network is one buffer that its blocks add to. ONNX Runtime does so with buffers of its own, and
-copies the summand first where the result is an output of the graph. Here the summands become outputs too, named so
-that the runtime gives them the memory of the result: then nothing is copied.
+copies the summand first where the result is an output of the graph. Here the summands become outputs too, and the
+manifest says that they share the memory of the result: then nothing is copied.
 """
 
 from dataclasses import replace
 
 import onnx
 
-from eeinfer.bundle.layout import shared_name
 from eeinfer.export.graph.cut import SegmentGraph, rename
 from eeinfer.export.graph.index import GraphIndex
 
@@ -21,12 +20,13 @@ _SUMMAND = 3  # the input of a convolution that it adds to
 def share_memory(part: SegmentGraph) -> SegmentGraph:
     """Return `part` with the summands behind what it carries as outputs that share its memory."""
     index = GraphIndex(part.model.graph)
-    names, values = {}, []
+    names, values, shares = {}, [], {}
     for carried in part.carried:
         for number, summand in enumerate(_summands(index, carried)):
             value = onnx.ValueInfoProto()
             value.CopyFrom(index.types[summand])
-            value.name = names[summand] = shared_name(carried, number)
+            value.name = names[summand] = f"{carried}@{number}"  # a name that no other tensor has
+            shares[value.name] = carried
             values.append(value)
     if not names:
         return part
@@ -35,7 +35,7 @@ def share_memory(part: SegmentGraph) -> SegmentGraph:
     del model.graph.node[:]
     model.graph.node.extend(rename(node, names) for node in part.model.graph.node)
     model.graph.output.extend(values)
-    return replace(part, model=model, carried=(*part.carried, *names.values()))
+    return replace(part, model=model, carried=(*part.carried, *names.values()), shares=shares)
 
 
 def _summands(index: GraphIndex, name: str) -> list[str]:

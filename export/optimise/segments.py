@@ -19,8 +19,9 @@ from onnx import helper
 from eeinfer.backends.ort.sessions import open_session
 from eeinfer.backends.ort.sums import write_sums
 from eeinfer.bundle.external import external_files
-from eeinfer.bundle.folder import Bundle, write_manifest
+from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.manifest import MODEL_NAME, TensorSpec
+from eeinfer.bundle.manifest_file import write_manifest
 from eeinfer.export.graph.cut import cut
 from eeinfer.export.graph.index import BATCH, GraphIndex
 from eeinfer.export.optimise.attention import fuse_attention
@@ -76,7 +77,7 @@ def _find_types(model: onnx.ModelProto, input: TensorSpec, folder: Path) -> None
     probe.graph.output.extend(onnx.ValueInfoProto(name=name) for name in unknown)
     onnx.save(probe, folder / _PROBE)
     session, _ = open_session(folder / _PROBE, threads=1, optimised=True)
-    seen = [session.run(unknown, {input.name: np.zeros((rows, *input.shape), input.dtype)}) for rows in _ROWS]
+    seen = [session.run(unknown, {input.name: np.zeros((rows, *input.sizes()), input.dtype)}) for rows in _ROWS]
     for name, *values in zip(unknown, *seen, strict=True):
         shape = _shape([value.shape for value in values])
         dtype = helper.np_dtype_to_tensor_dtype(values[0].dtype)

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from eeinfer.bundle.layout import DEVICES
-from eeinfer.bundle.manifest import PRECISIONS
+from eeinfer.bundle.manifest import DEVICES, PRECISIONS
 from eeinfer.errors import ConfigError
 from eeinfer.export.precision.ranges import range_rule
 

@@ -14,8 +14,9 @@ import onnx
 from onnx import TensorProto
 from onnx.external_data_helper import convert_model_to_external_data
 
-from eeinfer.bundle.folder import Bundle, write_manifest
+from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.manifest import MODEL_NAME, ORIGIN, WEIGHTS_NAME, Manifest, Shift
+from eeinfer.bundle.manifest_file import write_manifest
 from eeinfer.errors import DataError, ExportError, first_line
 from eeinfer.export.graph.cut import cut
 from eeinfer.export.graph.index import GraphIndex, row_bytes
@@ -163,7 +164,7 @@ def _compared(
     rows = rows_at_a_time(max(row_bytes(index, index.types)))
     run = _runnable(reduced, folder, precision)
     if images is None:
-        noise = np.random.default_rng(0).standard_normal((_RANDOM_ROWS, *input.tensor.shape), dtype=np.float32)
+        noise = np.random.default_rng(0).standard_normal((_RANDOM_ROWS, *input.tensor.sizes()), dtype=np.float32)
         seen(run, Part(images=noise, rows=np.arange(_RANDOM_ROWS)), input, rows)
         return None
     after = seen(run, images.report, input, rows)

@@ -64,7 +64,7 @@ def _batches(bundle: Bundle, seed: int) -> Iterator[Array]:
     spec = bundle.manifest.input.tensor
     rng = np.random.default_rng(seed)
     for size in BATCH_SIZES:
-        batch = rng.standard_normal((size, *spec.shape)).astype(spec.dtype)
+        batch = rng.standard_normal((size, *spec.sizes())).astype(spec.dtype)
         if size == max(BATCH_SIZES) and np.issubdtype(batch.dtype, np.floating):
             batch[size // 2] = np.nan
         yield batch

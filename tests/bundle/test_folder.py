@@ -1,40 +1,13 @@
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import pytest
+from altered_bundles import Json, edit, rehash
 
 import eeinfer
-from eeinfer.bundle.folder import Bundle, decode_manifest, encode_manifest, hash_file, write_manifest
-from eeinfer.bundle.manifest import ExitShift, Shift
+from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import BundleError
-
-Json = dict[str, Any]
-
-
-def edit(folder: Path, change: Callable[[Json], object]) -> None:
-    """Alter manifest.json in place."""
-    path = folder / "manifest.json"
-    data = json.loads(path.read_text())
-    change(data)
-    path.write_text(json.dumps(data))
-
-
-def shift_of(exits: int) -> Json:
-    exit = ExitShift(
-        accuracy_before=None, accuracy_after=None, predictions_equal=1.0, max_score_shift=0.0, mean_score_shift=0.0
-    )
-    shift = Shift(data="x", images=1, calibration_images=0, computed="x", exits=(exit,) * exits, taus=())
-    built: Json = msgspec.to_builtins(shift)
-    return built
-
-
-def rehash(folder: Path, name: str) -> None:
-    hashes = hash_file(folder / name)
-    edit(folder, lambda data: data["files"].update({name: {"sha256": hashes.sha256, "bytes": hashes.bytes}}))
 
 
 def test_a_sound_bundle_opens(tiny_bundle: Path) -> None:
@@ -42,24 +15,6 @@ def test_a_sound_bundle_opens(tiny_bundle: Path) -> None:
     assert bundle.manifest.name == "tiny"
     assert bundle.model == tiny_bundle / "model.onnx"
     assert bundle.file("weights.bin").is_file()
-
-
-def test_a_manifest_survives_writing_and_reading(tiny_bundle: Path, tmp_path: Path) -> None:
-    manifest = Bundle.open(tiny_bundle).manifest
-    assert decode_manifest(encode_manifest(manifest), where=tmp_path) == manifest
-    path = write_manifest(tmp_path, manifest)
-    assert path.read_bytes() == encode_manifest(manifest)
-    assert [entry.name for entry in tmp_path.iterdir()] == ["manifest.json"]
-
-
-def test_a_manifest_that_does_not_hold_together_is_not_written(tiny_bundle: Path, tmp_path: Path) -> None:
-    manifest = Bundle.open(tiny_bundle).manifest
-    with pytest.raises(BundleError, match="2 taus for 3 exits"):
-        write_manifest(
-            tmp_path,
-            msgspec.structs.replace(manifest, taus=(0.5, 0.5)),
-        )
-    assert not list(tmp_path.iterdir())
 
 
 def test_a_missing_folder_names_the_command_that_makes_one(tmp_path: Path) -> None:
@@ -75,59 +30,6 @@ def test_a_file_is_not_a_bundle(tiny_bundle: Path) -> None:
 def test_any_other_folder_is_not_a_bundle(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"not a bundle: it has no manifest\.json"):
         Bundle.open(tmp_path)
-
-
-@pytest.mark.parametrize("cut", [0, 1, 500, -2])
-def test_a_truncated_manifest_is_refused(bundle_copy: Path, cut: int) -> None:
-    path = bundle_copy / "manifest.json"
-    path.write_bytes(path.read_bytes()[:cut])
-    with pytest.raises(BundleError, match=r"manifest\.json is truncated or not JSON"):
-        Bundle.open(bundle_copy)
-
-
-@pytest.mark.parametrize("text", [b"hello", b"\xff\xfe\x00", b"[" * 100_000])
-def test_a_manifest_that_is_not_json_is_refused(bundle_copy: Path, text: bytes) -> None:
-    (bundle_copy / "manifest.json").write_bytes(text)
-    with pytest.raises(BundleError, match=r"truncated or not JSON|not a manifest"):
-        Bundle.open(bundle_copy)
-
-
-def test_a_newer_format_is_refused_with_both_numbers_and_the_command(bundle_copy: Path) -> None:
-    edit(bundle_copy, lambda data: data.update(format_version=7, news="unknown to this reader"))
-    with pytest.raises(
-        BundleError, match=r"format version 7, this eeinfer reads versions 1 to 2; .*pip install --upgrade"
-    ):
-        Bundle.open(bundle_copy)
-
-
-@pytest.mark.parametrize(
-    ("change", "text"),
-    [
-        (lambda data: data.update(format_version=0), "format version 0, .* reads versions 1 to 2; export"),
-        (lambda data: data.update(format_version="1"), "format_version"),
-        (lambda data: data.pop("format_version"), "format_version"),
-        (lambda data: data.update(colour="blue"), "unknown field `colour`"),
-        (lambda data: data["segments"][1].update(colour="blue"), r"unknown field `colour`.*segments\[1\]"),
-        (lambda data: data.pop("classes"), "missing required field `classes`"),
-        (lambda data: data.update(taus=["high", 1, 1]), "taus"),
-        (lambda data: data["input"]["tensor"].update(shape=[1, 8.5, 8]), "shape"),
-        (lambda data: data.update(precision="int4"), "precision 'int4', known are fp32, fp16, bf16, int8, fp8"),
-        (lambda data: data.update(device="tpu"), "device 'tpu', known are cpu, cuda"),
-        (lambda data: data.update(shift=shift_of(2)), "the shift report has 2 rows for 3 exits"),
-    ],
-)
-def test_a_manifest_of_another_shape_is_refused(bundle_copy: Path, change: Callable[[Json], object], text: str) -> None:
-    edit(bundle_copy, change)
-    with pytest.raises(BundleError, match=text):
-        Bundle.open(bundle_copy)
-
-
-def test_the_first_format_is_still_read_and_the_newest_written(tmp_path: Path) -> None:
-    golden = Path(__file__).parents[1] / "golden" / "manifest_1.json"
-    assert json.loads(golden.read_text())["format_version"] == 1
-    manifest = decode_manifest(golden.read_bytes(), where=golden)
-    assert (manifest.name, manifest.precision, manifest.device, manifest.shift) == ("tiny", "fp32", None, None)
-    assert json.loads(write_manifest(tmp_path, manifest).read_text())["format_version"] == 2
 
 
 def renamed_file(name: str) -> Callable[[Json], object]:

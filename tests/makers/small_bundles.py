@@ -14,7 +14,7 @@ import numpy as np
 from onnx import NodeProto, TensorProto, helper
 from onnx import numpy_helper as numpy_to_onnx
 
-from eeinfer.bundle.folder import hash_file, write_manifest
+from eeinfer.bundle.folder import hash_file
 from eeinfer.bundle.manifest import (
     MODEL_NAME,
     WEIGHTS_NAME,
@@ -27,6 +27,7 @@ from eeinfer.bundle.manifest import (
     Segment,
     TensorSpec,
 )
+from eeinfer.bundle.manifest_file import write_manifest
 
 EXITS = 3
 CLASSES = 5
@@ -167,7 +168,7 @@ def _write(folder: Path, name: str, input: Input, parts: Parts, weights: Weights
     files = (MODEL_NAME, WEIGHTS_NAME, *(segment.file for segment in segments))
     manifest = Manifest(
         name=name,
-        input=input,
+        inputs=(input,),
         classes=tuple(f"class {i}" for i in range(classes)),
         score="max_softmax",
         taus=(0.8,) * len(parts),

@@ -50,7 +50,7 @@ def fit_laplace(
     Raises:
         ConfigError: the method's exits do not end in a linear layer each, or in one that is too wide.
     """
-    model, example = trained.model, torch.zeros(2, *trained.input.tensor.shape)
+    model, example = trained.model, torch.zeros(2, *trained.input.tensor.sizes())
     if trained.score == "own":
         raise ConfigError("this method judges its exits by scores of its own, which kind='laplace' cannot keep")
     layers = last_layers(model, example)

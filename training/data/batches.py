@@ -54,7 +54,7 @@ class TrainingBatches(TorchDataset[Batch]):
         rows = order[number * self.batch_size : (number + 1) * self.batch_size]
         rows = self.share.of(rows[: len(rows) // self.share.world * self.share.world])
         random = generator(seed, "augment", phase, epoch, number, self.share.rank)
-        _, height, width = self.input.tensor.shape
+        _, height, width = self.input.tensor.sizes()
         images = self.augmentation.change(self.split.images[rows], random, (height, width))
         x = torch.from_numpy(prepare(images, unscaled(self.input) if self.augmentation.scales else self.input))
         return self.augmentation.finish(x, random), torch.from_numpy(self.split.labels[rows])

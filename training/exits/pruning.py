@@ -38,7 +38,7 @@ def prune(config: TrainConfig, built: Built, feed: Feed, num_classes: int) -> tu
     images = feed.validation if len(feed.validation) else feed.train
     # Every process looks at all of the images, so that all decide the same.
     batches = replace(feed, share=Share(rank=0, world=1)).evaluation(images)
-    gains = balance(built.model, batches, tau, torch.zeros(1, *feed.input.tensor.shape))
+    gains = balance(built.model, batches, tau, torch.zeros(1, *feed.input.tensor.sizes()))
     kept = [stage.exit for stage in gains if stage.kept]
     report = {"tau": tau, "exits": [{"module": built.modules[s.exit], **s.to_dict()} for s in gains]}
     return keep_exits(config, built, feed.input, num_classes, kept), {"pruning": report}

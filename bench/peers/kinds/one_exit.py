@@ -5,9 +5,10 @@ from pathlib import Path
 
 import msgspec
 
-from eeinfer.bundle.folder import Bundle, hash_file, write_manifest
+from eeinfer.bundle.folder import Bundle, hash_file
 from eeinfer.bundle.layout import EXIT_OUTPUTS
 from eeinfer.bundle.manifest import MODEL_NAME, WEIGHTS_NAME, Manifest, Segment
+from eeinfer.bundle.manifest_file import write_manifest
 
 
 def write_one_exit(bundle: Bundle, exit: int, folder: Path) -> Bundle:

@@ -53,7 +53,7 @@ def prepare_segments(setup: Setup, folder: Path, *, scored: bool) -> None:
     from eeinfer.training import load_checkpoint
 
     trained, place = load_checkpoint(str(setup.checkpoint)), device(setup)
-    example = torch.zeros(2, *trained.input.tensor.shape, device=place)  # of one, the batch would be a constant
+    example = torch.zeros(2, *trained.input.tensor.sizes(), device=place)  # of one, the batch would be a constant
     model = ScoredExits(trained.model, trained.score).eval().to(place)
     parts = segments(model, example, answers=range(ANSWERS) if scored else range(1))
     folder.mkdir()

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from eeinfer.backends.base import Exit
 from eeinfer.backends.ort.pools import onnxruntime
-from eeinfer.bundle.layout import EXIT_OUTPUTS, alive, memory_name
+from eeinfer.bundle.layout import EXIT_OUTPUTS, alive
 from eeinfer.bundle.manifest import Manifest, TensorSpec
 
 _CACHE_LINE_BYTES = 64
@@ -28,6 +28,8 @@ class OrtRows:
         self._memory: dict[str, NDArray[Any]] = {}
         for segment in self._segments:
             self._memory |= buffers(segment.carried, capacity)
+        own = (spec.name for segment in self._segments for spec in segment.carried if spec.shares is None)
+        self._bytes = sum(self._memory[name].nbytes for name in own)
         self._exits = [exit_buffers(len(manifest.classes), capacity) for _ in sessions]
         self._reads_image = [any(spec.name == self._input for spec in part.inputs) for part in self._segments]
         self._alive = [[spec.name for spec in specs] for specs in alive(manifest)]
@@ -39,7 +41,7 @@ class OrtRows:
     def bytes(self) -> int:
         """How much memory the buffers take, the images of the caller included, to which they may cling."""
         images = 0 if self._images is None else self._images.nbytes
-        return images + sum(memory.nbytes for name, memory in self._memory.items() if memory_name(name) == name)
+        return images + self._bytes
 
     def load(self, images: NDArray[Any]) -> None:
         """Take up to ``capacity`` images [n, *shape]; they are read in place."""
@@ -130,14 +132,13 @@ def buffers(carried: Iterable[TensorSpec], rows: int) -> dict[str, NDArray[Any]]
     """Make memory for what a segment carries, by name; what shares memory comes after the tensor it shares it with."""
     made: dict[str, NDArray[Any]] = {}
     for spec in carried:
-        shared = made.get(memory_name(spec.name))
-        made[spec.name] = buffer(spec, rows) if shared is None else shared
+        made[spec.name] = buffer(spec, rows) if spec.shares is None else made[spec.shares]
     return made
 
 
 def buffer(spec: TensorSpec, rows: int) -> NDArray[Any]:
     """Make zeros [rows, *shape] that start on a cache line, which NumPy does not promise and vector code likes."""
-    dtype, shape = np.dtype(spec.dtype), (rows, *spec.shape)
+    dtype, shape = np.dtype(spec.dtype), (rows, *spec.sizes())
     size = dtype.itemsize * int(np.prod(shape))
     memory = np.zeros(size + _CACHE_LINE_BYTES, np.uint8)
     start = -memory.ctypes.data % _CACHE_LINE_BYTES

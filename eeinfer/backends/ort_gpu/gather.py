@@ -41,7 +41,7 @@ class Gatherer:
         return binding.get_outputs()[0]
 
     def _session(self, spec: TensorSpec, sources: int) -> Any:
-        key = spec.dtype, spec.shape, sources
+        key = spec.dtype, spec.sizes(), sources
         if key not in self._sessions:
             reads = [TensorSpec(name=f"x{number}", dtype=spec.dtype, shape=spec.shape) for number in range(sources)]
             self._sessions[key] = self._open(gather_graph(reads), [*reads, _INDICES])
@@ -73,7 +73,7 @@ def _node(operator: str, inputs: Sequence[str], output: str, *, axis: int) -> by
 
 def _value(spec: TensorSpec) -> bytes:
     """A ValueInfoProto; its batch has no size."""
-    sizes = b"".join(_message(1, _number(1, size)) for size in spec.shape)
+    sizes = b"".join(_message(1, _number(1, size)) for size in spec.sizes())
     shape = _message(1, b"") + sizes
     tensor = _number(1, _TYPES[spec.dtype]) + _message(2, shape)
     return _message(1, spec.name.encode()) + _message(2, _message(1, tensor))

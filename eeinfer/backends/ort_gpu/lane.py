@@ -116,4 +116,4 @@ def read_on_host(session: Any, provider: Provider) -> list[str]:
 
 
 def _zeros(spec: TensorSpec) -> NDArray[Any]:
-    return np.zeros((1, *spec.shape), np.dtype(spec.dtype))
+    return np.zeros((1, *spec.sizes()), np.dtype(spec.dtype))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from altered_bundles import edit, swap
 
 import eeinfer
 from eeinfer import samples
@@ -121,8 +122,7 @@ def test_sessions_of_a_large_one_open_together_and_keep_their_order(
 
 
 def test_a_changed_bundle_has_an_entry_of_its_own(tiny_bundle: Path, bundle_copy: Path) -> None:
-    manifest = bundle_copy / "manifest.json"
-    manifest.write_text(manifest.read_text().replace('"tiny"', '"other"'))
+    edit(bundle_copy, lambda data: data.update(name="other"))
     assert optimised.place(Bundle.open(tiny_bundle)) != optimised.place(Bundle.open(bundle_copy))
 
 
@@ -135,23 +135,11 @@ def test_another_answer_is_never_used(tiny_bundle: Path, bundle_copy: Path, capl
     model = onnx.load(path)
     for tensor in model.graph.initializer:
         tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor) * 2, tensor.name))
-    _swap(bundle_copy, path, model.SerializeToString())
+    swap(bundle_copy, path.name, model.SerializeToString())
     for _ in range(2):
         assert not opened(bundle_copy).optimised
     assert caplog.text.count("answer differently") == 1, "not tried twice"
     np.testing.assert_array_equal(scores(bundle_copy), scores(tiny_bundle).astype(np.float32))
-
-
-def _swap(bundle: Path, path: Path, data: bytes) -> None:
-    import json
-
-    from eeinfer.bundle.folder import hash_file
-
-    path.write_bytes(data)
-    manifest = json.loads((bundle / "manifest.json").read_text())
-    expected = hash_file(path)
-    manifest["files"][path.name] = {"sha256": expected.sha256, "bytes": expected.bytes}
-    (bundle / "manifest.json").write_text(json.dumps(manifest))
 
 
 def test_without_onnx_the_bundles_own_segments_run(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:

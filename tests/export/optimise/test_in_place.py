@@ -13,7 +13,6 @@ from eeinfer import samples
 from eeinfer.backends.ort import optimised
 from eeinfer.backends.ort.rows import buffers
 from eeinfer.bundle.folder import Bundle
-from eeinfer.bundle.layout import memory_name
 from eeinfer.bundle.manifest import TensorSpec
 from eeinfer.export.graph.cut import SegmentGraph
 from eeinfer.export.optimise.in_place import share_memory
@@ -50,7 +49,8 @@ def shared(nodes: Sequence[NodeProto], shapes: dict[str, list[int | str]] | None
     assert list(part.carried) == ["carried_00", *found]
     made = {name for node in part.model.graph.node for name in node.output}
     assert made >= set(found)
-    return {name: memory_name(name) for name in found}
+    assert list(part.shares) == found
+    return part.shares
 
 
 def test_a_stage_of_blocks_is_one_buffer() -> None:
@@ -75,13 +75,11 @@ def test_another_shape_or_another_kind_of_node_ends_the_chain() -> None:
     assert shared([*STAGE[:-2], conv("a2", "carried_00", "s1", domain=""), STAGE[-1]]) == {}
 
 
-def test_buffers_are_shared_as_the_names_say() -> None:
-    specs = [
-        TensorSpec(name=name, dtype="float32", shape=(3,)) for name in ("carried_00", "carried_01", "carried_00@0")
-    ]
-    made = buffers(specs, 2)
-    assert made["carried_00@0"] is made["carried_00"]
-    assert made["carried_01"] is not made["carried_00"]
+def test_buffers_are_shared_as_the_manifest_says() -> None:
+    owners = {"first": None, "second": None, "third": "first"}
+    made = buffers([TensorSpec(name=name, dtype="float32", shape=(3,), shares=owners[name]) for name in owners], 2)
+    assert made["third"] is made["first"]
+    assert made["second"] is not made["first"]
 
 
 @pytest.fixture
@@ -99,8 +97,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bundle:
 
 
 def test_the_shipped_network_adds_in_place(kept: Bundle) -> None:
-    carried = [spec.name for segment in kept.manifest.segments for spec in segment.carried]
-    assert any(memory_name(name) != name for name in carried)
+    assert any(spec.shares for segment in kept.manifest.segments for spec in segment.carried)
 
 
 def test_answers_do_not_depend_on_who_ran_before(kept: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:

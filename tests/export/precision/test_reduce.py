@@ -73,7 +73,7 @@ def reduced(exact: Path, photos: Path, tmp_path_factory: pytest.TempPathFactory)
 def test_the_bundle_says_what_it_is_and_how_it_differs(reduced: dict[str, Path], exact: Path, form: str) -> None:
     precision, device, dtype = FORMS[form]
     before, manifest = Bundle.open(exact).manifest, Bundle.open(reduced[form]).manifest
-    assert (manifest.format_version, manifest.name, manifest.precision, manifest.device) == (2, form, precision, device)
+    assert (manifest.format_version, manifest.name, manifest.precision, manifest.device) == (3, form, precision, device)
     maps = [spec.dtype for segment in manifest.segments for spec in segment.carried if len(spec.shape) == 3]
     assert maps
     assert set(maps) == {dtype}

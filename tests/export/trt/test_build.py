@@ -1,6 +1,5 @@
 """Plans in a bundle: what is written, what is refused, and that nothing half-made is left."""
 
-import json
 import shutil
 import signal
 from pathlib import Path
@@ -9,11 +8,13 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from altered_bundles import edit as edit_manifest
+from altered_bundles import swap
 from onnx import TensorProto, helper
 
 import eeinfer
 from eeinfer.bundle.builds import builds, find_build, survey
-from eeinfer.bundle.folder import Bundle, hash_file
+from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import BundleError, ExportError
 from eeinfer.export.trt import TrtConfig, build_plans
 from eeinfer.export.trt.messages import interrupts_held
@@ -185,10 +186,6 @@ def change(bundle: Path, edit: Any, carried: dict[str, Any] | None = None) -> No
     path = bundle / "segment_00.onnx"
     model = onnx.load(path, load_external_data=False)
     edit(model.graph)
-    path.write_bytes(model.SerializeToString())
-    manifest = json.loads((bundle / "manifest.json").read_text())
-    expected = hash_file(path)
-    manifest["files"][path.name] = {"sha256": expected.sha256, "bytes": expected.bytes}
+    swap(bundle, path.name, model.SerializeToString())
     if carried:
-        manifest["segments"][0]["carried"].append(carried)
-    (bundle / "manifest.json").write_text(json.dumps(manifest))
+        edit_manifest(bundle, lambda data: data["segments"][0]["carried"].append(carried))

@@ -1,0 +1,191 @@
+"""manifest.json as bytes: what is refused, what older formats become, and that one flipped bit is noticed."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+from altered_bundles import Json, edit
+
+import eeinfer
+from eeinfer.bundle.folder import Bundle
+from eeinfer.bundle.manifest import Axis, ExitShift, Input, Manifest, Shift, TensorSpec
+from eeinfer.bundle.manifest_file import decode_manifest, encode_manifest, write_manifest
+from eeinfer.errors import BundleError
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+
+def test_a_manifest_survives_writing_and_reading(tiny_bundle: Path, tmp_path: Path) -> None:
+    manifest = Bundle.open(tiny_bundle).manifest
+    assert decode_manifest(encode_manifest(manifest), where=tmp_path) == manifest
+    path = write_manifest(tmp_path, manifest)
+    assert path.read_bytes() == encode_manifest(manifest)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["manifest.json"]
+
+
+def test_a_manifest_that_does_not_hold_together_is_not_written(tiny_bundle: Path, tmp_path: Path) -> None:
+    manifest = Bundle.open(tiny_bundle).manifest
+    with pytest.raises(BundleError, match="2 taus for 3 exits"):
+        write_manifest(
+            tmp_path,
+            msgspec.structs.replace(manifest, taus=(0.5, 0.5)),
+        )
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("cut", [0, 1, 500, -2])
+def test_a_truncated_manifest_is_refused(bundle_copy: Path, cut: int) -> None:
+    path = bundle_copy / "manifest.json"
+    path.write_bytes(path.read_bytes()[:cut])
+    with pytest.raises(BundleError, match=r"manifest\.json is truncated or not JSON"):
+        Bundle.open(bundle_copy)
+
+
+@pytest.mark.parametrize("text", [b"hello", b"\xff\xfe\x00", b"[" * 100_000])
+def test_a_manifest_that_is_not_json_is_refused(bundle_copy: Path, text: bytes) -> None:
+    (bundle_copy / "manifest.json").write_bytes(text)
+    with pytest.raises(BundleError, match=r"truncated or not JSON|not a manifest"):
+        Bundle.open(bundle_copy)
+
+
+def test_a_newer_format_is_refused_with_both_numbers_and_the_command(bundle_copy: Path) -> None:
+    edit(bundle_copy, lambda data: data.update(format_version=7, news="unknown to this reader"))
+    with pytest.raises(
+        BundleError, match=r"format version 7, this eeinfer reads versions 1 to 3; .*pip install --upgrade"
+    ):
+        Bundle.open(bundle_copy)
+
+
+def shift_of(exits: int) -> Json:
+    exit = ExitShift(
+        accuracy_before=None, accuracy_after=None, predictions_equal=1.0, max_score_shift=0.0, mean_score_shift=0.0
+    )
+    shift = Shift(data="x", images=1, calibration_images=0, computed="x", exits=(exit,) * exits, taus=())
+    built: Json = msgspec.to_builtins(shift)
+    return built
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (lambda data: data.update(format_version=0), "format version 0, .* reads versions 1 to 3; export"),
+        (lambda data: data.update(format_version="1"), "format_version"),
+        (lambda data: data.pop("format_version"), "format_version"),
+        (lambda data: data.update(colour="blue"), "unknown field `colour`"),
+        (lambda data: data["segments"][1].update(colour="blue"), r"unknown field `colour`.*segments\[1\]"),
+        (lambda data: data.update(input=data["inputs"][0]), "unknown field `input`"),
+        (lambda data: data.pop("inputs"), "missing required field `inputs`"),
+        (lambda data: data.pop("classes"), "missing required field `classes`"),
+        (lambda data: data.update(taus=["high", 1, 1]), "taus"),
+        (lambda data: data["inputs"][0]["tensor"].update(shape=[1, 8.5, 8]), "shape"),
+        (lambda data: data.update(precision="int4"), "precision 'int4', known are fp32, fp16, bf16, int8, fp8"),
+        (lambda data: data.update(device="tpu"), "device 'tpu', known are cpu, cuda"),
+        (lambda data: data.update(shift=shift_of(2)), "the shift report has 2 rows for 3 exits"),
+    ],
+)
+def test_a_manifest_of_another_shape_is_refused(bundle_copy: Path, change: Callable[[Json], object], text: str) -> None:
+    edit(bundle_copy, change)
+    with pytest.raises(BundleError, match=text):
+        Bundle.open(bundle_copy)
+
+
+def golden(version: int) -> Manifest:
+    path = GOLDEN / f"manifest_{version}.json"
+    assert json.loads(path.read_text())["format_version"] == version
+    return decode_manifest(path.read_bytes(), where=path)
+
+
+def test_the_first_format_is_still_read_and_the_newest_written(tmp_path: Path) -> None:
+    manifest = golden(1)
+    assert (manifest.name, manifest.precision, manifest.device, manifest.shift) == ("tiny", "fp32", None, None)
+    assert manifest.format_version == 3
+    assert manifest.inputs == (Input(tensor=manifest.segments[0].inputs[0], preprocess=manifest.input.preprocess),)
+    assert not manifest.axes
+    path = write_manifest(tmp_path, manifest)
+    assert json.loads(path.read_text())["format_version"] == 3
+    assert decode_manifest(path.read_bytes(), where=path) == manifest
+
+
+def test_what_the_second_format_said_in_names_is_a_field(tmp_path: Path) -> None:
+    """The golden file is what the shipped network's optimised form was, with tensors that are overwritten."""
+    manifest = golden(2)
+    shared = {spec.name: spec.shares for segment in manifest.segments for spec in segment.carried if spec.shares}
+    assert shared == {f"carried_{owner}@{number}": f"carried_{owner}" for owner in ("00", "02") for number in (0, 1)}
+    path = write_manifest(tmp_path, manifest)
+    assert decode_manifest(path.read_bytes(), where=path) == manifest
+
+
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("field", ["inputs", "axes", "checksum"])
+def test_an_older_format_has_no_newer_fields(version: int, field: str) -> None:
+    data = json.loads((GOLDEN / f"manifest_{version}.json").read_text()) | {field: []}
+    with pytest.raises(BundleError, match=f"unknown field `{field}`"):
+        decode_manifest(json.dumps(data).encode(), where=GOLDEN)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_tensor_of_an_older_format_has_fixed_sizes_and_shares_by_name(version: int) -> None:
+    for change in ({"shape": ["length"]}, {"shares": None}):
+        data = json.loads((GOLDEN / f"manifest_{version}.json").read_text())
+        data["segments"][0]["carried"][0] |= change
+        with pytest.raises(BundleError, match=next(iter(change))):
+            decode_manifest(json.dumps(data).encode(), where=GOLDEN)
+
+
+def test_the_checksum_is_that_of_the_file_with_zeros_in_its_place(tiny_bundle: Path) -> None:
+    text = (tiny_bundle / "manifest.json").read_text()
+    stated = json.loads(text)["checksum"]
+    assert list(json.loads(text))[:2] == ["format_version", "checksum"]
+    assert hashlib.sha256(text.replace(stated, "0" * 64).encode()).hexdigest() == stated
+
+
+def test_every_flipped_bit_of_a_manifest_is_refused(tiny_bundle: Path) -> None:
+    """A mean, a threshold or a class name would give other answers; spaces count as well."""
+    path = tiny_bundle / "manifest.json"
+    sound = path.read_bytes()
+    for at in range(len(sound)):
+        data = bytearray(sound)
+        data[at] ^= 1 << at % 8
+        with pytest.raises(BundleError):
+            decode_manifest(bytes(data), where=path)
+
+
+@pytest.mark.parametrize("stated", ["", "0" * 64, "x" * 64, "0" * 63])
+def test_a_manifest_without_its_checksum_is_refused(tiny_bundle: Path, stated: str) -> None:
+    data = json.loads((tiny_bundle / "manifest.json").read_text())
+    for other in (data | {"checksum": stated}, {name: value for name, value in data.items() if name != "checksum"}):
+        with pytest.raises(BundleError, match=r"manifest\.json was altered"):
+            decode_manifest(json.dumps(other).encode(), where=tiny_bundle / "manifest.json")
+
+
+def test_texts_that_look_like_a_checksum_do_no_harm(tiny_bundle: Path, tmp_path: Path) -> None:
+    odd = '"checksum": "' + "0" * 64
+    manifest = Bundle.open(tiny_bundle).manifest
+    manifest = msgspec.structs.replace(manifest, name=odd, provenance={"checksum": "0" * 64, odd: odd})
+    assert decode_manifest(encode_manifest(manifest), where=tmp_path) == manifest
+
+
+def test_several_inputs_and_dynamic_axes_survive(tiny_bundle: Path, tmp_path: Path) -> None:
+    ids, mask = (TensorSpec(name=name, dtype="int64", shape=("length",)) for name in ("ids", "mask"))
+    manifest = msgspec.structs.replace(
+        Bundle.open(tiny_bundle).manifest,
+        inputs=(Input(tensor=ids), Input(tensor=mask)),
+        axes={"length": Axis(min=1, max=512)},
+    )
+    found = decode_manifest(encode_manifest(manifest), where=tmp_path)
+    assert found == manifest
+    with pytest.raises(BundleError, match="'tiny' has the inputs 'ids', 'mask'; give a mapping"):
+        _ = found.input
+    assert ids.sizes({"length": 7}) == (7,)
+    with pytest.raises(BundleError, match="'ids' has the dynamic axis 'length'"):
+        ids.sizes()
+
+
+def test_the_shipped_bundle_has_the_newest_format() -> None:
+    from eeinfer import samples
+
+    assert json.loads((samples.bundle_path() / "manifest.json").read_text())["format_version"] == 3
+    assert eeinfer.Bundle.open(samples.bundle_path()).manifest.input.tensor.shape == (1, 28, 28)
