@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from eeinfer.backends.base import Exit
 from eeinfer.backends.cuda.api import CudaError, Event
 from eeinfer.backends.trt.engines import Engines
-from eeinfer.backends.trt.whole import Whole
+from eeinfer.backends.trt.device_loop import Whole
 from eeinfer.backends.trt.workspace import Workspace
 
 log = logging.getLogger(__name__)
