@@ -19,7 +19,7 @@ from eeinfer.bench.sweep.budget import RULES
 from eeinfer.bench.sweep.grids import BUDGET, PARAMETERS, Grid, family_for, make_grid
 from eeinfer.bench.sweep.outputs import Outputs, all_outputs
 from eeinfer.bench.sweep.points import Sweep, sweep
-from eeinfer.bench.timing.cascade import Cascade
+from eeinfer.bench.timing.cascade import CascadeCalls
 from eeinfer.bench.timing.gpu import GpuSide
 from eeinfer.bench.timing.latency import Latency, time_everything
 from eeinfer.bench.timing.networks import fixed_networks
@@ -154,7 +154,7 @@ def _timed(
     runs = shared_runs(swept.exits[:, picks]) if size.shared else np.arange(len(grid.taus))
     batches = [prepare(take(images, rows[part]), shape) for part in np.split(picks, size.batches)]
     networks = fixed_networks(engine.bundle, batches, engine.threads) if side is None else side.networks(batches)
-    cascade = Cascade(engine, batches)
+    cascade = CascadeCalls(engine, batches)
     latency = time_everything(cascade, networks, outputs.scores[picks], grid.taus, runs, config, size, progress)
     return picks, latency if side is None else side.with_device_times(latency, progress)
 

@@ -13,7 +13,7 @@ from eeinfer.rule import Taus, leaves
 Array = NDArray[Any]
 
 
-class Cascade:
+class CascadeCalls:
     """Calls of one engine on fixed batches, each remembering where its rows left."""
 
     def __init__(self, engine: Engine, batches: Sequence[Array]) -> None:

@@ -51,7 +51,7 @@ def summarise(times_ms: Array) -> Timing:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class Schedule:
     """How long to go on."""
 
     batches: int  # calls of each variant per round
@@ -61,26 +61,29 @@ class Plan:
     turn: int = BLOCK  # calls of a variant in a row, after an untimed one; turns of one call have none
 
 
-def time_turns(variants: Mapping[str, Call], plan: Plan, on_turn: OnTurn) -> dict[str, Array]:
+def time_turns(variants: Mapping[str, Call], schedule: Schedule, on_turn: OnTurn) -> dict[str, Array]:
     """Time every variant on every batch, in turns.
 
     Returns:
         For each variant [rounds, batches] milliseconds; all have the same number of rounds.
     """
-    draw = np.random.default_rng(plan.seed)
+    draw = np.random.default_rng(schedule.seed)
     names = list(variants)
-    blocks = [range(start, min(start + plan.turn, plan.batches)) for start in range(0, plan.batches, plan.turn)]
-    step = _Steps(on_turn, of=plan.rounds * len(blocks) * len(variants))
+    blocks = [
+        range(start, min(start + schedule.turn, schedule.batches))
+        for start in range(0, schedule.batches, schedule.turn)
+    ]
+    step = _Steps(on_turn, of=schedule.rounds * len(blocks) * len(variants))
     rounds: list[dict[str, Array]] = []
     begin = perf_counter()
     with _no_collection():
-        while len(rounds) < plan.rounds or perf_counter() - begin < plan.min_seconds:
-            times = {name: np.empty(plan.batches) for name in variants}
+        while len(rounds) < schedule.rounds or perf_counter() - begin < schedule.min_seconds:
+            times = {name: np.empty(schedule.batches) for name in variants}
             for block in blocks:
                 for position in draw.permutation(len(variants)):
                     name = names[position]
                     step()
-                    times[name][block.start : block.stop] = _turn(variants[name], block, untimed=plan.turn > 1)
+                    times[name][block.start : block.stop] = _turn(variants[name], block, untimed=schedule.turn > 1)
             rounds.append(times)
     step.finish()
     return {name: np.stack([times[name] for times in rounds]) for name in variants}

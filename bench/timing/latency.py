@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from eeinfer.bench.config import BenchConfig
 from eeinfer.bench.reporting.report import Overhead
-from eeinfer.bench.timing.cascade import Cascade, forced, leaves_at
-from eeinfer.bench.timing.clock import Call, Pair, Plan, time_pairs, time_turns
+from eeinfer.bench.timing.cascade import CascadeCalls, forced, leaves_at
+from eeinfer.bench.timing.clock import Call, Pair, Schedule, time_pairs, time_turns
 from eeinfer.bench.timing.networks import ALL_EXITS, STATIC, cut_name
 from eeinfer.bench.timing.sizing import Size
 from eeinfer.progress import Progress
@@ -37,7 +37,7 @@ class Latency:
 
 
 def time_everything(
-    cascade: Cascade,
+    cascade: CascadeCalls,
     networks: dict[str, Call],
     scores: Array,
     taus: Array,
@@ -62,10 +62,10 @@ def time_everything(
     _warm_up([*networks.values(), *(pair.subject for _, pair in pairs)], config.warmup, progress)
     overheads = _time_overheads(pairs, config, progress)
     variants = {tau_name(t): cascade.at(tau_name(t), _as_given(taus[t])) for t in np.unique(runs)} | networks
-    plan = Plan(
+    schedule = Schedule(
         batches=size.batches, rounds=size.rounds, min_seconds=config.min_seconds, seed=config.seed, turn=size.turn
     )
-    times_ms = time_turns(variants, plan, lambda done, planned: progress("every threshold, timed", done, planned))
+    times_ms = time_turns(variants, schedule, lambda done, planned: progress("every threshold, timed", done, planned))
     left = {tau_name(t): np.concatenate(cascade.left[tau_name(t)]) for t in np.unique(runs)}
     return Latency(overheads=overheads, times_ms=times_ms, left=left, runs=runs)
 
@@ -75,7 +75,7 @@ def _as_given(taus: Array) -> Taus:
     return float(taus[0]) if (taus == taus[0]).all() else taus
 
 
-def _pairs(cascade: Cascade, networks: dict[str, Call], scores: Array, batch: int) -> list[tuple[int, Pair]]:
+def _pairs(cascade: CascadeCalls, networks: dict[str, Call], scores: Array, batch: int) -> list[tuple[int, Pair]]:
     """Leaving at each exit at which rows of the sample can be made to leave, and never leaving, with the exits."""
     last = scores.shape[1] - 1
     pairs = []

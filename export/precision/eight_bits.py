@@ -14,7 +14,7 @@ from eeinfer.bundle.manifest import MODEL_NAME
 from eeinfer.errors import ExportError
 from eeinfer.export.graph.index import GraphIndex, row_bytes
 from eeinfer.export.precision.qdq import tensors_to_watch, with_integers
-from eeinfer.export.precision.qdq_plan import Plan, plan, plan_inputs
+from eeinfer.export.precision.qdq_plan import Quantisation, plan, plan_inputs
 from eeinfer.export.precision.ranges import Range, observe, rows_at_a_time
 from eeinfer.export.precision.real_images import Part
 from eeinfer.export.precision.storage import PROCESSOR, Storage
@@ -48,7 +48,7 @@ def in_eight_bits(
     return with_integers(model, planned, _ranges(bundle, model, planned, images, rule), storage)
 
 
-def _ranges(bundle: Bundle, model: onnx.ModelProto, planned: Plan, images: Part, rule: str) -> dict[str, Range]:
+def _ranges(bundle: Bundle, model: onnx.ModelProto, planned: Quantisation, images: Part, rule: str) -> dict[str, Range]:
     """Watch the planned tensors while the images pass."""
     names = list(tensors_to_watch(planned))
     input = bundle.manifest.input

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from eeinfer.export.graph.index import GraphIndex, assemble
-from eeinfer.export.precision.qdq_plan import Plan
+from eeinfer.export.precision.qdq_plan import Quantisation
 from eeinfer.export.precision.ranges import Range
 from eeinfer.export.precision.storage import PROCESSOR, Storage
 
@@ -21,7 +21,7 @@ Array = NDArray[Any]
 
 
 class _Writer:
-    def __init__(self, model: onnx.ModelProto, plan: Plan, ranges: dict[str, Range], storage: Storage) -> None:
+    def __init__(self, model: onnx.ModelProto, plan: Quantisation, ranges: dict[str, Range], storage: Storage) -> None:
         self.index = GraphIndex(model.graph)
         self.plan = plan
         self.storage = storage
@@ -113,7 +113,7 @@ def _output_axis(node: onnx.NodeProto) -> int:
 
 
 def with_integers(
-    model: onnx.ModelProto, plan: Plan, ranges: dict[str, Range], storage: Storage = PROCESSOR
+    model: onnx.ModelProto, plan: Quantisation, ranges: dict[str, Range], storage: Storage = PROCESSOR
 ) -> onnx.ModelProto:
     """Return `model`, whose weights are in memory, with the planned parts in eight bits.
 
@@ -132,6 +132,6 @@ def with_integers(
     return assemble(whole, nodes=nodes, inputs=list(model.graph.input), outputs=list(model.graph.output))
 
 
-def tensors_to_watch(plan: Plan) -> Sequence[str]:
+def tensors_to_watch(plan: Quantisation) -> Sequence[str]:
     """Tensors whose range has to be found out; the others are moved about unchanged."""
     return [name for name in plan.tensors if name not in plan.same_range]

@@ -25,7 +25,7 @@ _CLAMPING = {"Relu", "Clip"}  # part of the operator before them: storing the re
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class Quantisation:
     """Positions of nodes and names of tensors."""
 
     weighted: frozenset[int]  # with constant weights, computed in eight bits
@@ -35,17 +35,19 @@ class Plan:
     same_range: dict[str, str] = field(default_factory=dict)  # tensor -> the one that it only moves
 
 
-def plan(index: GraphIndex, num_exits: int) -> Plan:
+def plan(index: GraphIndex, num_exits: int) -> Quantisation:
     """Decide what is quantised in a graph with outputs named as in model.onnx."""
     return _Planner(index, trunk(index, num_exits)).plan()
 
 
-def plan_inputs(index: GraphIndex, num_exits: int) -> Plan:
+def plan_inputs(index: GraphIndex, num_exits: int) -> Quantisation:
     """Decide the same for a GPU: every reader of a stored tensor, heads included, reads it as it is stored."""
     planner = _Planner(index, trunk(index, num_exits))
     read = {index.graph.node[i].input[0] for i in planner.weighted}
     tensors = tuple(name for name in _in_order(index) if name in read)
-    return Plan(weighted=planner.weighted, following=frozenset(), tensors=tensors, integer_made=frozenset(tensors))
+    return Quantisation(
+        weighted=planner.weighted, following=frozenset(), tensors=tensors, integer_made=frozenset(tensors)
+    )
 
 
 def _in_order(index: GraphIndex) -> list[str]:
@@ -100,7 +102,7 @@ class _Planner:
         self.ends = {value.name for value in index.graph.output}
         self.weighted = frozenset(i for i in trunk if i in index.varies and has_constant_weight(index, self.node[i]))
 
-    def plan(self) -> Plan:
+    def plan(self) -> Quantisation:
         quantised = {self.node[i].input[0] for i in self.weighted}
         made = {self.result(i) for i in self.weighted if self.node[i].op_type == "Conv"}
         quantised |= made
@@ -115,7 +117,7 @@ class _Planner:
                 quantised.add(result)
                 if self.node[i].op_type in KEEPING and result == self.node[i].output[0]:
                     same[result] = self.node[i].input[0]
-        return Plan(
+        return Quantisation(
             weighted=self.weighted,
             following=frozenset(following),
             tensors=tuple(name for name in _in_order(self.index) if name in quantised),

@@ -23,7 +23,7 @@ from eeinfer.bundle.manifest import Segment
 from eeinfer.errors import ExportError
 from eeinfer.export.trt.config import TrtConfig
 from eeinfer.export.trt.plan import PlanBuilder
-from eeinfer.export.trt.targets import Library, choose
+from eeinfer.export.trt.targets import BuildLibrary, choose
 from eeinfer.export.trt.timing import TimingCache
 from eeinfer.export.write import replacing
 from eeinfer.progress import Progress, silent
@@ -120,7 +120,7 @@ def _towards(progress: Progress, folder: Path) -> Callable[[int, int], None]:
     return lambda done, planned: progress(f"building {folder.name}", done, planned)
 
 
-def _described(library: Library, target: str, config: TrtConfig, plans: tuple[Plan, ...]) -> Build:
+def _described(library: BuildLibrary, target: str, config: TrtConfig, plans: tuple[Plan, ...]) -> Build:
     return Build(
         library=library.name,
         library_version=library.version,

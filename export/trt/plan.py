@@ -10,7 +10,7 @@ from eeinfer.bundle.manifest import Segment
 from eeinfer.errors import ExportError
 from eeinfer.export.trt.config import TrtConfig
 from eeinfer.export.trt.messages import error_log, interrupts_held
-from eeinfer.export.trt.targets import Library
+from eeinfer.export.trt.targets import BuildLibrary
 from eeinfer.export.trt.timing import TimingCache
 
 _PLACES = re.compile(r"^IBuilder::\w+: |[\s.]*\bIn \w+ at /[^\s)]+")  # where in TensorRT's sources an error arose
@@ -20,7 +20,7 @@ _RETREAT = "the bundle runs without plans too, by ONNX Runtime: pip install 'eei
 class PlanBuilder:
     """Builds plans for one target."""
 
-    def __init__(self, library: Library, target: str, config: TrtConfig, timing: TimingCache) -> None:
+    def __init__(self, library: BuildLibrary, target: str, config: TrtConfig, timing: TimingCache) -> None:
         self._library = library
         self._target = target
         self._config = config

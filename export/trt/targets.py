@@ -16,7 +16,7 @@ _INSTALL = {name: f"pip install 'eeinfer[{PACKAGES[name][1]}]'" for name in LIBR
 
 
 @dataclass(frozen=True, kw_only=True)
-class Library:
+class BuildLibrary:
     """A TensorRT that can build for all the targets."""
 
     name: str  # tensorrt or tensorrt_rtx
@@ -30,7 +30,7 @@ class Library:
         return str(self.module.__version__)
 
 
-def choose(config: TrtConfig) -> Library:
+def choose(config: TrtConfig) -> BuildLibrary:
     """Import the library that ``config`` asks for, or else the one that suits its targets.
 
     TensorRT builds for the GPU that it runs on; it is taken where that is the only target. TensorRT-RTX builds for
@@ -51,7 +51,7 @@ def choose(config: TrtConfig) -> Library:
             raise ExportError(f"there is no current GPU to build for: {missing}; {_way_out(name, known)}")
         if target not in known:
             raise ExportError(f"{_refusal(name, target, here, missing)}; {_way_out(name, known)}")
-    return Library(
+    return BuildLibrary(
         name=name,
         module=module,
         targets=tuple(target for target in targets if target),

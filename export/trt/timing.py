@@ -8,7 +8,7 @@ import contextlib
 import logging
 from typing import Any
 
-from eeinfer.export.trt.targets import Library
+from eeinfer.export.trt.targets import BuildLibrary
 from eeinfer.machine import cache
 
 _KIND = "tensorrt"
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 class TimingCache:
     """One cache, shared by all builds for one GPU."""
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: BuildLibrary) -> None:
         self._path = cache.entry(_KIND, library.version, library.gpu) if library.gpu else None
         self._cache: Any = None  # TensorRT has no types
 

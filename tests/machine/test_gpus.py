@@ -9,7 +9,7 @@ from eeinfer.machine import gpus
 from eeinfer.machine.gpus import Driver, Gpu
 
 
-class Library:
+class FakeDriver:
     """libcuda with some GPUs."""
 
     def __init__(self, *cards: tuple[str, int, int], version: int = 13000, init: int = 0) -> None:
@@ -44,13 +44,13 @@ def _put(answer: Any, value: int) -> int:
     return 0
 
 
-def ask(monkeypatch: pytest.MonkeyPatch, library: Library) -> Driver:
+def ask(monkeypatch: pytest.MonkeyPatch, library: FakeDriver) -> Driver:
     monkeypatch.setattr(gpus, "_load", lambda: library)
     return gpus.driver()
 
 
 def test_gpus_come_with_name_and_capability(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = ask(monkeypatch, Library(("NVIDIA H100", 9, 0), ("NVIDIA L4", 8, 9), version=12040))
+    found = ask(monkeypatch, FakeDriver(("NVIDIA H100", 9, 0), ("NVIDIA L4", 8, 9), version=12040))
     assert found == Driver(
         cuda=(12, 4),
         gpus=(
@@ -63,12 +63,12 @@ def test_gpus_come_with_name_and_capability(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     ("library", "problem"),
     [
-        (Library(init=100), "the NVIDIA driver finds no GPU"),
-        (Library(), "the NVIDIA driver finds no GPU"),
-        (Library(init=803), "the NVIDIA driver does not answer (cuInit returned 803)"),
+        (FakeDriver(init=100), "the NVIDIA driver finds no GPU"),
+        (FakeDriver(), "the NVIDIA driver finds no GPU"),
+        (FakeDriver(init=803), "the NVIDIA driver does not answer (cuInit returned 803)"),
     ],
 )
-def test_a_driver_without_a_gpu_says_why(monkeypatch: pytest.MonkeyPatch, library: Library, problem: str) -> None:
+def test_a_driver_without_a_gpu_says_why(monkeypatch: pytest.MonkeyPatch, library: FakeDriver, problem: str) -> None:
     assert ask(monkeypatch, library) == Driver(cuda=(13, 0), problem=problem)
 
 

@@ -13,7 +13,7 @@ def read_width(head: nn.Module) -> int:
     return [module for module in head.modules() if isinstance(module, nn.Linear)][-1].in_features
 
 
-class Cascade(nn.Module):
+class CascadeConnection(nn.Module):
     """Zero Time Waste's cascade (Wolczyk et al., NeurIPS 2021, section 3.1): the previous logits, normalised.
 
     No gradient goes back: head i never trains head i-1.

@@ -17,7 +17,7 @@ from eeinfer.training.heads.head import Head
 from eeinfer.training.methods.base import Method, Outputs
 from eeinfer.training.methods.ensembles import ENSEMBLES
 from eeinfer.training.methods.options import choice, flag, number, whole
-from eeinfer.training.methods.previous import Cascade, read_width
+from eeinfer.training.methods.previous import CascadeConnection, read_width
 from eeinfer.training.methods.stages import Stage
 
 
@@ -45,7 +45,9 @@ class ZTW(Method):
         self.heads = nn.ModuleList(Head(spec, num_classes, config.heads) for spec in specs)
         widths = [read_width(head) for head in self.heads[1:]]
         # The width behind the network's own classifier is not known here; the columns then start as a layer of K.
-        self.cascades = nn.ModuleList(Cascade(num_classes, width) for width in [*widths, *([0] * self.stacking)])
+        self.cascades = nn.ModuleList(
+            CascadeConnection(num_classes, width) for width in [*widths, *([0] * self.stacking)]
+        )
         self.ensembles = nn.ModuleList(ensemble(i + 1, num_classes) for i in range(len(specs) + self.stacking))
 
     def forward(self, features: Sequence[Tensor], final: Tensor) -> Outputs:

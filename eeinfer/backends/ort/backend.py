@@ -61,24 +61,24 @@ class OrtBackend:
         if plan.mode == SHARED:
             share_threads(plan.counts[0])
         found = _found(bundle, plan, verify=verify)
-        self._chain = found or _optimised(Chain(bundle, plan, optimised=False))
-        self.threads = self._chain.threads
-        in_front = bytes_in_front(self._chain.manifest)
+        self._open = found or _optimised(OpenSegments(bundle, plan, optimised=False))
+        self.threads = self._open.threads
+        in_front = bytes_in_front(self._open.manifest)
         estimated = RowCosts.estimated(flops, in_front, threads=self.threads or 1)
         costs = profile.costs(in_front) if profile else estimated
         self._worth_compacting = lru_cache(_KNOWN_CASES)(costs.worth_compacting)
         self._idle: list[OrtRows] = []
-        if threads is not None and self._chain.counts != plan.counts:
+        if threads is not None and self._open.counts != plan.counts:
             warnings.warn(f"threads={threads} has no effect: this process has one pool for all sessions", stacklevel=4)
 
     @property
     def optimised(self) -> bool:
         """Whether the segments run in the form that was optimised for this machine."""
-        return self._chain.optimised
+        return self._open.optimised
 
     def new_lane(self) -> OrtLane:
         """Make the buffers for one image at a time."""
-        return OrtLane(self._chain.sessions, self._chain.manifest)
+        return OrtLane(self._open.sessions, self._open.manifest)
 
     def start(self, images: NDArray[Any]) -> Live:
         """Take a batch into buffers that a call before has left, or into new ones; ``images`` are read in place."""
@@ -87,7 +87,7 @@ class OrtBackend:
         except IndexError:
             rows = None
         if rows is None or rows.capacity < len(images):
-            rows = OrtRows(self._chain.sessions, self._chain.manifest, len(images))
+            rows = OrtRows(self._open.sessions, self._open.manifest, len(images))
         rows.load(images)
         return rows
 
@@ -111,7 +111,7 @@ class OrtBackend:
             self._idle.append(live)
 
 
-class Chain:
+class OpenSegments:
     """The opened segments of one bundle, and what each reads, makes and leaves behind."""
 
     def __init__(self, bundle: Bundle, plan: Threads, *, optimised: bool) -> None:
@@ -142,21 +142,21 @@ class Chain:
         return [rows.run(k) for k in range(len(self.sessions))]
 
 
-def _found(bundle: Bundle, plan: Threads, *, verify: bool) -> Chain | None:
-    """Return the chain in the form that an earlier opening left for this machine, if it did and that is sound."""
+def _found(bundle: Bundle, plan: Threads, *, verify: bool) -> OpenSegments | None:
+    """Return the segments in the form that an earlier opening left for this machine, if it did and that is sound."""
     found = optimised.find(bundle)
     if found is None:
         return None
     try:
         with optimised.checking(found) if verify else nullcontext():
-            return Chain(found, plan, optimised=True)
+            return OpenSegments(found, plan, optimised=True)
     except BundleError as error:
         optimised.forget(bundle, error)
         return None
 
 
-def _optimised(plain: Chain) -> Chain:
-    """Return the chain in the form that suits this machine if it can be made and answers the same."""
+def _optimised(plain: OpenSegments) -> OpenSegments:
+    """Return the segments in the form that suits this machine if it can be made and answers the same."""
     if not optimised.wanted(plain.bundle):
         return plain
     images = _trial(plain.manifest.input.tensor)
@@ -168,8 +168,8 @@ def _optimised(plain: Chain) -> Chain:
     if made is None:
         return plain
     try:
-        chain = Chain(made, plain.plan, optimised=True)
-        answers = chain.answers(images)
+        segments = OpenSegments(made, plain.plan, optimised=True)
+        answers = segments.answers(images)
     except Exception as error:
         optimised.refuse(plain.bundle, f"optimised they do not run: {error}")
         return plain
@@ -177,7 +177,7 @@ def _optimised(plain: Chain) -> Chain:
     if not all(_same(*pair, allowed) for pair in zip(expected, answers, strict=True)):
         optimised.refuse(plain.bundle, "optimised they answer differently")
         return plain
-    return chain
+    return segments
 
 
 def _trial(spec: TensorSpec) -> NDArray[Any]:

@@ -20,7 +20,7 @@ from eeinfer.backends.trt.workspace import Workspace
 _SAME = 1e-2  # the same kernels on the same numbers: only a wrong order of atomic sums may show
 
 
-class Whole:
+class DeviceLoop:
     """One launch per call, for a block whose segments have all run once."""
 
     def __init__(self, workspace: Workspace, block: Block) -> None:

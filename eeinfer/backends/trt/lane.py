@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from eeinfer.backends.base import Exit
 from eeinfer.backends.cuda.api import CudaError, Event
+from eeinfer.backends.trt.device_loop import DeviceLoop
 from eeinfer.backends.trt.engines import Engines
-from eeinfer.backends.trt.device_loop import Whole
 from eeinfer.backends.trt.workspace import Workspace
 
 log = logging.getLogger(__name__)
-PLAIN, GRAPHS, AHEAD, WHOLE = LEVELS = (0, 1, 2, 3)
+PLAIN, GRAPHS, AHEAD, ON_DEVICE = LEVELS = (0, 1, 2, 3)
 
 
 class TrtLane:
@@ -41,13 +41,13 @@ class TrtLane:
         bucket = engines.bucket(1)
         self._workspace = Workspace(engines, (bucket,), graphs=level >= GRAPHS, image_in_step=True)
         self._block = self._workspace.block(bucket)
-        self._whole = self._made_whole() if level == WHOLE and self._workspace.graphs else None
-        self.level = min(level, (WHOLE if self._whole else AHEAD) if self._workspace.graphs else PLAIN)
+        self._loop = self._made_loop() if level == ON_DEVICE and self._workspace.graphs else None
+        self.level = min(level, (ON_DEVICE if self._loop else AHEAD) if self._workspace.graphs else PLAIN)
         self._ahead = self.level >= AHEAD
         self.exits = tuple(Exit(*(array[:1] for array in exit)) for exit in self._block.exits)
         self._scores = [exit.score.item for exit in self.exits]
         self._last = len(self.exits) - 1
-        self.run_on_device: Callable[[Sequence[float]], int] | None = self._whole.run if self._whole else None
+        self.run_on_device: Callable[[Sequence[float]], int] | None = self._loop.run if self._loop else None
 
     def load(self, image: NDArray[Any]) -> None:
         """Take one prepared image [1, *shape] into page-locked memory; segment 0 brings it to the device."""
@@ -73,8 +73,8 @@ class TrtLane:
         self.load(image)
         start, end = self._clock
         self._cuda.record(start, self._workspace.stream)
-        if self._whole is not None:
-            self._whole.begin([1.0] * exit + [0.0] * (len(self.exits) - exit))
+        if self._loop is not None:
+            self._loop.begin([1.0] * exit + [0.0] * (len(self.exits) - exit))
         else:
             for segment in range(exit + 1):
                 self._enqueue(segment)
@@ -91,9 +91,9 @@ class TrtLane:
             self._workspace.enqueue(segment, self._block)
             self._enqueued = segment + 1
 
-    def _made_whole(self) -> Whole | None:
+    def _made_loop(self) -> DeviceLoop | None:
         try:
-            return Whole(self._workspace, self._block)
+            return DeviceLoop(self._workspace, self._block)
         except CudaError as refusal:
             # Its text, because a record of the error itself would keep these frames and their memory.
             log.warning("the host decides, the device cannot: %s", str(refusal))

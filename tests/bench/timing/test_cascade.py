@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import eeinfer
-from eeinfer.bench.timing.cascade import Cascade, forced, leaves_at
+from eeinfer.bench.timing.cascade import CascadeCalls, forced, leaves_at
 from eeinfer.preprocess import prepare
 from eeinfer.rule import exits_at
 
@@ -13,7 +13,7 @@ from eeinfer.rule import exits_at
 def test_forced_thresholds_make_every_row_leave_there(exit: int, tiny_engine: eeinfer.Engine, digits: Any) -> None:
     images = prepare(digits[0], tiny_engine.manifest.input)
     batches = [images[:1], images[1:2]]
-    cascade = Cascade(tiny_engine, batches)
+    cascade = CascadeCalls(tiny_engine, batches)
     call = cascade.at("forced", forced(exit, 3))
     call(0)
     call(1)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from eeinfer.bench.timing import clock as timing
-from eeinfer.bench.timing.clock import BLOCK, Call, Pair, Plan, summarise, time_pairs, time_turns
+from eeinfer.bench.timing.clock import BLOCK, Call, Pair, Schedule, summarise, time_pairs, time_turns
 
 
 def ignore(_done: int, _planned: int) -> None:
@@ -19,7 +19,7 @@ def recorder(log: list[tuple[str, int]], name: str) -> Call:
 def test_every_variant_sees_every_batch_in_every_round() -> None:
     log: list[tuple[str, int]] = []
     variants = {name: recorder(log, name) for name in "abc"}
-    times = time_turns(variants, Plan(batches=2 * BLOCK + 3, rounds=2, min_seconds=0, seed=0), ignore)
+    times = time_turns(variants, Schedule(batches=2 * BLOCK + 3, rounds=2, min_seconds=0, seed=0), ignore)
     assert {name: values.shape for name, values in times.items()} == dict.fromkeys("abc", (2, 2 * BLOCK + 3))
     untimed = Counter({(name, start): 2 for name in "abc" for start in (0, BLOCK, 2 * BLOCK)})
     assert Counter(log) == untimed + Counter({(name, i): 2 for name in "abc" for i in range(2 * BLOCK + 3)})
@@ -28,7 +28,7 @@ def test_every_variant_sees_every_batch_in_every_round() -> None:
 def test_variants_take_turns_within_a_round_in_a_changing_order() -> None:
     log: list[tuple[str, int]] = []
     variants = {name: recorder(log, name) for name in "abc"}
-    time_turns(variants, Plan(batches=6 * BLOCK, rounds=1, min_seconds=0, seed=0), ignore)
+    time_turns(variants, Schedule(batches=6 * BLOCK, rounds=1, min_seconds=0, seed=0), ignore)
     turns = [log[start][0] for start in range(0, len(log), BLOCK + 1)]
     orders = ["".join(turns[start : start + 3]) for start in range(0, len(turns), 3)]
     assert all(sorted(order) == list("abc") for order in orders)
@@ -42,29 +42,31 @@ def test_rounds_go_on_until_the_least_time_has_passed(monkeypatch: pytest.Monkey
     def second(_: int) -> None:
         clock[0] += 1
 
-    times = time_turns({"a": second}, Plan(batches=1, rounds=1, min_seconds=4.5, seed=0, turn=1), ignore)
+    times = time_turns({"a": second}, Schedule(batches=1, rounds=1, min_seconds=4.5, seed=0, turn=1), ignore)
     assert times["a"].shape == (5, 1)
 
 
 def test_slow_variants_take_turns_call_by_call_without_untimed_ones() -> None:
     log: list[tuple[str, int]] = []
     variants = {name: recorder(log, name) for name in "ab"}
-    time_turns(variants, Plan(batches=3, rounds=1, min_seconds=0, seed=0, turn=1), ignore)
+    time_turns(variants, Schedule(batches=3, rounds=1, min_seconds=0, seed=0, turn=1), ignore)
     assert [batch for _, batch in log] == [0, 0, 1, 1, 2, 2]
     assert Counter(log) == Counter({(name, i): 1 for name in "ab" for i in range(3)})
 
 
 def test_progress_never_exceeds_what_is_planned_and_ends_there() -> None:
     seen: list[tuple[int, int]] = []
-    plan = Plan(batches=3, rounds=2, min_seconds=0, seed=0)
-    time_turns({"a": lambda _: None}, plan, lambda *at: seen.append(at))
+    schedule = Schedule(batches=3, rounds=2, min_seconds=0, seed=0)
+    time_turns({"a": lambda _: None}, schedule, lambda *at: seen.append(at))
     assert all(done <= planned for done, planned in seen)
     assert seen[-1] == (2, 2)
 
 
 def test_garbage_is_not_collected_while_timing_and_is_afterwards() -> None:
     seen = []
-    time_turns({"a": lambda _: seen.append(gc.isenabled())}, Plan(batches=1, rounds=1, min_seconds=0, seed=0), ignore)
+    time_turns(
+        {"a": lambda _: seen.append(gc.isenabled())}, Schedule(batches=1, rounds=1, min_seconds=0, seed=0), ignore
+    )
     assert not any(seen)
     assert gc.isenabled()
 
@@ -74,7 +76,7 @@ def test_garbage_is_collected_again_after_a_variant_failed() -> None:
         raise RuntimeError("broken variant")
 
     with pytest.raises(RuntimeError, match="broken variant"):
-        time_turns({"a": fail}, Plan(batches=1, rounds=1, min_seconds=0, seed=0), ignore)
+        time_turns({"a": fail}, Schedule(batches=1, rounds=1, min_seconds=0, seed=0), ignore)
     assert gc.isenabled()
 
 

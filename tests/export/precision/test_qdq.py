@@ -11,12 +11,12 @@ from eeinfer.errors import ConfigError, ExportError
 from eeinfer.export.graph.cut import cut
 from eeinfer.export.graph.index import GraphIndex
 from eeinfer.export.precision.qdq import tensors_to_watch, weight_scale, with_integers
-from eeinfer.export.precision.qdq_plan import Plan, plan, plan_inputs
+from eeinfer.export.precision.qdq_plan import Quantisation, plan, plan_inputs
 from eeinfer.export.precision.ranges import Histogram, Range, observe
 from eeinfer.export.precision.storage import AROUND_ZERO, FLOAT8, Storage
 
 
-def ranges_of(exported: Exported, planned: Plan, rows: np.ndarray) -> dict[str, Range]:
+def ranges_of(exported: Exported, planned: Quantisation, rows: np.ndarray) -> dict[str, Range]:
     watched = list(tensors_to_watch(planned))
     model = onnx.load(exported.folder / "model.onnx")
     known = {value.name for value in (*model.graph.output, *model.graph.input)}
