@@ -1,14 +1,22 @@
 """From a bundle's folder to an engine."""
 
+import logging
 import os
 from collections.abc import Mapping
 from contextlib import nullcontext
+from functools import partial
 
 from eeinfer import samples
 from eeinfer.backends import open_backend
+from eeinfer.backends.ort import optimised
 from eeinfer.bundle.folder import Bundle
 from eeinfer.engine import Engine
+from eeinfer.errors import first_line
 from eeinfer.rule import Taus, as_limits
+
+_MOMENT_S = 1.0  # that another process may take to finish the form that it is making
+
+log = logging.getLogger(__name__)
 
 
 def load(
@@ -46,6 +54,24 @@ def load(
     """
     bundle = Bundle.open(samples.bundle_path() if path is None else path, verify=False)
     taus = as_limits(bundle.manifest.taus if tau is None else tau, len(bundle.manifest.segments))
-    with bundle.verifying() if verify else nullcontext():
-        opened = open_backend(backend, bundle, device=device, threads=threads, verify=verify, options=options)
-        return Engine(bundle, opened, taus)
+    with bundle.verifying() if verify else nullcontext():  # the files' hashes, beside the rest
+        opening = partial(open_backend, backend, bundle, device=device, threads=threads, verify=verify, options=options)
+        opened = opening()
+        if getattr(opened, "optimised", None) is False and _optimised(bundle):
+            opened = opening()  # now it finds the form that was made
+        return Engine(bundle, opened, taus)  # which runs every segment once
+
+
+def _optimised(bundle: Bundle) -> bool:
+    """Have the optimised form made in the machine's cache, and say whether it is there: the one call upwards."""
+    if optimised.place(bundle) is None or optimised.is_refused(bundle):
+        return False
+    try:
+        from eeinfer.export.optimise.api import optimise  # noqa: TID251 - the one exception
+
+        return optimise(bundle, wait_s=_MOMENT_S) is not None
+    except ModuleNotFoundError as error:  # the onnx package cuts graphs
+        log.info("the segments of %s run as they are (%s); faster: pip install 'eeinfer[cpu]'", bundle.path, error)
+    except Exception as error:  # whatever it is: the bundle's own segments are open already
+        log.warning("the segments of %s run as they are: %s", bundle.path, first_line(error))
+    return False

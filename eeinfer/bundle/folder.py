@@ -34,6 +34,7 @@ class Bundle:
 
     path: Path
     manifest: Manifest
+    fingerprint: str  # SHA-256 of the manifest as it was read, which holds those of all other files
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, verify: bool = True) -> "Bundle":
@@ -48,10 +49,11 @@ class Bundle:
                 outside itself, or its segments do not chain.
         """
         folder = Path(path)
-        manifest = decode_manifest(_read_manifest(folder), where=folder / MANIFEST_NAME)
+        data = _read_manifest(folder)
+        manifest = decode_manifest(data, where=folder / MANIFEST_NAME)
         check_manifest(manifest, where=folder)
         check_files(folder, manifest)
-        bundle = cls(path=folder, manifest=manifest)
+        bundle = cls(path=folder, manifest=manifest, fingerprint=hashlib.sha256(data).hexdigest())
         if verify:
             bundle.verify()
         return bundle
@@ -94,11 +96,6 @@ class Bundle:
     def file(self, name: str) -> Path:
         """Return where the file ``name`` of this bundle lies."""
         return self.path / name
-
-    @property
-    def fingerprint(self) -> str:
-        """The SHA-256 of the manifest, which holds those of all other files."""
-        return hashlib.sha256(self.file(MANIFEST_NAME).read_bytes()).hexdigest()
 
     @property
     def model(self) -> Path:

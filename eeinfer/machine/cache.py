@@ -2,6 +2,8 @@
 
 Graphs that were optimised for its instruction set lie there. All of it can be made again; whoever deletes the
 folder loses time and nothing else. ``EEINFER_CACHE`` names another folder, and ``EEINFER_CACHE=off`` keeps nothing.
+
+Graphs from here are run unseen, so nothing is read from a folder that another user may write to.
 """
 
 import contextlib
@@ -9,54 +11,98 @@ import functools
 import hashlib
 import logging
 import os
-import platform
 import shutil
+import stat
+import time
 from pathlib import Path
 
 from platformdirs import user_cache_path
 
+from eeinfer.machine.instructions import instruction_sets
+
 VARIABLE = "EEINFER_CACHE"
 _OFF = "off"
-_CPUINFO = Path("/proc/cpuinfo")
-_FLAGS = ("flags", "Features")  # what x86 and Arm call the instruction sets
+_ROOT = 0  # whoever may do anything anyway
+_FOR_OTHERS = stat.S_IWGRP | stat.S_IWOTH
+_MINE_ALONE = 0o700
+_ABANDONED_S = 3600.0  # after which nobody is at work on a hidden folder any more
 
 log = logging.getLogger(__name__)
 
 
 def cache_folder() -> Path | None:
-    """Return the folder of this machine; None where ``EEINFER_CACHE`` is ``off``."""
+    """Return the folder of this machine; None where ``EEINFER_CACHE`` is ``off``, or no folder can be trusted."""
     named = os.environ.get(VARIABLE)
     if named == _OFF:
         return None
-    return Path(named).expanduser() if named else user_cache_path("eeinfer", appauthor=False)
+    try:
+        folder = Path(named).expanduser() if named else user_cache_path("eeinfer", appauthor=False)
+    except (RuntimeError, KeyError, OSError):  # a user without a home and without an entry in the system's list
+        folder = None
+    if folder is None or not (named or folder.is_absolute()):
+        _none("this user has no home folder")
+        return None
+    return folder if _is_trusted(folder) else None
 
 
 def cache_bytes() -> int:
     """Return the size of what is kept for this machine."""
     folder = cache_folder()
-    if folder is None:
-        return 0
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    return 0 if folder is None else _bytes(folder)
 
 
 def entry(kind: str, *facts: str) -> Path | None:
     """Return where the thing of this kind lies that depends on ``facts`` and on the processor; None: nowhere."""
+    return place(kind, key(*facts, instruction_sets()))
+
+
+def place(kind: str, name: str) -> Path | None:
+    """Return where the thing ``name`` of this kind lies or would lie; None: nowhere."""
     folder = cache_folder()
-    if folder is None:
-        return None
-    key = hashlib.sha256("\n".join([*facts, instruction_sets()]).encode()).hexdigest()
-    return folder / kind / key[:32]
+    return folder / kind / name if folder is not None and _is_trusted(folder / kind) else None
+
+
+def key(*facts: str) -> str:
+    """Return a name that holds for ``facts`` and for no others."""
+    return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:32]
+
+
+def make_folder(kind: Path) -> None:
+    """Make the folder of a kind, and the cache around it, closed to other users whatever the umask is.
+
+    Raises:
+        OSError: it cannot be made, or somebody else was there first.
+    """
+    kind.parent.parent.mkdir(parents=True, exist_ok=True)
+    for folder in (kind.parent, kind):
+        folder.mkdir(mode=_MINE_ALONE, exist_ok=True)
+        if not _is_trusted(folder):
+            raise PermissionError(f"{folder} is not closed to other users")
 
 
 def prune(spare: Path, most_bytes: int) -> None:
-    """Delete what was used longest ago beside ``spare``, which stays, until ``most_bytes`` are left."""
-    entries = sorted((path for path in spare.parent.iterdir() if path.is_dir()), key=_used, reverse=True)
+    """Delete what was used longest ago beside ``spare``, which stays, until ``most_bytes`` are left.
+
+    Hidden folders are somebody's work, or were left behind: these go as well.
+    """
     total = 0
-    for path in entries:
-        total += sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    for path in sorted(_folders(spare.parent), key=_used, reverse=True):
+        if path.name.startswith("."):
+            if _used(path) < time.time() - _ABANDONED_S:
+                shutil.rmtree(path, ignore_errors=True)
+            continue
+        total += _bytes(path)
         if total > most_bytes and path != spare:
             log.info("deleting %s, unused for longest", path)
-            shutil.rmtree(path, ignore_errors=True)
+            discard(path)
+
+
+def discard(path: Path) -> None:
+    """Delete a folder that others may be reading: it is gone at once, and never there in part."""
+    aside = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
+    with contextlib.suppress(OSError):  # somebody else was quicker, or it cannot be written
+        path.rename(aside)
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def touch(path: Path) -> None:
@@ -65,19 +111,50 @@ def touch(path: Path) -> None:
         os.utime(path)
 
 
+def _is_trusted(folder: Path) -> bool:
+    """Whether nobody but this user, and root, may put something into ``folder``; one that is not there yet is ours."""
+    if not hasattr(os, "geteuid"):
+        return True
+    try:
+        found = folder.stat()
+    except OSError:  # not there, or not to be read: then there is nothing to be trusted
+        return True
+    if found.st_uid not in (os.geteuid(), _ROOT):
+        _none(f"{folder} belongs to another user")
+        return False
+    if found.st_mode & _FOR_OTHERS:
+        _none(f"other users may write into {folder}; close it with: chmod go-w {folder}")
+        return False
+    return True
+
+
+@functools.cache  # said once
+def _none(reason: str) -> None:
+    log.warning("nothing is kept for this machine: %s (%s names another folder)", reason, VARIABLE)
+
+
+def _folders(parent: Path) -> list[Path]:
+    try:
+        return [path for path in parent.iterdir() if path.is_dir() and not path.is_symlink()]
+    except OSError:  # the whole cache was deleted meanwhile
+        return []
+
+
+def _bytes(folder: Path) -> int:
+    """Add up the files below ``folder``, whatever other processes delete meanwhile."""
+    return sum(_size(Path(where) / name) for where, _, names in os.walk(folder) for name in names)
+
+
+def _size(path: Path) -> int:
+    try:
+        found = path.lstat()
+    except OSError:
+        return 0
+    return found.st_size if stat.S_ISREG(found.st_mode) else 0
+
+
 def _used(path: Path) -> float:
     try:
         return path.stat().st_mtime
     except OSError:  # deleted by another process meanwhile
         return 0.0
-
-
-@functools.cache
-def instruction_sets() -> str:
-    """Return what the processor can do, as far as the system says: kernels and memory layouts are chosen by it."""
-    try:
-        with _CPUINFO.open() as lines:  # of every core: those of the first say it
-            found = (line.partition(":")[2].strip() for line in lines if line.partition(":")[0].strip() in _FLAGS)
-            return next(found, platform.machine())
-    except OSError:  # not Linux
-        return f"{platform.machine()} {platform.processor()}"

@@ -65,7 +65,10 @@ def _match(index: GraphIndex, softmax: int) -> _Attention | None:
         return None
     tokens, weight, bias, linear = layer
     inside, width = _between(index, linear, end), index.initializers[weight].dims[0]
-    batch, count, last = index.shape(end) or (None,) * 3
+    together = index.shape(end)
+    if together is None or len(together) != 3:  # torch's own layers put the batch second, or rows in one line
+        return None
+    batch, count, last = together
     fits = (batch, last) == (BATCH, width) and index.shape(linear) == (BATCH, count, 3 * width)
     if inside is None or not fits or not isinstance(count, int) or width % shape[1]:
         return None

@@ -4,66 +4,81 @@ ONNX Runtime fuses nodes and, on x86, keeps the maps of a convolutional network 
 are cut before that pay at every border: the map is put back into plain order and into blocks again, and what the
 border separates, such as a convolution and the sum after it, is no longer fused. So the network is optimised whole,
 saved, and cut in that form; what crosses a border stays in blocks. The result holds for one version of the
-runtime and one instruction set: it goes into the machine's cache, never into a bundle.
+runtime and one instruction set.
 """
 
-import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import helper
+from onnx import TensorProto, helper
+from onnx.external_data_helper import ExternalDataInfo
 
 from eeinfer.backends.ort.sessions import open_session
-from eeinfer.backends.ort.sums import write_sums
-from eeinfer.bundle.external import external_files
 from eeinfer.bundle.folder import Bundle
-from eeinfer.bundle.manifest import MODEL_NAME, TensorSpec
-from eeinfer.bundle.manifest_file import write_manifest
-from eeinfer.export.graph.cut import cut
+from eeinfer.bundle.manifest import MODEL_NAME, Manifest, TensorSpec
+from eeinfer.errors import ExportError
+from eeinfer.export.graph.cut import SegmentGraph, cut
 from eeinfer.export.graph.index import BATCH, GraphIndex
 from eeinfer.export.optimise.attention import fuse_attention
 from eeinfer.export.optimise.in_place import share_memory
-from eeinfer.export.write import described, new_folder
+from eeinfer.export.optimise.trial import Unsuitable, running
+from eeinfer.export.write import described
 
-_PROBE = "probe.onnx"
+_FUSED, _PROBE = "fused.onnx", "probe.onnx"
 _ROWS = (1, 2)  # batch sizes at which unknown shapes are looked at
 
 
-def optimise_bundle(bundle: Bundle, target: Path) -> Path:
-    """Write the bundle's segments as ONNX Runtime runs them on this machine, as a bundle of their own.
+def write_segments(source: Bundle, folder: Path) -> Manifest:
+    """Write the segments as ONNX Runtime runs them on this machine into ``folder``.
+
+    Args:
+        source: the bundle; a graph may be written beside its own.
+        folder: an empty one.
+
+    Returns:
+        The bundle's manifest with these segments and these files.
 
     Raises:
-        ExportError: the optimised network cannot be cut, or `target` cannot be written.
-        BundleError: ONNX Runtime cannot open the network.
+        Unsuitable: the optimised network cannot be cut, or does not run.
+        BundleError: ONNX Runtime cannot open or save the network.
+        OSError: the disk is full, say.
     """
-    with new_folder(target, force=True) as folder:
-        path = folder / MODEL_NAME
-        _save_optimised(bundle.model, path)
-        model = onnx.load(path, load_external_data=False)
-        _find_types(model, bundle.manifest.input.tensor, folder)
-        parts = [share_memory(part) for part in cut(model, len(bundle.manifest.segments))]
-        for segment, part in zip(bundle.manifest.segments, parts, strict=True):
-            onnx.save(part.model, folder / segment.file)
-        write_manifest(folder, described(bundle.manifest, parts, folder))
-        write_sums(folder)
-    return target
+    path = folder / MODEL_NAME
+    _save_optimised(source.model, path)
+    model = onnx.load(path, load_external_data=False)
+    _check_saved(model, folder)
+    _find_types(model, source.manifest.input.tensor, folder)
+    parts = _cut(model, len(source.manifest.segments))
+    for segment, part in zip(source.manifest.segments, parts, strict=True):
+        onnx.save(part.model, folder / segment.file)
+    return described(source.manifest, parts, folder)
+
+
+def _cut(model: onnx.ModelProto, exits: int) -> list[SegmentGraph]:
+    try:
+        return [share_memory(part) for part in cut(model, exits)]
+    except ExportError as error:
+        raise Unsuitable(f"optimised it cannot be cut: {error}") from error
 
 
 def _save_optimised(source: Path, target: Path) -> None:
     """Let ONNX Runtime save the network as it would run it, attention in one node beforehand."""
     fused = fuse_attention(onnx.load(source, load_external_data=False))
-    if fused is None:
-        open_session(source, threads=1, save_as=target)
-        return
-    with tempfile.TemporaryDirectory(dir=target.parent) as other:
-        path = Path(other) / MODEL_NAME
-        onnx.save(fused, path)
-        for name in external_files(path.read_bytes(), where=path):  # they may not lie in another folder
-            shutil.copyfile(source.parent / name, path.parent / name)
-        open_session(path, threads=1, save_as=target)
+    if fused is not None:
+        source = source.with_name(_FUSED)  # weights may not lie in another folder
+        onnx.save(fused, source)
+    open_session(source, threads=1, save_as=target)
+
+
+def _check_saved(model: onnx.ModelProto, folder: Path) -> None:
+    """Refuse weights that are shorter than the graph says: ONNX Runtime does not notice that a disk is full."""
+    for tensor in model.graph.initializer:
+        if tensor.data_location == TensorProto.EXTERNAL:
+            info = ExternalDataInfo(tensor)
+            if (folder / info.location).stat().st_size < (info.offset or 0) + (info.length or 0):
+                raise OSError(f"{folder / info.location} was not written to its end")
 
 
 def _find_types(model: onnx.ModelProto, input: TensorSpec, folder: Path) -> None:
@@ -76,8 +91,9 @@ def _find_types(model: onnx.ModelProto, input: TensorSpec, folder: Path) -> None
     probe.CopyFrom(model)
     probe.graph.output.extend(onnx.ValueInfoProto(name=name) for name in unknown)
     onnx.save(probe, folder / _PROBE)
-    session, _ = open_session(folder / _PROBE, threads=1, optimised=True)
-    seen = [session.run(unknown, {input.name: np.zeros((rows, *input.sizes()), input.dtype)}) for rows in _ROWS]
+    with running("optimised"):
+        session, _ = open_session(folder / _PROBE, threads=1, optimised=True)
+        seen = [session.run(unknown, {input.name: np.zeros((rows, *input.sizes()), input.dtype)}) for rows in _ROWS]
     for name, *values in zip(unknown, *seen, strict=True):
         shape = _shape([value.shape for value in values])
         dtype = helper.np_dtype_to_tensor_dtype(values[0].dtype)

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -174,7 +175,7 @@ def test_plans_are_stale_when_what_they_were_built_from_changes(bundle_copy: Pat
     write(bundle_copy)
     opened = Bundle.open(bundle_copy)
     files = {**opened.manifest.files, name: msgspec.structs.replace(opened.manifest.files[name], sha256="0" * 64)}
-    changed = Bundle(path=bundle_copy, manifest=msgspec.structs.replace(opened.manifest, files=files))
+    changed = replace(opened, manifest=msgspec.structs.replace(opened.manifest, files=files))
     with pytest.raises(BundleError, match=r"segment_00.engine is stale: segment_00.onnx or its weights changed"):
         find_build(changed, library="tensorrt", library_version=VERSION, capability=(8, 6))
     [found] = survey(changed)

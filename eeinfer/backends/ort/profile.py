@@ -11,12 +11,13 @@ from eeinfer.backends.ort.threads import SHARED, as_threads
 from eeinfer.backends.row_costs import RowCosts
 from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import EeinferError
-from eeinfer.files import replace_file
+from eeinfer.files import read_small, replace_file
 from eeinfer.machine import cache
 from eeinfer.machine.cores import physical_cores
 
 PROFILE_VERSION = 1
 _KIND = "profile"
+_MOST_BYTES = 1 << 20
 
 log = logging.getLogger(__name__)
 
@@ -69,12 +70,14 @@ def profile_path(bundle: Bundle) -> Path | None:
 def find_profile(bundle: Bundle) -> Profile | None:
     """Return the profile of ``bundle`` from the cache; None where there is none, or none that can be read."""
     path = profile_path(bundle)
-    if path is None or not path.is_file():
+    if path is None:
         return None
     try:
-        profile = msgspec.json.decode(path.read_bytes(), type=Profile)
+        profile = msgspec.json.decode(read_small(path, _MOST_BYTES), type=Profile)
         _check(profile, bundle)
-    except (OSError, msgspec.DecodeError, EeinferError) as error:
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError, EeinferError) as error:
         log.warning("%s is not used: %s; make it again with: eeinfer tune %s", path, error, bundle.path)
         return None
     return profile
@@ -84,7 +87,7 @@ def save_profile(bundle: Bundle, profile: Profile) -> Path | None:
     """Write the profile in one step and return where it lies; None where nothing is kept."""
     path = profile_path(bundle)
     if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        cache.make_folder(path.parent)
         data = msgspec.json.format(msgspec.json.encode(profile), indent=2) + b"\n"
         replace_file(path, data)
     return path

@@ -1,37 +1,31 @@
 """Whether the files in a folder are still what was written there: CRC-32, at twice the pace of SHA-256.
 
-For what this machine keeps for itself, against damage alone: whoever may alter those files may write sums too.
+For what was made from a bundle, against damage alone: whoever may alter those files may write sums too.
 """
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 
-import msgspec
-
 from eeinfer.errors import BundleError
-from eeinfer.files import read_pieces, replace_file
-
-SUMS_NAME = "crc32.json"
+from eeinfer.files import read_pieces
 
 
-def write_sums(folder: Path) -> None:
-    """Note the sums of all files in ``folder`` beside them."""
-    sums = {path.name: _crc32(path) for path in sorted(folder.iterdir()) if path.name != SUMS_NAME}
-    replace_file(folder / SUMS_NAME, msgspec.json.encode(sums))
+def sums(folder: Path) -> dict[str, int]:
+    """Return the sums of all files in ``folder``."""
+    return {path.name: _crc32(path) for path in sorted(folder.iterdir())}
 
 
-def check_sums(folder: Path, names: Iterable[str]) -> None:
-    """Compare the files ``names`` in ``folder`` with the sums that ``write_sums`` noted.
+def check_sums(folder: Path, expected: Mapping[str, int]) -> None:
+    """Compare the files in ``folder`` with what ``sums`` returned for them.
 
     Raises:
-        BundleError: one is damaged, or has no sum.
+        BundleError: one is damaged or missing.
     """
     try:
-        sums = msgspec.json.decode((folder / SUMS_NAME).read_bytes(), type=dict[str, int])
-        damaged = [name for name in names if _crc32(folder / name) != sums.get(name)]
-    except (OSError, ValueError) as error:  # not JSON, not UTF-8, not sums
-        raise BundleError(f"{folder} cannot be checked: {error}") from error
+        damaged = [name for name, sum in expected.items() if _crc32(folder / name) != sum]
+    except FileNotFoundError as error:
+        raise BundleError(f"{error.filename} is missing") from error
     if damaged:
         raise BundleError(f"{folder}: {', '.join(damaged)} is not what was written there")
 

@@ -1,20 +1,20 @@
-"""The segments as this machine runs them: made once, checked, kept, and never in the way."""
+"""The segments as this machine runs them: found where they are sound, put aside where not, and never in the way."""
 
+import logging
+import os
 import shutil
-import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from altered_bundles import edit, swap
 
 import eeinfer
 from eeinfer import samples
 from eeinfer.backends.ort import optimised
-from eeinfer.backends.ort.backend import OrtBackend
 from eeinfer.bundle.folder import Bundle
-from eeinfer.machine.cache import VARIABLE, cache_folder
+from eeinfer.machine.cache import VARIABLE
+
+FILES = ["segment_01.onnx", "model.bin", "build.json"]
 
 
 @pytest.fixture(autouse=True)
@@ -23,8 +23,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
-def opened(path: Path, **options: Any) -> OrtBackend:
-    return OrtBackend(Bundle.open(path), **{"device": "cpu", "threads": 1, "verify": True, **options})
+def runs_optimised(path: Path, *, verify: bool = True) -> bool:
+    with eeinfer.load(path, threads=1, verify=verify) as engine:
+        return bool(engine.optimised)
 
 
 def scores(path: Path) -> np.ndarray:
@@ -36,8 +37,18 @@ def scores(path: Path) -> np.ndarray:
 def plain_scores(path: Path, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
     with monkeypatch.context() as patch:
         patch.setenv(VARIABLE, "off")
-        assert not opened(path).optimised
+        assert not runs_optimised(path)
         return scores(path)
+
+
+def nobody_makes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eeinfer.export.optimise.api._make", None)
+
+
+def kept(bundle: Path, name: str = "") -> Path:
+    path = optimised.place(Bundle.open(bundle))
+    assert path is not None
+    return path / name
 
 
 def test_the_first_load_makes_what_the_second_finds(
@@ -45,68 +56,108 @@ def test_the_first_load_makes_what_the_second_finds(
 ) -> None:
     before = plain_scores(tiny_bundle, monkeypatch)
     assert not cache.exists()
-    assert opened(tiny_bundle).optimised
-    monkeypatch.setattr(optimised, "make", None)  # from now on it must be found
-    assert opened(tiny_bundle).optimised
+    assert runs_optimised(tiny_bundle)
+    nobody_makes(monkeypatch)
+    assert runs_optimised(tiny_bundle)
     np.testing.assert_allclose(scores(tiny_bundle), before, atol=1e-5)
 
 
-def test_maps_cross_the_cuts_in_blocks_where_the_machine_computes_in_blocks(cache: Path) -> None:
+def test_maps_cross_the_cuts_in_blocks_where_the_machine_computes_in_blocks() -> None:
     with eeinfer.load(threads=1):
         pass
     found = optimised.find(Bundle.open(samples.bundle_path()))
     assert found is not None
-    plain = {node.op_type for node in _nodes(samples.bundle_path())}
+    plain = {kind for kind, _ in _nodes(samples.bundle_path())}
     nodes = _nodes(found.path)
-    if not any(node.domain == "com.microsoft.nchwc" for node in nodes):
+    if all(domain != "com.microsoft.nchwc" for _, domain in nodes):
         pytest.skip("this processor computes convolutions in plain order")
-    assert "ReorderInput" not in {node.op_type for node in nodes}
+    assert "ReorderInput" not in {kind for kind, _ in nodes}
     assert "Relu" in plain
-    assert "Relu" not in {node.op_type for node in nodes}, "fused, also across what was a border"
+    assert "Relu" not in {kind for kind, _ in nodes}, "fused, also across what was a border"
 
 
-def _nodes(folder: Path) -> list[Any]:
+def _nodes(folder: Path) -> list[tuple[str, str]]:
     import onnx
 
-    paths = sorted(folder.glob("segment_*.onnx"))
-    return [node for path in paths for node in onnx.load(path, load_external_data=False).graph.node]
+    graphs = [onnx.load(path, load_external_data=False).graph for path in sorted(folder.glob("segment_*.onnx"))]
+    return [(node.op_type, node.domain) for graph in graphs for node in graph.node]
 
 
-def kept(bundle: Path, name: str) -> Path:
-    path = optimised.place(Bundle.open(bundle))
-    assert path is not None
-    return path / name
-
-
-@pytest.mark.parametrize("name", ["segment_01.onnx", "model.bin", "manifest.json", "crc32.json"])
-def test_a_damaged_entry_is_made_again(tiny_bundle: Path, name: str) -> None:
-    opened(tiny_bundle)
+@pytest.mark.parametrize("name", FILES)
+def test_a_damaged_form_is_made_again(tiny_bundle: Path, name: str, caplog: pytest.LogCaptureFixture) -> None:
+    runs_optimised(tiny_bundle)
     file = kept(tiny_bundle, name)
     sound = file.read_bytes()
-    for damaged in (b"damaged", bytes([sound[0], sound[1] ^ 1]) + sound[2:]):
+    for damaged in (b"damaged", b"\xff" + sound[1:], bytes([sound[0], sound[1] ^ 1]) + sound[2:]):
         file.write_bytes(damaged)
-        assert opened(tiny_bundle).optimised
+        assert runs_optimised(tiny_bundle)
         assert file.read_bytes() != damaged
+    assert caplog.text.count("it is made again") == 3
 
 
-@pytest.mark.parametrize("name", ["segment_01.onnx", "model.bin", "manifest.json", "crc32.json"])
-def test_an_entry_that_lost_a_file_is_made_again(tiny_bundle: Path, name: str) -> None:
-    opened(tiny_bundle)
+@pytest.mark.parametrize("name", FILES)
+def test_a_form_that_lost_a_file_is_made_again(tiny_bundle: Path, name: str) -> None:
+    runs_optimised(tiny_bundle)
     kept(tiny_bundle, name).unlink()
-    assert opened(tiny_bundle).optimised
+    assert runs_optimised(tiny_bundle)
     assert kept(tiny_bundle, name).exists()
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_what_is_no_file_is_damage_and_nobody_waits_for_it(tiny_bundle: Path, name: str) -> None:
+    for obstacle in (os.mkfifo, os.mkdir):
+        runs_optimised(tiny_bundle)
+        kept(tiny_bundle, name).unlink()
+        obstacle(kept(tiny_bundle, name))
+        assert runs_optimised(tiny_bundle)
+        assert kept(tiny_bundle, name).is_file()
+
+
+def test_nothing_is_left_beside_a_form(tiny_bundle: Path) -> None:
+    runs_optimised(tiny_bundle)
+    kept(tiny_bundle, "model.bin").write_bytes(b"damaged")
+    runs_optimised(tiny_bundle)
+    assert [*kept(tiny_bundle).parent.iterdir()] == [kept(tiny_bundle)]
+
+
+def test_a_form_that_cannot_be_read_just_now_is_kept(
+    tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def too_many(*_: object) -> bytes:
+        raise OSError(24, "Too many open files")
+
+    runs_optimised(tiny_bundle)
+    found = kept(tiny_bundle, "build.json").read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr("eeinfer.backends.ort.sums._crc32", too_many)
+        nobody_makes(patch)
+        assert not runs_optimised(tiny_bundle)
+    assert "Too many open files" in caplog.text
+    assert kept(tiny_bundle, "build.json").read_bytes() == found
+    assert runs_optimised(tiny_bundle)
+
+
+def test_a_form_that_another_one_replaces_while_it_is_opened_is_not_used(
+    tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs_optimised(tiny_bundle)
+    record = kept(tiny_bundle, "build.json")
+    found = optimised.find(Bundle.open(tiny_bundle))
+    assert found is not None
+    with pytest.raises(eeinfer.BundleError, match="was replaced"), found.opening(verify=False):
+        record.write_bytes(record.read_bytes() + b" ")
 
 
 def test_a_large_one_is_summed_while_its_sessions_open(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("eeinfer.bundle.folder._SMALL_BYTES", 0)
-    opened(tiny_bundle)
+    runs_optimised(tiny_bundle)
     file = kept(tiny_bundle, "model.bin")
     sound = file.read_bytes()
     damaged = bytes([sound[0] ^ 1]) + sound[1:]
     file.write_bytes(damaged)
-    assert opened(tiny_bundle, verify=False).optimised
-    assert file.read_bytes() == damaged, "nobody asked for the hashes"
-    assert opened(tiny_bundle).optimised
+    assert runs_optimised(tiny_bundle, verify=False)
+    assert file.read_bytes() == damaged, "nobody asked for the sums"
+    assert runs_optimised(tiny_bundle)
     assert file.read_bytes() != damaged
 
 
@@ -121,47 +172,29 @@ def test_sessions_of_a_large_one_open_together_and_keep_their_order(
     np.testing.assert_allclose(scores(tiny_bundle), one_by_one, atol=1e-5)
 
 
-def test_a_changed_bundle_has_an_entry_of_its_own(tiny_bundle: Path, bundle_copy: Path) -> None:
-    edit(bundle_copy, lambda data: data.update(name="other"))
-    assert optimised.place(Bundle.open(tiny_bundle)) != optimised.place(Bundle.open(bundle_copy))
-
-
-def test_another_answer_is_never_used(tiny_bundle: Path, bundle_copy: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A model.onnx that is not the network of the segments: the segments are what the bundle promises."""
-    import onnx
-    from onnx import numpy_helper
-
-    path = bundle_copy / "model.onnx"
-    model = onnx.load(path)
-    for tensor in model.graph.initializer:
-        tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor) * 2, tensor.name))
-    swap(bundle_copy, path.name, model.SerializeToString())
-    for _ in range(2):
-        assert not opened(bundle_copy).optimised
-    assert caplog.text.count("answer differently") == 1, "not tried twice"
-    np.testing.assert_array_equal(scores(bundle_copy), scores(tiny_bundle).astype(np.float32))
-
-
-def test_without_onnx_the_bundles_own_segments_run(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "eeinfer.export.optimise.segments", None)
-    assert not opened(tiny_bundle).optimised
-
-
-def test_a_cache_that_cannot_be_written_is_done_without(
-    tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_form_holds_for_one_bundle_one_runtime_and_one_processor(
+    tiny_bundle: Path, scripted_bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "file").write_text("in the way")
-    monkeypatch.setenv(VARIABLE, str(tmp_path / "file" / "cache"))
-    assert not opened(tiny_bundle).optimised
+    bundle = Bundle.open(tiny_bundle)
+    places = {optimised.place(bundle), optimised.place(Bundle.open(scripted_bundle))}
+    with monkeypatch.context() as patch:
+        patch.setattr("onnxruntime.__version__", "1.0")
+        places.add(optimised.place(bundle))
+    with monkeypatch.context() as patch:
+        patch.setattr(optimised, "instruction_sets", lambda: "another")
+        places.add(optimised.place(bundle))
+    assert len(places) == 4
+    assert None not in places
 
 
-def test_nothing_is_left_half_written(tiny_bundle: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object, **__: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("eeinfer.export.optimise.segments.write_manifest", full)
-    assert not opened(tiny_bundle).optimised
-    assert [path.suffix for path in (cache / "optimised").iterdir()] == [".refused"]
+def test_what_was_made_for_something_else_is_not_used(
+    tiny_bundle: Path, scripted_bundle: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    runs_optimised(scripted_bundle)
+    shutil.copytree(kept(scripted_bundle), kept(tiny_bundle))
+    bundle = Bundle.open(tiny_bundle)
+    assert optimised.find(bundle) is None
+    assert runs_optimised(tiny_bundle)
 
 
 def test_every_row_count_gives_the_rows_of_the_plain_segments(
@@ -183,13 +216,19 @@ def test_the_cache_may_go_at_any_time(tiny_bundle: Path, cache: Path) -> None:
         assert len(engine(np.zeros((2, 8, 8), np.uint8))) == 2
 
 
-def test_nothing_is_kept_of_files_that_the_manifest_does_not_vouch_for(bundle_copy: Path) -> None:
-    sound = scores(bundle_copy)
-    weights = bundle_copy / "weights.bin"
-    good = weights.read_bytes()
-    shutil.rmtree(cache_folder() or bundle_copy)
-    weights.write_bytes(np.negative(np.frombuffer(good, np.float32)).tobytes())
-    with eeinfer.load(bundle_copy, threads=1, verify=False) as engine:  # as asked: nobody looks
-        engine(np.zeros((8, 8), np.uint8))
-    weights.write_bytes(good)
-    np.testing.assert_allclose(scores(bundle_copy), sound, atol=1e-5)
+def test_the_backend_makes_nothing(tiny_bundle: Path, cache: Path) -> None:
+    from eeinfer.backends import open_backend
+
+    open_backend("onnxruntime", Bundle.open(tiny_bundle), device="cpu", threads=1)
+    assert not cache.exists()
+
+
+def test_a_cache_of_others_is_neither_read_nor_filled(
+    tiny_bundle: Path, cache: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert runs_optimised(tiny_bundle)
+    cache.chmod(0o777)
+    caplog.set_level(logging.WARNING)
+    before = sorted(cache.rglob("*"))
+    assert not runs_optimised(tiny_bundle)
+    assert sorted(cache.rglob("*")) == before

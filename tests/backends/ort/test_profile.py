@@ -1,6 +1,8 @@
 """What tuning found out, read back: used where it fits, left alone where it does not."""
 
 import logging
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -82,7 +84,19 @@ def test_a_profile_that_does_not_fit_is_left_alone(
     assert "eeinfer tune" in caplog.text
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"version": 1, "surprise": 2}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"\xff{",
+        b'{"bundle": "\xff"}',
+        b'{"version": 1, "surprise": 2}',
+        b"[" * 100_000,
+        bytes(2 << 20),
+    ],
+)
 def test_a_damaged_profile_is_left_alone(tiny_bundle: Path, bundle: Bundle, content: bytes) -> None:
     path = save_profile(bundle, PROFILE)
     assert path is not None
@@ -90,6 +104,20 @@ def test_a_damaged_profile_is_left_alone(tiny_bundle: Path, bundle: Bundle, cont
     assert find_profile(bundle) is None
     with eeinfer.load(tiny_bundle) as engine:
         assert engine.threads == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no pipes in folders")
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
+def test_what_is_no_file_is_damage_and_nobody_waits_for_it(
+    tiny_bundle: Path, bundle: Bundle, make: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    path = save_profile(bundle, PROFILE)
+    assert path is not None
+    path.unlink()
+    make(path)
+    with eeinfer.load(tiny_bundle) as engine:
+        assert engine.threads == 1
+    assert "eeinfer tune" in caplog.text
 
 
 def test_a_profile_holds_for_one_bundle_and_number_of_cores(

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
@@ -44,7 +45,7 @@ def assert_same(answer: eeinfer.Result, expected: eeinfer.Result) -> None:
 
 def test_eight_bit_floats_are_refused_for_plans(tiny_bundle: Path) -> None:
     opened = Bundle.open(tiny_bundle)
-    fp8 = Bundle(path=opened.path, manifest=msgspec.structs.replace(opened.manifest, precision="fp8"))
+    fp8 = replace(opened, manifest=msgspec.structs.replace(opened.manifest, precision="fp8"))
     with pytest.raises(BundleError, match=r"in fp8, which ONNX Runtime computes wrongly.*eeinfer export .* --trt"):
         OrtGpuBackend(fp8, cpu_provider.provider(), name="onnxruntime-cuda", device="cuda")
 

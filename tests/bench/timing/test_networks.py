@@ -72,7 +72,7 @@ def test_the_static_network_leaves_out_the_heads_that_nothing_reads(tmp_path: Pa
         ]
     graph = onnx.helper.make_graph(nodes, "model", [info("input", onnx.TensorProto.FLOAT, ["batch", 2])], outputs)
     onnx.save(onnx.helper.make_model(graph), tmp_path / "model.onnx")
-    bundle = Bundle(path=tmp_path, manifest=None)  # type: ignore[arg-type]  # only the path is looked at
+    bundle = Bundle(path=tmp_path, manifest=None, fingerprint="")  # type: ignore[arg-type]  # only the path is looked at
     static, both = networks.write_parts(bundle, [[1], [0, 1]], tmp_path)
     assert [node.op_type for node in onnx.load(static).graph.node] == ["Relu", "Sigmoid", "ReduceMax", "ArgMax"]
     assert len(onnx.load(both).graph.node) == 7

@@ -167,7 +167,48 @@ def test_the_engine_runs_it_and_answers_as_the_bundle_says(
         found = engine.all_exits(images)
     kept = optimised.find(bundle)
     assert kept is not None
-    for segment in kept.manifest.segments:
-        assert kinds(onnx.load(kept.file(segment.file), load_external_data=False)).count("Attention") == 1
+    for segment in kept.build.segments:
+        assert kinds(onnx.load(kept.path / segment.file, load_external_data=False)).count("Attention") == 1
     np.testing.assert_allclose(found.scores, wanted.scores, atol=1e-5)
     np.testing.assert_array_equal(found.predictions, wanted.predictions)
+
+
+class Encoder(nn.Module):
+    """Torch's own layers, whose linear layers see [T, batch, C] or rows in one line."""
+
+    def __init__(self, layers: list[nn.Module]) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+        self.heads = nn.ModuleList(nn.Linear(WIDTH, 5) for _ in layers)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        logits = []
+        for layer, head in zip(self.layers, self.heads, strict=True):
+            x = layer(x, x, x, need_weights=False)[0] if isinstance(layer, nn.MultiheadAttention) else layer(x)
+            logits.append(head(x.mean(1)))
+        return logits
+
+
+LAYERS: dict[str, Callable[[], nn.Module]] = {
+    "MultiheadAttention": lambda: nn.MultiheadAttention(WIDTH, HEADS, batch_first=True),
+    "TransformerEncoderLayer": lambda: nn.TransformerEncoderLayer(WIDTH, HEADS, 32, batch_first=True),
+    "norm first": lambda: nn.TransformerEncoderLayer(WIDTH, HEADS, 32, batch_first=True, norm_first=True),
+    "TransformerEncoder": lambda: nn.TransformerEncoder(
+        nn.TransformerEncoderLayer(WIDTH, HEADS, 32, batch_first=True), 2, enable_nested_tensor=False
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_torchs_own_layers_are_fused_or_left_and_answer_the_same(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    net, rows = Encoder([LAYERS[kind]() for _ in range(EXITS)]).eval(), torch.randn(3, TOKENS, WIDTH)
+    path = export_bundle(net, rows[:1], tmp_path / "encoder", taus=0.5)
+    monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "cache"))
+    with eeinfer.load(path, threads=1) as engine, torch.no_grad():
+        assert engine.optimised or kind == "MultiheadAttention"  # whose optimised rows are in one line at the cut
+        found = engine.all_exits(rows.numpy()).logits
+        for k, wanted in enumerate(net(rows)):
+            np.testing.assert_allclose(found[:, k], wanted.numpy(), atol=1e-4)

@@ -88,8 +88,9 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bundle:
     monkeypatch.setenv(cache.VARIABLE, str(tmp_path))
     with eeinfer.load(threads=1):
         pass
-    found = optimised.find(Bundle.open(samples.bundle_path()))
-    assert found is not None
+    form = optimised.find(Bundle.open(samples.bundle_path()))
+    assert form is not None
+    found = form.bundle
     first = onnx.load(found.file(found.manifest.segments[0].file), load_external_data=False)
     if all(node.domain != NCHWC for node in first.graph.node):
         pytest.skip("this processor computes convolutions in plain order")

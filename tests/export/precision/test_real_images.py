@@ -1,5 +1,6 @@
 """Where images for calibration and report come from, and that the two never mix."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -68,7 +69,7 @@ def test_the_shipped_bundle_takes_half_of_the_shipped_images() -> None:
 
 def test_a_data_set_calibrates_on_validation_images_and_reports_on_test_images(tiny: Bundle) -> None:
     origin = {"dataset": "synthetic", "config": {"data": {"root": None, "val_share": 0.25}, "seed": 3}}
-    trained = Bundle(path=tiny.path, manifest=msgspec.structs.replace(tiny.manifest, provenance=origin))
+    trained = replace(tiny, manifest=msgspec.structs.replace(tiny.manifest, provenance=origin))
     found = real_images(trained, None, seed=0)
     assert len(found.calibration) == pytest.approx(0.25 * len(found.calibration.images), rel=0.1)
     assert found.report.images is not found.calibration.images

@@ -1,0 +1,79 @@
+"""Whether the optimised form answers as the bundle's own segments do: asked before anybody else can see it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eeinfer.backends.base import Exit
+from eeinfer.backends.ort.rows import OrtRows
+from eeinfer.backends.ort.segments import OpenSegments
+from eeinfer.backends.ort.threads import PARKED, Threads
+from eeinfer.bundle.folder import Bundle
+from eeinfer.bundle.manifest import TensorSpec
+from eeinfer.errors import ExportError, first_line
+
+_ROWS = 2
+_SAME = 1e-4  # how far the optimised logits may be off, relative to the largest beyond 1
+_SAME_HALF = 4e-3  # likewise in fp16: the optimiser leaves out roundings, which are of 5e-4 each
+_NO_MEMORY = ("alloc", "memory")  # in what ONNX Runtime says when there is none left
+
+
+class Unsuitable(ExportError):
+    """The network cannot be run in an optimised form: another attempt would find the same."""
+
+
+@contextmanager
+def running(what: str) -> Iterator[None]:
+    """Take the failure of a session in the block for the network's fault, unless memory or files are to blame.
+
+    Raises:
+        Unsuitable: it is.
+    """
+    try:
+        yield
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # ONNX Runtime's own classes derive from Exception alone
+        if any(word in str(error).lower() for word in _NO_MEMORY):
+            raise
+        raise Unsuitable(f"{what} it does not run: {first_line(error)}") from error
+
+
+def answers(bundle: Bundle, *, optimised: bool) -> list[Exit]:
+    """Return what every exit answers to the trial's images, which are always the same.
+
+    Raises:
+        Unsuitable: a segment does not run.
+    """
+    with running("optimised" if optimised else "to such images"):
+        threads = Threads(mode=PARKED, counts=(1,) * len(bundle.manifest.segments))
+        opened = OpenSegments(bundle, threads, optimised=optimised)
+        rows = OrtRows(opened.sessions, bundle.manifest, _ROWS)
+        rows.load(_images(bundle.manifest.input.tensor))
+        return [rows.run(k) for k in range(len(opened.sessions))]
+
+
+def check_answers(bundle: Bundle, expected: list[Exit], found: list[Exit]) -> None:
+    """Compare the answers of two forms of one bundle.
+
+    Raises:
+        Unsuitable: they differ.
+    """
+    allowed = _SAME_HALF if bundle.manifest.precision == "fp16" else _SAME
+    if not all(_same(*pair, allowed) for pair in zip(expected, found, strict=True)):
+        raise Unsuitable("optimised they answer differently")
+
+
+def _images(spec: TensorSpec) -> NDArray[Any]:
+    return np.random.default_rng(0).standard_normal((_ROWS, *spec.sizes())).astype(spec.dtype)
+
+
+def _same(expected: Exit, answer: Exit, allowed: float) -> bool:
+    for wanted, got in ((expected.logits, answer.logits), (expected.score, answer.score)):
+        size = max(1.0, float(np.abs(wanted[np.isfinite(wanted)]).max(initial=0)))
+        if not np.allclose(wanted, got, rtol=0, atol=allowed * size, equal_nan=True):
+            return False
+    return True

@@ -1,0 +1,74 @@
+"""Files are replaced in one step, and what others put in their place is looked at before it is read."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from eeinfer.files import read_small, replace_file, write_atomically
+
+
+def test_a_file_gets_its_new_content_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    for content in (b"old", b"new"):
+        replace_file(path, content)
+        assert path.read_bytes() == content
+    assert [*tmp_path.iterdir()] == [path]
+
+
+def test_a_writer_that_fails_leaves_the_old_content(tmp_path: Path) -> None:
+    replace_file(tmp_path / "file", b"old")
+
+    def fail(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(tmp_path / "file", fail)
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no modes")
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o444])
+def test_a_file_that_is_replaced_keeps_its_mode(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "file"
+    replace_file(path, b"old")
+    path.chmod(mode)
+    replace_file(path, b"new")
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+    assert path.read_bytes() == b"new"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no umask")
+def test_a_new_file_has_the_mode_that_the_umask_leaves(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        replace_file(tmp_path / "file", b"new")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o640
+
+
+def test_a_link_that_was_planted_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("secrets.token_hex", lambda _: "known")
+    (tmp_path / "victim").write_bytes(b"precious")
+    (tmp_path / ".file.known").symlink_to(tmp_path / "victim")
+    with pytest.raises(FileExistsError):
+        replace_file(tmp_path / "file", b"new")
+    assert (tmp_path / "victim").read_bytes() == b"precious"
+
+
+def test_a_small_file_is_read(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"12345")
+    assert read_small(tmp_path / "file", 5) == b"12345"
+    with pytest.raises(OSError, match="more than 4 bytes"):
+        read_small(tmp_path / "file", 4)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no pipes in folders")
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
+def test_what_is_no_file_is_refused_at_once(tmp_path: Path, make: object) -> None:
+    assert callable(make)
+    make(tmp_path / "file")
+    with pytest.raises(OSError, match="no file"):
+        read_small(tmp_path / "file", 100)
