@@ -6,7 +6,7 @@ from importlib import import_module
 
 from eeinfer.backends.base import Backend
 from eeinfer.backends.choice import candidates, gpu_index, refusal
-from eeinfer.backends.ort.pools import share_threads as share_threads
+from eeinfer.backends.onnx_runtime import share_threads as share_threads
 from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import ConfigError, EeinferError
 from eeinfer.machine.installed import collect

@@ -14,7 +14,7 @@ from fake_cuda import FakeCuda
 from fake_cuda_parts import Node
 
 from eeinfer.backends.cuda.api import ALIGNMENT_BYTES
-from eeinfer.backends.ort.pools import onnxruntime
+from eeinfer.backends.onnx_runtime import onnxruntime
 from eeinfer.bundle.build_record import BUILD_NAME, TENSORRT, Build, Plan, encode_build, plan_name, platform_name
 from eeinfer.bundle.builds import source_sha256
 from eeinfer.bundle.folder import Bundle, hash_file

@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from eeinfer.backends.base import Exit, Live
-from eeinfer.backends.ort.pools import share_threads
+from eeinfer.backends.onnx_runtime import share_threads
 from eeinfer.backends.ort.profile import find_profile
 from eeinfer.backends.ort.rows import OrtLane, OrtRows
 from eeinfer.backends.ort.segments import open_segments

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from eeinfer.backends.ort.pools import onnxruntime
+from eeinfer.backends.onnx_runtime import onnxruntime
 from eeinfer.backends.ort.sums import check_sums
 from eeinfer.bundle.checks import check_manifest
 from eeinfer.bundle.folder import Bundle, check_files

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from eeinfer.backends.ort.pools import onnxruntime, share_threads
+from eeinfer.backends.onnx_runtime import onnxruntime, share_threads
 from eeinfer.backends.ort.threads import SHARED, as_threads
 from eeinfer.backends.row_costs import RowCosts
 from eeinfer.bundle.folder import Bundle

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eeinfer.backends.base import Exit
-from eeinfer.backends.ort.pools import onnxruntime
+from eeinfer.backends.onnx_runtime import onnxruntime
 from eeinfer.bundle.layout import EXIT_OUTPUTS, alive
 from eeinfer.bundle.manifest import Manifest, TensorSpec
 

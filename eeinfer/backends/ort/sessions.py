@@ -1,10 +1,10 @@
-"""ONNX Runtime sessions that do not get in each other's way: see eeinfer.backends.ort.pools."""
+"""ONNX Runtime sessions that do not get in each other's way: see eeinfer.backends.onnx_runtime."""
 
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from eeinfer.backends.ort.pools import onnxruntime, share_arena, shared_threads
+from eeinfer.backends.onnx_runtime import onnxruntime, share_arena, shared_threads
 from eeinfer.backends.ort.threads import PARKED, STOPPING
 from eeinfer.bundle.layout import exit_specs
 from eeinfer.bundle.manifest import Segment, TensorSpec

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from numpy.typing import NDArray
 
 from eeinfer.backends.buckets import LARGEST
-from eeinfer.backends.ort.pools import onnxruntime
+from eeinfer.backends.onnx_runtime import onnxruntime
 from eeinfer.bundle.manifest import TensorSpec
 from eeinfer.errors import ConfigError, first_line
 from eeinfer.machine.installed import PLUGIN, tensorrt_library

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from eeinfer.backends.ort.pools import onnxruntime, shared_threads
+from eeinfer.backends.onnx_runtime import onnxruntime, shared_threads
 from eeinfer.backends.ort.sessions import FATAL, REFUSED_OWN_POOL
 from eeinfer.backends.ort_gpu.providers import Provider
 from eeinfer.bundle.manifest import TensorSpec
