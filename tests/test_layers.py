@@ -81,8 +81,6 @@ def all_imports() -> Iterator[tuple[str, int, str]]:
 
 IMPORTS = list(all_imports())
 LAZY_ABOVE = {("loading", "export")}  # the maker of the optimised form, asked by one line where it is installed
-# Still to be mended; this list only shrinks.
-KNOWN_CROSSING = {("ort_gpu", "ort")}
 
 
 def test_nothing_imports_what_stands_above_it() -> None:
@@ -102,9 +100,7 @@ def test_backends_do_not_import_one_another() -> None:
     crossing = [
         f"{module}:{line} imports {target}"
         for module, line, target in IMPORTS
-        if None not in (family(module), family(target))
-        and family(target) not in (family(module), "cuda")
-        and (family(module), family(target)) not in KNOWN_CROSSING
+        if None not in (family(module), family(target)) and family(target) not in (family(module), "cuda")
     ]
     assert not crossing, "\n".join(crossing)
 

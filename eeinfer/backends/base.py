@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
+import numpy as np
 from numpy.typing import NDArray
 
 Live: TypeAlias = Any  # the rows of one batch that are still in, as the backend keeps them
@@ -14,6 +15,11 @@ class Exit(NamedTuple):
     logits: NDArray[Any]  # [B, K] float32
     score: NDArray[Any]  # [B] float32
     prediction: NDArray[Any]  # [B] int64
+
+    @classmethod
+    def zeros(cls, classes: int, rows: int) -> "Exit":
+        """Make room for the answers of ``rows`` rows."""
+        return cls(np.zeros((rows, classes), np.float32), np.zeros(rows, np.float32), np.zeros(rows, np.int64))
 
 
 class Lane(Protocol):

@@ -8,10 +8,15 @@ refuses every session in the process that keeps its default settings, other libr
 """
 
 import threading
+from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
 from eeinfer.errors import ConfigError, DependencyError
 from eeinfer.machine.cores import physical_cores
+
+FATAL = 4  # severity of the log: whatever is not fatal arrives as an exception too
+_REFUSED_OWN_POOL = "use_per_session_threads must be false"
 
 _lock = threading.Lock()
 _arena_made = False
@@ -73,6 +78,25 @@ def share_threads(threads: int | None = None) -> int:
 def shared_threads() -> int | None:
     """Return the size of the pool that ``share_threads`` made; None where it was not called."""
     return _pool_threads
+
+
+def open_in_pool(make: Callable[[bool], Any]) -> tuple[Any, bool]:
+    """Open a session in the pool of the process where it has one, with a pool of its own otherwise.
+
+    Args:
+        make: makes the session; it is told whether the session takes the pool of the process.
+
+    Returns:
+        The session, and whether it takes the pool of the process, which somebody else may have made too.
+    """
+    if shared_threads() is not None:
+        return make(True), True
+    try:
+        return make(False), False
+    except Exception as error:  # ONNX Runtime's own classes derive from Exception alone
+        if _REFUSED_OWN_POOL not in str(error):
+            raise
+        return make(True), True
 
 
 def share_arena() -> None:

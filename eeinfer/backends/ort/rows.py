@@ -30,7 +30,7 @@ class OrtRows:
             self._memory |= buffers(segment.carried, capacity)
         own = (spec.name for segment in self._segments for spec in segment.carried if spec.shares is None)
         self._bytes = sum(self._memory[name].nbytes for name in own)
-        self._exits = [exit_buffers(len(manifest.classes), capacity) for _ in sessions]
+        self._exits = [Exit.zeros(len(manifest.classes), capacity) for _ in sessions]
         self._reads_image = [any(spec.name == self._input for spec in part.inputs) for part in self._segments]
         self._alive = [[spec.name for spec in specs] for specs in alive(manifest)]
         self._calls: dict[tuple[int, int], tuple[Any, Exit]] = {}
@@ -88,7 +88,7 @@ class OrtLane:
     run_on_device: Callable[..., int] | None = None
 
     def __init__(self, sessions: list[Any], manifest: Manifest) -> None:
-        self.exits = tuple(exit_buffers(len(manifest.classes), 1) for _ in sessions)
+        self.exits = tuple(Exit.zeros(len(manifest.classes), 1) for _ in sessions)
         self._scores = [exit.score.item for exit in self.exits]
         self._runs = [session.run_with_iobinding for session in sessions]
         self._bindings = []
@@ -121,11 +121,6 @@ def bind(session: Any, inputs: dict[str, NDArray[Any]], outputs: dict[str, NDArr
     for name, array in outputs.items():
         binding.bind_ortvalue_output(name, wrap(array))
     return binding
-
-
-def exit_buffers(classes: int, rows: int) -> Exit:
-    """Make room for what an exit decides."""
-    return Exit(np.zeros((rows, classes), np.float32), np.zeros(rows, np.float32), np.zeros(rows, np.int64))
 
 
 def buffers(carried: Iterable[TensorSpec], rows: int) -> dict[str, NDArray[Any]]:

@@ -4,8 +4,9 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from eeinfer.backends.graph_check import check_graph
 from eeinfer.backends.ort import optimised
-from eeinfer.backends.ort.sessions import check_graph, open_session
+from eeinfer.backends.ort.sessions import open_session
 from eeinfer.backends.ort.threads import Threads
 from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.manifest import Segment

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from eeinfer.backends.base import Exit
 from eeinfer.backends.buckets import LARGEST, bucket, padded
+from eeinfer.backends.graph_check import check_graph
 from eeinfer.backends.onnx_runtime import onnxruntime
-from eeinfer.backends.ort.sessions import check_graph
 from eeinfer.backends.ort_gpu.gather import Gatherer
 from eeinfer.backends.ort_gpu.lane import GpuLane, read_on_host
 from eeinfer.backends.ort_gpu.providers import Provider

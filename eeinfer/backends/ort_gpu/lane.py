@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eeinfer.backends.base import Exit
-from eeinfer.backends.ort.rows import exit_buffers
 from eeinfer.backends.ort_gpu.providers import Provider
 from eeinfer.bundle.layout import EXIT_OUTPUTS
 from eeinfer.bundle.manifest import Manifest, TensorSpec
@@ -42,7 +41,7 @@ class GpuLane:
             turn: held whenever something is put into a stream.
         """
         self._provider, self._options, self._score_on_host, self._turn = provider, options, score_on_host, turn
-        self._exits = tuple(exit_buffers(len(manifest.classes), 1) for _ in sessions)
+        self._exits = tuple(Exit.zeros(len(manifest.classes), 1) for _ in sessions)
         self._image = self._provider.wrap(_zeros(manifest.input.tensor))
         self._runs = [session.run_with_iobinding for session in sessions]
         self._bindings: list[Any] = []

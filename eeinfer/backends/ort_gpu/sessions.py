@@ -4,8 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from eeinfer.backends.onnx_runtime import onnxruntime, shared_threads
-from eeinfer.backends.ort.sessions import FATAL, REFUSED_OWN_POOL
+from eeinfer.backends.onnx_runtime import FATAL, onnxruntime, open_in_pool
 from eeinfer.backends.ort_gpu.providers import Provider
 from eeinfer.bundle.manifest import TensorSpec
 from eeinfer.errors import ConfigError, first_line
@@ -36,7 +35,7 @@ def open_on(provider: Provider, graph: Path | bytes, inputs: Sequence[TensorSpec
     """
     where = graph.name if isinstance(graph, Path) else "a graph of its own"
     try:
-        session = _session(provider, graph, inputs)
+        session, _ = open_in_pool(lambda shared: _opened(provider, graph, inputs, shared=shared))
     except Exception as error:  # ONNX Runtime's own classes derive from Exception alone
         raise ConfigError(f"{provider.names[0]} does not open {where}: {first_line(error)}") from error
     if provider.names[0] not in session.get_providers():
@@ -47,19 +46,8 @@ def open_on(provider: Provider, graph: Path | bytes, inputs: Sequence[TensorSpec
     return session
 
 
-def _session(provider: Provider, graph: Path | bytes, inputs: Sequence[TensorSpec]) -> Any:
-    source = str(graph) if isinstance(graph, Path) else graph
-    shared = shared_threads() is not None
-    try:
-        return _opened(provider, source, inputs, shared=shared)
-    except Exception as error:
-        if shared or REFUSED_OWN_POOL not in str(error):
-            raise
-        return _opened(provider, source, inputs, shared=True)  # somebody else made a pool for the process
-
-
-def _opened(provider: Provider, source: str | bytes, inputs: Sequence[TensorSpec], *, shared: bool) -> Any:
-    ort = onnxruntime()
+def _opened(provider: Provider, graph: Path | bytes, inputs: Sequence[TensorSpec], *, shared: bool) -> Any:
+    ort, source = onnxruntime(), str(graph) if isinstance(graph, Path) else graph
     options = ort.SessionOptions()
     options.log_severity_level = FATAL
     options.intra_op_num_threads = options.inter_op_num_threads = 1  # shapes are all that it computes

@@ -1,0 +1,41 @@
+"""Whether a graph that ONNX Runtime opened is the one that the manifest describes."""
+
+from pathlib import Path
+from typing import Any
+
+from eeinfer.bundle.layout import exit_specs
+from eeinfer.bundle.manifest import Segment, TensorSpec
+from eeinfer.errors import BundleError
+
+_TYPE_NAMES = {"float32": "float", "float64": "double"}  # where ONNX Runtime's name is not NumPy's
+
+
+def check_graph(session: Any, segment: Segment, *, classes: int, where: Path) -> None:
+    """Refuse a graph whose inputs and outputs are not the manifest's.
+
+    Raises:
+        BundleError: naming the first tensor that differs.
+    """
+    for side, nodes, specs in (
+        ("input", session.get_inputs(), segment.inputs),
+        ("output", session.get_outputs(), (*exit_specs(classes), *segment.carried)),
+    ):
+        found = {node.name: node for node in nodes}
+        if set(found) != {spec.name for spec in specs}:
+            listed = ", ".join(spec.name for spec in specs)
+            raise BundleError(f"{where} has the {side}s {', '.join(found)}, the manifest {listed}; export it again")
+        for spec in specs:
+            _check_tensor(found[spec.name], spec, where)
+
+
+def _check_tensor(node: Any, spec: TensorSpec, where: Path) -> None:
+    type_name = f"tensor({_TYPE_NAMES.get(spec.dtype, spec.dtype)})"
+    sizes = list(node.shape)
+    fits = len(sizes) == len(spec.shape) + 1 and not isinstance(sizes[0], int)  # a fixed batch cannot shrink
+    for size, wanted in zip(sizes[1:], spec.shape, strict=False):
+        fits = fits and (not isinstance(size, int) or size == wanted)
+    if node.type != type_name or not fits:
+        raise BundleError(
+            f"{where} has {spec.name!r} as {node.type} {sizes}, the manifest as {type_name} "
+            f"{['batch', *spec.shape]}; export it again"
+        )
