@@ -2,10 +2,11 @@
 
 import os
 import platform
-from importlib import metadata
 from pathlib import Path
 
 import msgspec
+
+from eeinfer.machine.versions import versions_of
 
 _RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml")
 _GPU_LIBRARIES = (
@@ -63,7 +64,7 @@ def environment(
         load=load,
         system=_system(),
         python=platform.python_version(),
-        versions={name: version for name in names if (version := _version(name)) is not None},
+        versions=versions_of(names),
         gpu=gpu,
         plain=plain,
     )
@@ -72,13 +73,6 @@ def environment(
 def load_average() -> float | None:
     """How many programs wanted to run in the last minute, on average; None where the system does not say."""
     return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _cores() -> int:

@@ -3,20 +3,30 @@
 import csv
 import io
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from eeinfer.bench.reporting.page import html_page
 from eeinfer.bench.reporting.report import Report
 from eeinfer.errors import InputError
 from eeinfer.files import replace_file
+from eeinfer.labels import as_file_name
 
-JSON_NAME, CSV_NAME, HTML_NAME = "report.json", "report.csv", "report.html"
+
+class Encodable(Protocol):
+    """A report of any kind."""
+
+    def to_json(self) -> bytes:
+        """Encode as JSON."""
 
 
-def default_folder(report: Report) -> Path:
-    """Where the files go unless told otherwise: beside the caller, named after the bundle."""
-    return Path(f"{report.bundle.name}-bench")
+AnyReport = TypeVar("AnyReport", bound=Encodable)
+
+
+def default_folder(bundle_name: str) -> Path:
+    """Where the files go unless told otherwise: beside the caller, named after the bundle, whatever it calls itself."""
+    return Path(f"{as_file_name(bundle_name)}-bench")
 
 
 def write_files(report: Report, folder: str | os.PathLike[str]) -> dict[str, Path]:
@@ -29,12 +39,23 @@ def write_files(report: Report, folder: str | os.PathLike[str]) -> dict[str, Pat
         InputError: the folder cannot be made or written to.
         DependencyError: matplotlib is missing.
     """
+    return write_three(report, folder, "report", csv_table, html_page)
+
+
+def write_three(
+    report: AnyReport,
+    folder: str | os.PathLike[str],
+    stem: str,
+    table: Callable[[AnyReport], str],
+    page: Callable[[AnyReport], str],
+) -> dict[str, Path]:
+    """Write a report of any kind as STEM.json, STEM.csv and STEM.html; as `write_files`."""
     return write_all(
         folder,
         {
-            JSON_NAME: report.to_json,
-            CSV_NAME: lambda: csv_table(report).encode(),
-            HTML_NAME: lambda: html_page(report).encode(),
+            f"{stem}.json": report.to_json,
+            f"{stem}.csv": lambda: table(report).encode(),
+            f"{stem}.html": lambda: page(report).encode(),
         },
     )
 
@@ -58,6 +79,15 @@ def write_all(folder: str | os.PathLike[str], makers: Mapping[str, Callable[[], 
     return {name.rpartition(".")[2]: target / name for name in makers}
 
 
+def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a table as CSV."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return out.getvalue()
+
+
 def csv_table(report: Report) -> str:
     """One row per threshold, named by the grid's parameter and its taus; times in ms per call, shares and accuracy in
     [0, 1], FLOPs as multiply-adds.
@@ -76,11 +106,9 @@ def csv_table(report: Report) -> str:
         "speedup",
         "saved_ratio",
     )
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
+    rows = []
     for row in report.thresholds:
         times = [getattr(row.timing, name) for name in timing]
         last = (row.timed_flops, row.agreement, row.speedup, row.saved_ratio)
-        writer.writerow((row.point, row.accuracy, row.mean_flops, *row.shares, *row.taus, *times, *last))
-    return out.getvalue()
+        rows.append((row.point, row.accuracy, row.mean_flops, *row.shares, *row.taus, *times, *last))
+    return csv_text(columns, rows)

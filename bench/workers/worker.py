@@ -10,8 +10,6 @@ import gc
 import os
 import sys
 from collections.abc import Callable
-from contextlib import suppress
-from importlib import metadata
 from time import perf_counter, perf_counter_ns
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -21,10 +19,13 @@ from eeinfer.bench.peers.registry import peer_class
 from eeinfer.bench.workers import messages
 from eeinfer.bench.workers.base import Array, Call, Peer, Setup, Unavailable, Workload
 from eeinfer.bench.workers.memory import PeakMemory
-from eeinfer.errors import EeinferError
+from eeinfer.errors import EeinferError, first_line
+from eeinfer.machine.versions import versions_of
 
 if TYPE_CHECKING:
     from eeinfer.bench.peers.kinds.cascade import Cascade
+
+_LONGEST = 300  # characters of a reason that a report can hold
 
 
 class Worker:
@@ -40,9 +41,9 @@ class Worker:
         try:
             return self._do(request)
         except (EeinferError, ImportError) as error:
-            return messages.Refused(reason=_first_line(error))
+            return messages.Refused(reason=first_line(error)[:_LONGEST])
         except Exception as error:  # a peer's library raises what it likes; the others must go on
-            return messages.Broke(error=f"{type(error).__name__}: {_first_line(error)}")
+            return messages.Broke(error=f"{type(error).__name__}: {first_line(error)[:_LONGEST]}")
 
     def _do(self, request: messages.Request) -> messages.Reply:
         if isinstance(request, messages.Prepare):
@@ -74,7 +75,7 @@ class Worker:
         return messages.Opened(
             import_s=imported - began,
             open_s=perf_counter() - opening,
-            versions=_versions(kind.packages),
+            versions=versions_of(kind.packages),
             detail=peer.detail,
             plain=peer.plain,
         )
@@ -144,19 +145,6 @@ def _through(peer: Peer, images: Array) -> Callable[[], Any]:
     taus = tuple(forced(exits - 1, exits))
     call = peer.plan(Workload(name="first", taus=taus, exits=(exits - 1,) * len(images)), np.arange(len(images)))
     return lambda: call(images)
-
-
-def _versions(packages: tuple[str, ...]) -> dict[str, str]:
-    found = {}
-    for package in packages:
-        with suppress(metadata.PackageNotFoundError):
-            found[package] = metadata.version(package)
-    return found
-
-
-def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0][:300] if lines else type(error).__name__
 
 
 def own_channel() -> BinaryIO:

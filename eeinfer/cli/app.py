@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Callable
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
 from eeinfer.cli.failure import DEBUG_VARIABLE, Body, guarded
+from eeinfer.labels import printable
+from eeinfer.machine.versions import version_of
 
 # Plain help, because markup would swallow the brackets of 'eeinfer[train]' and boxes do not survive a pipe.
 app = typer.Typer(
@@ -31,7 +32,7 @@ def command(example: str) -> Callable[[Body], Body]:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(version("eeinfer"))
+        typer.echo(version_of("eeinfer"))
         raise typer.Exit
 
 
@@ -47,6 +48,16 @@ def options(
         os.environ[DEBUG_VARIABLE] = "1"
 
 
-def say(line: str) -> None:
-    """Print a line for people: on stderr, so that stdout holds nothing but data."""
-    typer.echo(line, err=True)
+def say(text: str) -> None:
+    """Print a line or several for people: on stderr, so that stdout holds nothing but data."""
+    typer.echo(_shown(text), err=True)
+
+
+def show(text: str) -> None:
+    """Print a line or several of a listing on stdout."""
+    typer.echo(_shown(text))
+
+
+def _shown(text: str) -> str:
+    """Names in a bundle are others' words: what a terminal would obey is written out."""
+    return "\n".join(map(printable, text.split("\n")))

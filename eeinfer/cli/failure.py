@@ -10,6 +10,7 @@ from typing import NoReturn, TypeVar
 import typer
 
 from eeinfer.errors import EeinferError
+from eeinfer.labels import printable
 from eeinfer.machine.extras import missing_extra
 
 Body = TypeVar("Body", bound=Callable[..., None])
@@ -55,5 +56,5 @@ def describe(error: EeinferError | ImportError | OSError) -> str | None:
 
 def fail(line: str) -> NoReturn:
     """Print one line on stderr, whatever line breaks the message had, and leave with status 1."""
-    typer.echo(f"error: {' '.join(line.split())}", err=True)
+    typer.echo(f"error: {printable(' '.join(line.split()))}", err=True)
     raise typer.Exit(1)

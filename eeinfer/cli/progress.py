@@ -4,9 +4,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from eeinfer.cli.app import say
+from eeinfer.labels import printable
 from eeinfer.progress import Progress
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.segment import Segment
 
 _REDRAW_SECONDS = 0.1
 _PIPE_WIDTH = 160  # columns where no terminal says how wide it is: enough for every table
@@ -61,8 +67,22 @@ def _logged() -> Progress:
     return show
 
 
-def print_table(content: object) -> None:
+def print_table(content: "RenderableType") -> None:
     """Print something of rich's on stdout; in a pipe it is as wide as it needs to be, without colours."""
     from rich.console import Console
 
-    Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH).print(content)
+    Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH).print(_Harmless(content))
+
+
+class _Harmless:
+    """Something of rich's whose own words do nothing to a terminal: names in a bundle are others' words."""
+
+    def __init__(self, content: "RenderableType") -> None:
+        self._content = content
+
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "Iterator[Segment]":
+        from rich.segment import Segment
+
+        for text, style, control in console.render(self._content, options):
+            shown = text if control else "\n".join(map(printable, text.split("\n")))
+            yield Segment(shown, style, control)

@@ -3,7 +3,7 @@
 import os
 import platform
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 
 from eeinfer.doctor.trials import BACKENDS, Device, runtime_devices, torch_devices
 from eeinfer.machine import cache
@@ -11,6 +11,7 @@ from eeinfer.machine.extras import PACKAGES
 from eeinfer.machine.gpus import Driver
 from eeinfer.machine.installed import Facts, collect
 from eeinfer.machine.requirements import GPU_BACKENDS, contradictions, obstacle, remarks
+from eeinfer.machine.versions import version_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +66,7 @@ class Diagnosis:
 def examine() -> Diagnosis:
     """Look at this Python and this machine. Takes seconds where torch is installed, because it is imported."""
     packages = tuple(
-        Package(name=name, version=_installed(name), extra=extra) for name, extra in _distributions().items()
+        Package(name=name, version=version_of(name), extra=extra) for name, extra in _distributions().items()
     )
     facts = collect()
     torch = tuple(torch_devices())
@@ -96,13 +97,6 @@ def _distributions() -> dict[str, str]:
     """Name on the package index -> extra, the rival runtimes included."""
     known = dict(PACKAGES.values())
     return {"onnxruntime": "cpu", "onnxruntime-gpu": "gpu"} | known
-
-
-def _installed(distribution: str) -> str | None:
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return None
 
 
 def _abilities(facts: Facts, packages: tuple[Package, ...], devices: tuple[Device, ...]) -> list[Ability]:

@@ -9,13 +9,13 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import ModuleType
 
 from eeinfer.errors import first_line
 from eeinfer.machine.extras import RUNTIME_WHEELS
 from eeinfer.machine.gpus import Driver, driver
+from eeinfer.machine.versions import versions_of
 
 PLUGIN = "onnxruntime-ep-nv-tensorrt-rtx"
 TENSORRT = ("tensorrt", "tensorrt-cu12", "tensorrt-cu13")
@@ -54,13 +54,7 @@ class Facts:
 def collect() -> Facts:
     """Look at this machine. Loads the CUDA libraries that wheels brought, where ONNX Runtime will want them."""
     runtime, problem = _runtime()
-    return Facts(driver=driver(), versions=dict(_versions()), runtime=runtime, runtime_problem=problem)
-
-
-def _versions() -> Iterator[tuple[str, str]]:
-    for name in _DISTRIBUTIONS:
-        with contextlib.suppress(PackageNotFoundError):
-            yield name, version(name)
+    return Facts(driver=driver(), versions=versions_of(_DISTRIBUTIONS), runtime=runtime, runtime_problem=problem)
 
 
 def _runtime() -> tuple[Runtime | None, str | None]:

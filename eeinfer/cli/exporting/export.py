@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from eeinfer.bundle.manifest import MANIFEST_NAME
 from eeinfer.cli.app import Debug, command, say
 from eeinfer.cli.exporting.plans import Batch, Target, Trt, TrtLibrary, add_plans, plan_config
 from eeinfer.cli.exporting.precision import Calibration, CalibrationImages, Device, Precision, precision_config, reduced
 from eeinfer.cli.progress import tell
 from eeinfer.errors import ExportError
 from eeinfer.export import TOLERANCE
+from eeinfer.writable import check_folder
 
 if TYPE_CHECKING:
     from eeinfer.export import PrecisionConfig
@@ -54,6 +56,7 @@ def export(
     With --precision the network's body is reduced, and a report says how accuracy and exits moved on real images.
     With --trt TensorRT plans for NVIDIA GPUs are built into the bundle, after the export or into one that is there.
     """
+    source = _finished_run(source)
     plans = plan_config(trt, target, batch, trt_library)
     reduction = precision_config(precision, device, calibration, calibration_images, trt=trt)
     if plans is not None and single_file:
@@ -88,6 +91,19 @@ def _is_bundle(source: Path) -> bool:
     return source.is_dir() or source.suffix == _BUNDLE
 
 
+def _finished_run(source: Path) -> Path:
+    """Return the checkpoint in a folder that `eeinfer train` wrote; anything else as it is."""
+    checkpoint = source / "checkpoint.pt"
+    if source.suffix == _BUNDLE or not source.is_dir() or (source / MANIFEST_NAME).exists():
+        return source
+    if not checkpoint.is_file():
+        raise ExportError(
+            f"the folder {source} is neither a bundle nor a finished run: it holds no {MANIFEST_NAME} and no "
+            f"{checkpoint.name}; finish the run, or name a checkpoint"
+        )
+    return checkpoint
+
+
 def _bundle(checkpoint: Path, out: Path | None, *, force: bool, tolerance: float) -> Path:
     from eeinfer.bundle.folder import Bundle
     from eeinfer.export import export_checkpoint
@@ -108,6 +124,7 @@ def _single_file(source: Path, out: Path | None, *, force: bool, tolerance: floa
     from eeinfer.export.single_file.api import export_single_file, single_file_target
 
     target = single_file_target(source, out, force=force)
+    check_folder(target.parent, "the file")
     if _is_bundle(source):
         return export_single_file(source, target, force=force, tolerance=tolerance, progress=tell)
     with TemporaryDirectory(prefix="eeinfer.") as folder:
@@ -136,6 +153,7 @@ def _reduced(
         raise ExportError(f"--out {out} names an ONNX file; --precision writes a bundle: --out {out.stem}{_BUNDLE}")
     name = source.resolve().with_name(f"{source.resolve().stem}-{reduction.precision}{_BUNDLE}")
     target = bundle_target(name if out is None else out, force=force)
+    check_folder(target.parent, "the bundle")
     if _is_bundle(source):
         return reduced(source, target, reduction, calibration, force=force)
     with TemporaryDirectory(prefix="eeinfer.") as folder:

@@ -19,6 +19,7 @@ from eeinfer.cli.measuring.peers import (
     refuse_alone,
     refuse_backend,
 )
+from eeinfer.cli.measuring.place import report_folder
 from eeinfer.cli.progress import print_table, shown_progress
 from eeinfer.cli.threads import share_pool
 
@@ -83,7 +84,7 @@ def bench(
     JSON, CSV and HTML. With --peers the cascade is compared with everything else a user could run, at each exit and
     in a mix of exits. With --callers threads share one engine.
     """
-    from eeinfer.bench import bench_data, default_folder, measure, render, write_files
+    from eeinfer.bench import bench_data, measure, render, write_files
 
     refuse_alone(peers, callers, peer, checkpoint, taus)
     config = BenchConfig(
@@ -99,6 +100,7 @@ def bench(
     )
     path = chosen_bundle(bundle)
     refuse_backend(config, peers=peers, callers=callers)
+    folder = report_folder(path, out)
     if peers:
         compare_peers(
             path,
@@ -108,7 +110,7 @@ def bench(
             rounds=rounds,
             checkpoint=checkpoint,
             taus=taus,
-            out=out,
+            folder=folder,
             json_output=json_output,
         )
         return
@@ -120,7 +122,7 @@ def bench(
             rounds=rounds,
             threads=threads,
             tau=taus,
-            out=out,
+            folder=folder,
             json_output=json_output,
         )
         return
@@ -129,7 +131,7 @@ def bench(
         share_pool(path, config.threads)
     with shown_progress() as progress:
         report = measure(path, images.images, images.labels, config, progress, data=images.name)
-    files = write_files(report, out or default_folder(report))
+    files = write_files(report, folder)
     if json_output:
         typer.echo(report.to_json().decode(), nl=False)
     else:

@@ -29,7 +29,7 @@ def compare_callers(
     rounds: int | None,
     threads: int | None,
     tau: str | None,
-    out: Path | None,
+    folder: Path,
     json_output: bool,
 ) -> None:
     """Measure, print and write the report."""
@@ -48,7 +48,7 @@ def compare_callers(
     with load(bundle, threads=threads) as engine, shown_progress() as progress:
         some = take(images, np.arange(min(_IMAGES, len(images))))
         report = measure_callers(engine, some, config, progress, tau=limits)
-    files = write_all(out or Path(f"{report.bundle}-bench"), {"callers.json": report.to_json})
+    files = write_all(folder, {"callers.json": report.to_json})
     if json_output:
         typer.echo(report.to_json().decode(), nl=False)
     else:

@@ -84,7 +84,7 @@ def compare_peers(
     rounds: int | None,
     checkpoint: Path | None,
     taus: str | None,
-    out: Path | None,
+    folder: Path,
     json_output: bool,
 ) -> None:
     """Compare, print and write the report."""
@@ -105,7 +105,7 @@ def compare_peers(
     images = bench_data(bundle, data)
     with shown_progress() as progress:
         report = compare(bundle, images.images, settings, progress, checkpoint=checkpoint, data=images.name)
-    files = write_files(report, out or Path(f"{report.bundle.name}-bench"))
+    files = write_files(report, folder)
     if json_output:
         typer.echo(report.to_json().decode(), nl=False)
     else:

@@ -8,6 +8,7 @@ import typer
 from eeinfer.cli.app import Debug, Json, command, say
 from eeinfer.cli.bundles import BundleArgument, chosen_bundle
 from eeinfer.cli.progress import print_table, shown_progress
+from eeinfer.writable import check_folder
 
 
 @command(example="eeinfer tune --rounds 2")
@@ -24,16 +25,19 @@ def tune(
     Tries settings of threads against each other, and measures from when on it pays to take rows that left out of a
     batch. The result lies in the machine's cache and not in the bundle; deleting it is safe.
     """
-    from eeinfer.backends.ort.profile import save_profile
+    from eeinfer.backends.ort.profile import profile_path, save_profile
     from eeinfer.bench.tune import TuneConfig, render_profile
     from eeinfer.bench.tune import tune as find_out
     from eeinfer.bundle.folder import Bundle
 
     config = TuneConfig() if rounds is None else TuneConfig(rounds=rounds)
     path = chosen_bundle(bundle)
+    opened = Bundle.open(path)
+    place = profile_path(opened)
+    if place is not None:
+        check_folder(place.parent, "the profile", "name another folder in EEINFER_CACHE, or set it to off")
     with shown_progress() as progress:
         profile = find_out(path, config, progress)
-    opened = Bundle.open(path)
     place = save_profile(opened, profile)
     if json_output:
         typer.echo(msgspec.json.format(msgspec.json.encode(profile), indent=2).decode())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from eeinfer.cli.app import Debug, Json, command
+from eeinfer.cli.app import Debug, Json, command, show
 
 if TYPE_CHECKING:
     from eeinfer.doctor.examine import Diagnosis
@@ -22,7 +22,10 @@ def doctor(json_output: Json = False, debug: Debug = False) -> None:
     from eeinfer.doctor.examine import examine
 
     diagnosis = examine()
-    typer.echo(json.dumps(asdict(diagnosis), indent=2) if json_output else "\n".join(_lines(diagnosis)))
+    if json_output:
+        typer.echo(json.dumps(asdict(diagnosis), indent=2))
+    else:
+        show("\n".join(_lines(diagnosis)))
     if diagnosis.problems:
         raise typer.Exit(1)
 

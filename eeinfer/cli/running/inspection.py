@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from eeinfer.cli.app import Debug, Json, command
+from eeinfer.cli.app import Debug, Json, command, show
 from eeinfer.cli.bundles import BundleArgument, chosen_bundle
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def inspect(bundle: BundleArgument = None, json_output: Json = False, debug: Deb
         return
     manifest = opened.manifest
     for line in (*_heading(opened), *_segments(manifest), *_shift(manifest), *_plans(opened), *_origin(manifest)):
-        typer.echo(line)
+        show(line)
 
 
 def _facts(bundle: "Bundle") -> dict[str, Any]:  # JSON

@@ -12,6 +12,7 @@ from eeinfer.cli.bundles import chosen_bundle
 from eeinfer.cli.options import Tau, taus
 from eeinfer.cli.threads import share_pool
 from eeinfer.errors import InputError
+from eeinfer.labels import printable
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -91,12 +92,13 @@ def _read(path: Path) -> "Image":
 def _table(rows: list[dict[str, Any]]) -> Iterator[str]:
     from eeinfer.bench.reporting.formats import FlopsUnit
 
-    width = max(len(row["image"]) for row in rows)
-    names = max(5, *(len(row["class"] or "-") for row in rows))
+    shown = [(printable(row["image"]), printable(row["class"] or "-")) for row in rows]
+    width = max(len(image) for image, _ in shown)
+    names = max(5, *(len(name) for _, name in shown))
     unit = FlopsUnit(max(row["flops"] for row in rows))
     yield f"{'image':<{width}}  {'class':<{names}}  {'score':>6}  {'exit':>4}  {'ms':>8}  {unit.name:>7}"
-    for row in rows:
+    for row, (image, name) in zip(rows, shown, strict=True):
         yield (
-            f"{row['image']:<{width}}  {row['class'] or '-':<{names}}  {row['score']:>6.3f}  {row['exit']:>4}"
+            f"{image:<{width}}  {name:<{names}}  {row['score']:>6.3f}  {row['exit']:>4}"
             f"  {row['latency_ms']:>8.3f}  {unit.text(row['flops']):>7}"
         )

@@ -10,6 +10,7 @@ from eeinfer.cli.app import Debug, command, say
 from eeinfer.cli.progress import print_table, shown_progress, tell
 from eeinfer.cli.threads import share_pool
 from eeinfer.errors import BundleError, CheckpointError
+from eeinfer.writable import check_folder
 
 if TYPE_CHECKING:
     from eeinfer.training import TrainConfig
@@ -33,6 +34,7 @@ def demo(
     from eeinfer.bench import bench_data, measure, render, write_files
     from eeinfer.training import RECIPES
 
+    check_folder(out, "the demo")
     say("1/3 training a small network on handwritten digits, backbone first, then everything together")
     recipe = RECIPES[_RECIPE]()
     config = replace(recipe, data=replace(recipe.data, image_size=_PIXELS))

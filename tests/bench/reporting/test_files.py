@@ -30,7 +30,7 @@ def test_the_table_has_a_row_per_threshold(report: Report) -> None:
 
 
 def test_the_folder_is_named_after_the_bundle(report: Report) -> None:
-    assert default_folder(report) == Path("tiny-bench")
+    assert default_folder(report.bundle.name) == Path("tiny-bench")
 
 
 def test_a_folder_that_cannot_be_made_is_named(report: Report, tmp_path: Path) -> None:
