@@ -6,7 +6,8 @@ import msgspec
 import pytest
 from cli_runs import Run, only_line
 
-from eeinfer.bundle.folder import Bundle, write_manifest
+from eeinfer.bundle.folder import Bundle
+from eeinfer.bundle.manifest_file import write_manifest
 
 RED = "\x1b[31mred"
 
