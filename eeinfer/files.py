@@ -4,9 +4,12 @@ import contextlib
 import os
 import secrets
 import stat
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
+
+from eeinfer.errors import InputError
 
 _PIECE_BYTES = 1 << 19  # stays in the processor's cache while it is hashed
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # a pipe without a writer is opened at once, and then refused
@@ -70,3 +73,41 @@ def read_pieces(path: Path) -> Iterator[memoryview]:
     with path.open("rb", buffering=0) as file:
         while size := file.readinto(piece):
             yield piece[:size]
+
+
+def check_folder(folder: str | os.PathLike[str], what: str, hint: str = "choose another place with --out") -> None:
+    """Refuse a folder that files cannot be written to; what is created for trying is removed again.
+
+    Args:
+        folder: need not exist; its parents neither.
+        what: is to be written there, such as "the report".
+        hint: ends the message.
+
+    Raises:
+        InputError: it cannot be made, is no folder, or is not to be written to.
+    """
+    target = Path(folder)
+    made: list[Path] = []
+    try:
+        for missing in reversed(_missing(target)):
+            missing.mkdir()
+            made.append(missing)
+        with tempfile.TemporaryFile(dir=target):
+            pass
+    except (OSError, ValueError) as error:  # ValueError: a null character
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{what} cannot be written to {target}: {reason}; {hint}") from error
+    finally:
+        with contextlib.suppress(OSError):  # somebody put something there meanwhile
+            for path in reversed(made):
+                path.rmdir()
+
+
+def _missing(folder: Path) -> list[Path]:
+    """The folders that do not exist yet, from ``folder`` upwards."""
+    missing = []
+    for path in (folder, *folder.parents):
+        if path.exists():
+            break
+        missing.append(path)
+    return missing

@@ -13,7 +13,7 @@ MOST_MODULES = 15  # of a folder
 
 # Lowest first. A module imports from its own layer and from those above it in this list.
 LAYERS = (
-    ("errors", "files", "labels", "numbers", "progress", "writable"),
+    ("errors", "files", "numbers", "progress"),
     ("bundle", "rule", "machine"),
     ("arrays", "preprocess", "samples"),
     ("backends",),

@@ -9,9 +9,9 @@ from typing import Protocol, TypeVar
 
 from eeinfer.bench.reporting.page import html_page
 from eeinfer.bench.reporting.report import Report
+from eeinfer.bundle.labels import as_file_name
 from eeinfer.errors import InputError
 from eeinfer.files import replace_file
-from eeinfer.labels import as_file_name
 
 
 class Encodable(Protocol):

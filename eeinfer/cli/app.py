@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from eeinfer.bundle.labels import printable
 from eeinfer.cli.failure import DEBUG_VARIABLE, Body, guarded
-from eeinfer.labels import printable
 from eeinfer.machine.versions import version_of
 
 # Plain help, because markup would swallow the brackets of 'eeinfer[train]' and boxes do not survive a pipe.

@@ -9,8 +9,8 @@ from typing import NoReturn, TypeVar
 
 import typer
 
+from eeinfer.bundle.labels import printable
 from eeinfer.errors import EeinferError
-from eeinfer.labels import printable
 from eeinfer.machine.extras import missing_extra
 
 Body = TypeVar("Body", bound=Callable[..., None])

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from eeinfer.bundle.labels import printable
 from eeinfer.cli.app import say
-from eeinfer.labels import printable
 from eeinfer.progress import Progress
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from eeinfer.cli.exporting.precision import Calibration, CalibrationImages, Devi
 from eeinfer.cli.progress import tell
 from eeinfer.errors import ExportError
 from eeinfer.export import TOLERANCE
-from eeinfer.writable import check_folder
+from eeinfer.files import check_folder
 
 if TYPE_CHECKING:
     from eeinfer.export import PrecisionConfig

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from eeinfer.writable import check_folder
+from eeinfer.files import check_folder
 
 
 def report_folder(bundle: Path, out: Path | None) -> Path:

@@ -8,7 +8,7 @@ import typer
 from eeinfer.cli.app import Debug, Json, command, say
 from eeinfer.cli.bundles import BundleArgument, chosen_bundle
 from eeinfer.cli.progress import print_table, shown_progress
-from eeinfer.writable import check_folder
+from eeinfer.files import check_folder
 
 
 @command(example="eeinfer tune --rounds 2")

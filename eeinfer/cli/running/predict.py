@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from eeinfer.bundle.labels import printable
 from eeinfer.cli.app import Debug, Json, command, say
 from eeinfer.cli.bundles import chosen_bundle
 from eeinfer.cli.options import Tau, taus
 from eeinfer.cli.threads import share_pool
 from eeinfer.errors import InputError
-from eeinfer.labels import printable
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -10,7 +10,7 @@ from eeinfer.cli.app import Debug, command, say
 from eeinfer.cli.progress import print_table, shown_progress, tell
 from eeinfer.cli.threads import share_pool
 from eeinfer.errors import BundleError, CheckpointError
-from eeinfer.writable import check_folder
+from eeinfer.files import check_folder
 
 if TYPE_CHECKING:
     from eeinfer.training import TrainConfig

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eeinfer.labels import as_file_name, printable
+from eeinfer.bundle.labels import as_file_name, printable
 
 ANYTHING = st.text(st.characters(codec=None), max_size=300)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from eeinfer.errors import InputError
-from eeinfer.writable import check_folder
+from eeinfer.files import check_folder
 
 
 def everything_in(folder: Path) -> list[Path]:
