@@ -1,4 +1,4 @@
-"""The images to measure on: a file, a data set by name, the one the network was trained on, or the shipped ones."""
+"""The images to measure on: a file, a folder, a data set by name, the one trained on, or the shipped ones."""
 
 import os
 from dataclasses import dataclass
@@ -9,14 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eeinfer import samples
-from eeinfer.arrays import read_arrays
+from eeinfer.arrays import ImageFiles, images_below, images_by_class, read_arrays
 from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import DataError, DependencyError
 from eeinfer.machine.extras import missing_extra
 
 Array = NDArray[Any]
 
-_ASK = "give --data with a data set's name or an .npz file holding 'images' and 'labels'"
+_ASK = "give --data with a data set's name, a folder of images in one folder per class, or an .npz file holding "
+_ASK += "'images' and 'labels'"
+
+_FEW = 10  # classes that a message names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,24 +36,26 @@ def bench_data(bundle: str | os.PathLike[str], data: str | None = None) -> Bench
 
     Args:
         bundle: the .eeb folder.
-        data: a path ending in .npz, with the arrays ``images`` and ``labels``; or a data set's name, of which the
-            test part is taken. None takes the shipped images for the shipped bundle, and otherwise the data set
-            that the bundle says it was trained on.
+        data: a path ending in .npz, with the arrays ``images`` and ``labels``; a folder that holds a folder of images
+            for each class, named as the bundle's classes are; or a data set's name, of which the test part is taken.
+            None takes the shipped images for the shipped bundle, and otherwise the data set that the bundle says it
+            was trained on.
 
     Raises:
-        DataError: nothing is known about the bundle's data, or the file is missing or damaged.
+        DataError: nothing is known about the bundle's data, the file is missing or damaged, or the folder holds no
+            labelled images or a class that the bundle does not know.
         BundleError: the bundle is missing or damaged.
         DependencyError: a data set by name needs packages that are not installed.
     """
     if data is not None and data.endswith(".npz"):
         return _from_file(Path(data))
     if data is not None:
-        return _from_name(data)
+        return _from_folder(Path(data), Bundle.open(bundle, verify=False)) if _is_folder(data) else _from_name(data)
     opened = Bundle.open(bundle, verify=False)
     if samples.is_shipped(opened):
         images, labels = samples.images()
         return BenchData(name=f"{len(labels)} test images shipped with eeinfer", images=images, labels=labels)
-    return _from_name(_trained_on(opened))
+    return _from_name(*_trained_on(opened))
 
 
 def check_data(images: Any, labels: Any, classes: int) -> Array:
@@ -79,13 +84,41 @@ def _from_file(path: Path) -> BenchData:
     return BenchData(name=path.stem, **arrays)
 
 
-def _from_name(name: str) -> BenchData:
+def _is_folder(data: str) -> bool:
+    """A folder without images may be called as a data set is: that of a run, for one."""
+    path = Path(data)
+    return path.is_dir() and (len(path.parts) != 1 or bool(images_below(path)))
+
+
+def _from_folder(folder: Path, bundle: Bundle) -> BenchData:
+    found, classes = images_by_class(folder), bundle.manifest.classes
+    if not found:
+        raise DataError(
+            f"{folder} holds no images in folders named after the classes, and accuracy needs to know each image's "
+            f"class: put them into folders such as {folder / classes[0]}"
+        )
+    unknown = next((name for name in found if name not in classes), None)
+    if unknown is not None:
+        raise DataError(
+            f"{folder} holds images of {unknown!r}, which the bundle {bundle.manifest.name!r} does not know; its "
+            f"classes are {', '.join(classes[:_FEW])}{', ...' if len(classes) > _FEW else ''}: "
+            "name the folder right above folders of these names"
+        )
+    labelled = [(path, classes.index(name)) for name, paths in found.items() for path in paths]
+    return BenchData(
+        name=f"the images in {folder}",
+        images=ImageFiles([path for path, _ in labelled], bundle.manifest.input.tensor.sizes()[0]),
+        labels=np.array([label for _, label in labelled]),
+    )
+
+
+def _from_name(name: str, root: str | None = None) -> BenchData:
     try:
         from eeinfer.training.data import load_dataset
     except ImportError as error:
         raise _needs_training(name, error) from error
     try:
-        test = load_dataset(name).test
+        test = load_dataset(name, root).test
     except ImportError as error:
         raise _needs_training(name, error) from error
     return BenchData(name=f"{name}, test part", images=test.images, labels=np.asarray(test.labels))
@@ -98,9 +131,12 @@ def _needs_training(name: str, error: ImportError) -> DependencyError:
     return known or DependencyError(f"the data set {name!r} is read by the training part: pip install 'eeinfer[train]'")
 
 
-def _trained_on(bundle: Bundle) -> str:
-    facts = bundle.manifest.provenance.get("dataset")
-    name = facts.get("name") if isinstance(facts, dict) else facts
+def _trained_on(bundle: Bundle) -> tuple[str, str | None]:
+    """Name and root of the data set."""
+    facts = bundle.manifest.provenance
+    name, config = facts.get("dataset"), facts.get("config")
+    data = config.get("data") if isinstance(config, dict) else None
+    root = data.get("root") if isinstance(data, dict) else None
     if not isinstance(name, str):
         raise DataError(f"{bundle.path} does not say which data set it was trained on; {_ASK}")
-    return name
+    return name, root if isinstance(root, str) else None

@@ -26,6 +26,9 @@ MOST_PIXELS = 89_478_485  # of one image, before and after scaling: where Pillow
 _MODES = {1: "L", 3: "RGB"}
 _PLAIN = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "CMYK", "YCbCr", "HSV")  # of 8 bits
 _SIXTEEN_BITS = "I;16"
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff")
+# Besides hidden ones: folders of macOS archives, Synology and QNAP servers, recycle bins and Python.
+_LEFT_BEHIND = ("__MACOSX", "@eaDir", "@Recycle", "#recycle", "$RECYCLE.BIN", "lost+found", "__pycache__")
 _ORIENTATION = 0x0112  # in EXIF: how a camera was held
 _ON_ALPHA = {"P": "RGBA", "PA": "RGBA", "RGBa": "RGBA"}  # what these go through on their way to L or RGB
 
@@ -116,6 +119,42 @@ def _eight_bit(image: Image, format: str | None) -> Image:
     if mode not in _PLAIN:
         raise InputError(f"the image has mode {mode}, which has no 8-bit form; convert it to 'L' or 'RGB' first")
     return image
+
+
+class ImageFiles(Sequence[Array]):
+    """Image files, decoded one by one when asked for, each uint8 [H, W, channels]."""
+
+    def __init__(self, paths: Sequence[Path], channels: int = 3) -> None:
+        self.paths, self.channels = tuple(paths), channels
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return ImageFiles(self.paths[index], self.channels)
+        if isinstance(index, (int, np.integer)):
+            return read_image(self.paths[index], self.channels)
+        return [read_image(self.paths[i], self.channels) for i in index]
+
+
+def images_by_class(folder: Path) -> dict[str, list[Path]]:
+    """Return the image files of every class below ``folder``, classes and files in alphabetical order.
+
+    A class is a folder with images in it; what editors, archives and file servers leave behind is none.
+    """
+    found = {path.name: images_below(path) for path in sorted(folder.iterdir()) if path.is_dir()}
+    return {name: images for name, images in found.items() if images and not _left_behind(name)}
+
+
+def images_below(folder: Path) -> list[Path]:
+    """Return the image files in ``folder`` and its folders, in alphabetical order, without what was left behind."""
+    found = (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES)
+    return [path for path in found if not any(map(_left_behind, path.relative_to(folder).parts))]
+
+
+def _left_behind(name: str) -> bool:
+    return name.startswith(".") or name in _LEFT_BEHIND
 
 
 def take(images: Any, rows: Array) -> Any:

@@ -1,7 +1,7 @@
 """Real images for a bundle: some to calibrate ranges on, others to see what reduced precision did."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eeinfer import samples
-from eeinfer.arrays import read_arrays, take
+from eeinfer.arrays import ImageFiles, images_below, read_arrays, take
 from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.manifest import Input
 from eeinfer.errors import DataError, DependencyError
 from eeinfer.preprocess import prepare
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff")
 ASK = "give --calibration with a folder of images, an .npz file holding 'images', or a data set's name"
 
 Array = NDArray[Any]
@@ -68,27 +67,6 @@ class RealImages:
         )
 
 
-class _Photos(Sequence[Any]):
-    """Image files, opened one by one when asked for."""
-
-    def __init__(self, paths: Sequence[Path]) -> None:
-        self.paths = tuple(paths)
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, index: Any) -> Any:
-        from PIL import Image
-
-        path = self.paths[int(index)]
-        try:
-            with Image.open(path) as image:
-                image.load()
-                return image
-        except (OSError, ValueError, SyntaxError) as error:  # Pillow reports damage with each of the three
-            raise DataError(f"{path} is no readable image ({error}): replace or remove it") from error
-
-
 def real_images(bundle: Bundle, data: str | os.PathLike[str] | None, *, seed: int) -> RealImages:
     """Find images for `bundle` and divide them.
 
@@ -120,7 +98,7 @@ def _found(bundle: Bundle, data: str | os.PathLike[str] | None, seed: int) -> Re
         if path.suffix == ".npz":
             return _halved(path.stem, *_arrays(path), seed)
         if path.is_dir():
-            return _halved(f"the images in {path}", _photos(path), None, seed)
+            return _halved(f"the images in {path}", _photos(path, bundle), None, seed)
         return _data_set(str(data), None, _VALIDATION, 0)
     if samples.is_shipped(bundle):
         images, labels = samples.images()
@@ -139,11 +117,11 @@ def _halved(name: str, images: Any, labels: Array | None, seed: int) -> RealImag
     )
 
 
-def _photos(folder: Path) -> _Photos:
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+def _photos(folder: Path, bundle: Bundle) -> ImageFiles:
+    paths = images_below(folder)
     if not paths:
         raise DataError(f"no image in {folder} or below it; {ASK}")
-    return _Photos(paths)
+    return ImageFiles(paths, bundle.manifest.input.tensor.sizes()[0])
 
 
 def _arrays(path: Path) -> tuple[Array, Array | None]:

@@ -1,15 +1,19 @@
 import builtins
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from eeinfer import samples
 from eeinfer.arrays import take
 from eeinfer.bench import bench_data
 from eeinfer.bench.data import check_data
-from eeinfer.bundle.folder import Bundle, write_manifest
+from eeinfer.bundle.folder import Bundle
+from eeinfer.bundle.manifest_file import write_manifest
 from eeinfer.errors import DataError, DependencyError
 
 
@@ -120,3 +124,66 @@ def test_labels_that_do_not_fit_are_refused(images: int, labels: Any, message: s
 
 def test_labels_of_any_integer_type_become_one() -> None:
     assert check_data([1, 2], np.array([0, 4], np.uint8), 5).dtype == np.int64
+
+
+def write_photos(folder: Path, *places: str) -> Path:
+    for k, place in enumerate(places):
+        (folder / place).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (10 + k, 9), (20 * k, 0, 0)).save(folder / place)
+    return folder
+
+
+def test_images_lie_in_folders_named_after_the_classes(tiny_bundle: Path, tmp_path: Path) -> None:
+    places = (
+        "class 3/a.png",
+        "class 1/b.jpg",
+        "class 1/deep/c.PNG",
+        ".cache/d.png",
+        "@eaDir/e.png",
+        "class 1/.thumbnails/f.png",
+        "class 1/notes.txt",
+    )
+    folder = write_photos(tmp_path / "photos", *places[:-1])
+    (folder / places[-1]).write_text("no image")
+    (folder / "class 2").mkdir()
+    found = bench_data(tiny_bundle, str(folder))
+    assert found.labels.tolist() == [1, 1, 3]
+    assert [path.name for path in found.images.paths] == ["b.jpg", "c.PNG", "a.png"]
+    assert found.images[0].shape == (9, 11, 1), "grey, as the network reads"
+
+
+@pytest.mark.parametrize(
+    ("places", "message"),
+    [
+        (("a.png", "b.png"), "holds no images in folders named after the classes"),
+        ((".hidden/a.png",), "holds no images in folders named after the classes"),
+        (
+            ("class 0/a.png", "cat/b.png"),
+            "holds images of 'cat', which .* 'tiny' does not know; its classes are class 0, class 1",
+        ),
+        (("val/class 0/a.png",), "holds images of 'val'.*name the folder right above"),
+    ],
+)
+def test_a_folder_without_known_classes_is_refused(
+    tiny_bundle: Path, tmp_path: Path, places: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        bench_data(tiny_bundle, str(write_photos(tmp_path / "photos", *places)))
+
+
+def test_a_folder_of_a_run_does_not_hide_the_data_set_of_its_name(
+    tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "synthetic").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert bench_data(tiny_bundle, "synthetic").name == "synthetic, test part"
+
+
+def test_a_folder_is_read_without_the_training_part(tiny_bundle: Path, tmp_path: Path) -> None:
+    folder = write_photos(tmp_path / "photos", "class 0/a.png", "class 4/b.png")
+    code = (
+        "import sys\nfrom eeinfer.bench import bench_data\n"
+        f"found = bench_data({str(tiny_bundle)!r}, {str(folder)!r})\nfound.images[1]\n"
+        "assert not {'torch', 'torchvision', 'timm'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

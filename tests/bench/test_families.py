@@ -19,7 +19,8 @@ from eeinfer.bench.reporting.files import csv_table
 from eeinfer.bench.reporting.page import html_page
 from eeinfer.bench.sweep.quantiles import budget_taus
 from eeinfer.bench.timing.sample import halves
-from eeinfer.bundle.folder import Bundle, write_manifest
+from eeinfer.bundle.folder import Bundle
+from eeinfer.bundle.manifest_file import write_manifest
 from eeinfer.errors import InputError
 from eeinfer.rule import exits_at
 

@@ -42,8 +42,8 @@ def bench(
     data: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME|FILE.npz",
-            help="Images: a data set, or arrays 'images' and 'labels'. Without it: what the bundle was trained on.",
+            metavar="NAME|FOLDER|FILE.npz",
+            help="Images: a data set, CLASS/IMAGE files, or arrays 'images' and 'labels'. Without it: as trained on.",
             show_default=False,
         ),
     ] = None,

@@ -57,7 +57,7 @@ def test_a_damaged_photo_is_named(tiny: Bundle, tmp_path: Path) -> None:
     for k in range(2):
         (tmp_path / f"{k}.png").write_bytes(b"\x89PNG and no more")
     found = real_images(tiny, tmp_path, seed=0)
-    with pytest.raises(DataError, match=r"[01]\.png is no readable image"):
+    with pytest.raises(DataError, match=r"[01]\.png is not an image file"):
         list(found.report.batches(tiny.manifest.input, 8))
 
 
