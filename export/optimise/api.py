@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from eeinfer.backends.ort import optimised
-from eeinfer.backends.ort.sums import sums
+from eeinfer.bundle.sums import sums
 from eeinfer.bundle.build_record import BUILD_NAME
 from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.manifest import MANIFEST_NAME

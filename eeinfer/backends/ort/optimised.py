@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from eeinfer.backends.onnx_runtime import onnxruntime
-from eeinfer.backends.ort.sums import check_sums
+from eeinfer.bundle.sums import check_sums
 from eeinfer.bundle.checks import check_manifest
 from eeinfer.bundle.folder import Bundle, check_files
 from eeinfer.bundle.optimised import OptimisedBuild, Target, decode_optimised, read_record

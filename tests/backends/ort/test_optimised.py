@@ -129,7 +129,7 @@ def test_a_form_that_cannot_be_read_just_now_is_kept(
     runs_optimised(tiny_bundle)
     found = kept(tiny_bundle, "build.json").read_bytes()
     with monkeypatch.context() as patch:
-        patch.setattr("eeinfer.backends.ort.sums._crc32", too_many)
+        patch.setattr("eeinfer.bundle.sums._crc32", too_many)
         nobody_makes(patch)
         assert not runs_optimised(tiny_bundle)
     assert "Too many open files" in caplog.text

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from eeinfer.backends.ort.sums import check_sums, sums
+from eeinfer.bundle.sums import check_sums, sums
 from eeinfer.errors import BundleError
 
 
