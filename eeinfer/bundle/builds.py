@@ -15,6 +15,7 @@ from eeinfer.bundle.build_record import target_name as target_name
 from eeinfer.bundle.external import external_files
 from eeinfer.bundle.folder import Bundle, hash_file
 from eeinfer.bundle.manifest import FileHash, Segment
+from eeinfer.bundle.optimised import LIBRARY
 from eeinfer.errors import BundleError
 
 
@@ -138,7 +139,8 @@ def _folders(bundle: Bundle) -> list[Path]:
     engines = bundle.file(FOLDER)
     if not engines.is_dir():
         return []
-    return sorted(path for path in engines.iterdir() if path.is_dir() and not path.name.startswith("."))
+    others = ".", f"{LIBRARY}-"
+    return sorted(path for path in engines.iterdir() if path.is_dir() and not path.name.startswith(others))
 
 
 def _is_inside(bundle: Bundle, path: Path) -> bool:

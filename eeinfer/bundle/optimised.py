@@ -9,6 +9,9 @@ docs/bundle.md says it field by field.
 """
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,8 +19,10 @@ import msgspec
 from msgspec import Meta
 
 from eeinfer.bundle.build_record import BUILD_NAME, FOLDER
-from eeinfer.bundle.folder import Bundle
+from eeinfer.bundle.checks import check_manifest
+from eeinfer.bundle.folder import Bundle, check_files
 from eeinfer.bundle.manifest import FileHash, Segment
+from eeinfer.bundle.sums import check_sums
 from eeinfer.errors import BundleError
 from eeinfer.files import read_small
 
@@ -95,7 +100,75 @@ def decode_optimised(data: bytes, *, where: Path) -> OptimisedBuild:
     return build
 
 
-def optimised_folders(bundle: Bundle) -> list[Path]:
-    """Return where optimised forms lie inside ``bundle``, whatever they were made for."""
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """An optimised form as it lies in a folder, its graphs and weights not read yet."""
+
+    path: Path
+    record: bytes  # its build.json
+    build: OptimisedBuild
+    bundle: Bundle  # the segments of this form in the place of the bundle's own
+
+    def check(self) -> None:
+        """Compare the files with the sums noted when they were made.
+
+        Raises:
+            BundleError: one is missing or damaged.
+        """
+        check_sums(self.path, self.build.crc32)
+
+    @contextmanager
+    def opening(self, *, verify: bool) -> Iterator[None]:
+        """Look, when the block has read the files, whether they were those of this form; check them on request.
+
+        Raises:
+            BundleError: one is missing or damaged, or another form has taken the place of this one.
+        """
+        with self.bundle.verifying(self.check) if verify else nullcontext():
+            yield
+        if read_record(self.path) != self.record:
+            raise BundleError(f"{self.path} was replaced")
+
+
+def read_form(bundle: Bundle, path: Path) -> Form:
+    """Read what lies at ``path`` as an optimised form of ``bundle``, whatever it was made for.
+
+    Raises:
+        BundleError: it is damaged, or no optimised form of this bundle.
+    """
+    record = read_record(path)
+    build = decode_optimised(record, where=path)
+    if build.crc32.keys() != build.files.keys():
+        raise BundleError(f"{path} has files without a sum")
+    if build.target.bundle != bundle.fingerprint:
+        raise BundleError(f"{path} was made from another state of the bundle")
+    manifest = msgspec.structs.replace(bundle.manifest, segments=build.segments, files=build.files)
+    check_manifest(manifest, where=path)
+    check_files(path, manifest)
+    return Form(path=path, record=record, build=build, bundle=replace(bundle, path=path, manifest=manifest))
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundForm:
+    """A folder of an optimised form: its record, None where it cannot be read; what is wrong with it, or None."""
+
+    folder: str  # inside the bundle
+    build: OptimisedBuild | None
+    problem: str | None
+
+
+def survey_forms(bundle: Bundle) -> list[FoundForm]:
+    """Look at every optimised form inside ``bundle``, sound or not, whatever it was made for."""
     engines = bundle.file(FOLDER)
-    return sorted(path for path in engines.glob(f"{LIBRARY}-*") if path.is_dir()) if engines.is_dir() else []
+    folders = sorted(path for path in engines.glob(f"{LIBRARY}-*") if path.is_dir()) if engines.is_dir() else []
+    return [_found(bundle, path) for path in folders]
+
+
+def _found(bundle: Bundle, path: Path) -> FoundForm:
+    folder, build = path.relative_to(bundle.path).as_posix(), None
+    try:
+        build = decode_optimised(read_record(path), where=path)
+        read_form(bundle, path).check()
+    except (BundleError, OSError) as error:
+        return FoundForm(folder=folder, build=build, problem=str(error))
+    return FoundForm(folder=folder, build=build, problem=None)

@@ -1,5 +1,6 @@
 """From a bundle to its optimised form: made once, tried, and published by one rename."""
 
+import contextlib
 import shutil
 import tempfile
 from datetime import datetime, timezone
@@ -7,11 +8,11 @@ from pathlib import Path
 from typing import Literal
 
 from eeinfer.backends.ort import optimised
-from eeinfer.bundle.sums import sums
 from eeinfer.bundle.build_record import BUILD_NAME
 from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.manifest import MANIFEST_NAME
-from eeinfer.bundle.optimised import OptimisedBuild, encode_optimised
+from eeinfer.bundle.optimised import OptimisedBuild, encode_optimised, read_form
+from eeinfer.bundle.sums import sums
 from eeinfer.errors import BundleError, ConfigError, ExportError, first_line
 from eeinfer.export.optimise.segments import write_segments
 from eeinfer.export.optimise.trial import Unsuitable, answers, check_answers
@@ -56,6 +57,10 @@ def optimise(bundle: Bundle, into: Into = "cache", *, wait_s: float = 60.0) -> P
     except Unsuitable as error:
         optimised.refuse(bundle, str(error))
         raise
+    finally:
+        if into == "bundle":
+            with contextlib.suppress(OSError):  # it holds builds
+                place.parent.rmdir()
 
 
 def _is_there_or_made(bundle: Bundle, place: Path, wait_s: float) -> bool:
@@ -74,7 +79,7 @@ def _is_sound(bundle: Bundle, place: Path) -> bool:
     if not place.exists():
         return False
     try:
-        form = optimised.read_form(bundle, place)
+        form = read_form(bundle, place)
         form.check()
     except BundleError:
         return False
@@ -97,7 +102,7 @@ def _make(bundle: Bundle, place: Path) -> None:
             crc32=sums(form),
         )
         (form / BUILD_NAME).write_bytes(encode_optimised(build))
-        check_answers(source, expected, answers(optimised.read_form(source, form).bundle, optimised=True))
+        check_answers(source, expected, answers(read_form(source, form).bundle, optimised=True))
         _publish(form, place)
 
 

@@ -48,7 +48,7 @@ def answers(bundle: Bundle, *, optimised: bool) -> list[Exit]:
     Raises:
         Unsuitable: a segment does not run.
     """
-    with running("optimised" if optimised else "to such images"):
+    with running("optimised" if optimised else "as exported"):
         threads = Threads(mode=PARKED, counts=(1,) * len(bundle.manifest.segments))
         opened = OpenSegments(bundle, threads, optimised=optimised)
         rows = OrtRows(opened.sessions, bundle.manifest, _ROWS)

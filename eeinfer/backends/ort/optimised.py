@@ -6,17 +6,11 @@ wrong with it, the bundle's own segments run.
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
 from pathlib import Path
 
-import msgspec
-
 from eeinfer.backends.onnx_runtime import onnxruntime
-from eeinfer.bundle.sums import check_sums
-from eeinfer.bundle.checks import check_manifest
-from eeinfer.bundle.folder import Bundle, check_files
-from eeinfer.bundle.optimised import OptimisedBuild, Target, decode_optimised, read_record
+from eeinfer.bundle.folder import Bundle
+from eeinfer.bundle.optimised import Form, Target, read_form, read_record
 from eeinfer.errors import BundleError
 from eeinfer.files import replace_file
 from eeinfer.machine import cache
@@ -28,36 +22,6 @@ _REFUSED = ".refused"  # what answers differently when it is optimised is not tr
 _MOMENT_S = 0.2
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Form:
-    """An optimised form that was found, its graphs and weights not read yet."""
-
-    path: Path
-    record: bytes  # its build.json
-    build: OptimisedBuild
-    bundle: Bundle  # the segments of this form in the place of the bundle's own
-
-    def check(self) -> None:
-        """Compare the files with the sums noted when they were made.
-
-        Raises:
-            BundleError: one is missing or damaged.
-        """
-        check_sums(self.path, self.build.crc32)
-
-    @contextmanager
-    def opening(self, *, verify: bool) -> Iterator[None]:
-        """Look, when the block has read the files, whether they were those of this form; check them on request.
-
-        Raises:
-            BundleError: one is missing or damaged, or another form has taken the place of this one.
-        """
-        with self.bundle.verifying(self.check) if verify else nullcontext():
-            yield
-        if read_record(self.path) != self.record:
-            raise BundleError(f"{self.path} was replaced")
 
 
 def target(bundle: Bundle) -> Target:
@@ -72,42 +36,29 @@ def place(bundle: Bundle) -> Path | None:
     return cache.place(KIND, target(bundle).key)
 
 
-def find(bundle: Bundle) -> Form | None:
-    """Return the optimised form of ``bundle`` for this machine: its own before the cache's; None: there is none."""
+def find(bundle: Bundle) -> Iterator[Form]:
+    """Yield the optimised forms of ``bundle`` for this machine, its own before the cache's: a sound one is run."""
     wanted = target(bundle)
-    for path in (bundle.file(wanted.folder), cache.place(KIND, wanted.key)):
+    kept = cache.place(KIND, wanted.key)
+    for path in (bundle.file(wanted.folder), kept):
         if path is None or not path.is_dir():
             continue
+        record = _record(path)
         try:
             found = read_form(bundle, path)
             if found.build.target != wanted:
                 raise BundleError(f"{path} was made for something else")
-            cache.touch(path)
-            return found
         except BundleError as error:
-            discard(bundle, path, error)
+            discard(bundle, path, error, record=record)
         except OSError as error:  # not damaged: it cannot be read just now, or by this user
             log.warning("%s is not used: %s", path, error)
-    return None
+        else:
+            if path is kept:
+                cache.touch(path)
+            yield found
 
 
-def read_form(bundle: Bundle, path: Path) -> Form:
-    """Read what lies at ``path`` as an optimised form of ``bundle``, whatever it was made for.
-
-    Raises:
-        BundleError: it is damaged, or no optimised form of this bundle.
-    """
-    record = read_record(path)
-    build = decode_optimised(record, where=path)
-    if build.crc32.keys() != build.files.keys():
-        raise BundleError(f"{path} has files without a sum")
-    manifest = msgspec.structs.replace(bundle.manifest, segments=build.segments, files=build.files)
-    check_manifest(manifest, where=path)
-    check_files(path, manifest)
-    return Form(path=path, record=record, build=build, bundle=replace(bundle, path=path, manifest=manifest))
-
-
-def discard(bundle: Bundle, path: Path, damage: BundleError, *, record: bytes | None = None) -> None:
+def discard(bundle: Bundle, path: Path, damage: BundleError, *, record: bytes | None) -> None:
     """Put a damaged form aside; one in the cache is made again.
 
     Args:
@@ -122,10 +73,17 @@ def discard(bundle: Bundle, path: Path, damage: BundleError, *, record: bytes | 
     log.warning("%s; it is made again", damage)
     try:
         with locked(path.with_name(f".{path.name}.lock"), wait_s=_MOMENT_S) as mine:
-            if mine and (record is None or read_record(path) == record):
+            if mine and _record(path) == record:
                 cache.discard(path)
-    except (BundleError, OSError):  # gone already, or it cannot be written: then whoever can will do it
+    except OSError:  # it cannot be written: then whoever can will do it
         return
+
+
+def _record(path: Path) -> bytes | None:
+    try:
+        return read_record(path)
+    except BundleError:
+        return None
 
 
 def is_refused(bundle: Bundle) -> bool:

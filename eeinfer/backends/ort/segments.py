@@ -10,6 +10,7 @@ from eeinfer.backends.ort.sessions import open_session
 from eeinfer.backends.ort.threads import Threads
 from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.manifest import Segment
+from eeinfer.bundle.optimised import Form
 from eeinfer.errors import BundleError
 from eeinfer.machine.cores import physical_cores
 
@@ -47,17 +48,16 @@ def open_segments(bundle: Bundle, plan: Threads, *, verify: bool) -> OpenSegment
     Raises:
         BundleError: a segment of the bundle itself is not what the manifest says.
     """
-    form = optimised.find(bundle)
-    if form is not None:
+    for form in optimised.find(bundle):
         try:
             with form.opening(verify=verify):
                 return OpenSegments(form.bundle, plan, optimised=True)
-        except (BundleError, OSError) as error:
+        except (BundleError, OSError) as error:  # noqa: PERF203 - there are two at most
             _report(bundle, form, error)
     return OpenSegments(bundle, plan, optimised=False)
 
 
-def _report(bundle: Bundle, form: optimised.Form, error: Exception) -> None:
+def _report(bundle: Bundle, form: Form, error: Exception) -> None:
     """Put a form aside if its files are damaged; if they are not, the reason may be gone the next time."""
     try:
         form.check()

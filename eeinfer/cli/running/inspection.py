@@ -11,6 +11,7 @@ from eeinfer.cli.bundles import BundleArgument, chosen_bundle
 if TYPE_CHECKING:
     from eeinfer.bundle.folder import Bundle
     from eeinfer.bundle.manifest import Manifest
+    from eeinfer.bundle.optimised import Target
 
 
 _SHORT = 160  # characters of a fact that still make a line
@@ -20,8 +21,8 @@ _SHORT = 160  # characters of a fact that still make a line
 def inspect(bundle: BundleArgument = None, json_output: Json = False, debug: Debug = False) -> None:
     """Show a bundle: its segments, the tensors carried between them, TensorRT plans, FLOPs, parity with torch, origin.
 
-    Every file is checked against its hash first; an altered bundle is an error. Plans that were altered, or built
-    from other segments, are said to be so.
+    Every file is checked against its hash first; an altered bundle is an error. Plans and optimised forms that were
+    altered, or built from other segments, are said to be so.
     """
     from eeinfer.bundle.folder import Bundle
 
@@ -30,7 +31,8 @@ def inspect(bundle: BundleArgument = None, json_output: Json = False, debug: Deb
         typer.echo(json.dumps(_facts(opened), indent=2))
         return
     manifest = opened.manifest
-    for line in (*_heading(opened), *_segments(manifest), *_shift(manifest), *_plans(opened), *_origin(manifest)):
+    built = *_plans(opened), *_forms(opened)
+    for line in (*_heading(opened), *_segments(manifest), *_shift(manifest), *built, *_origin(manifest)):
         show(line)
 
 
@@ -40,6 +42,7 @@ def _facts(bundle: "Bundle") -> dict[str, Any]:  # JSON
 
     from eeinfer.bundle.builds import survey
     from eeinfer.bundle.layout import alive, bytes_per_sample
+    from eeinfer.bundle.optimised import survey_forms
 
     segments = bundle.manifest.segments
     return {
@@ -50,6 +53,15 @@ def _facts(bundle: "Bundle") -> dict[str, Any]:  # JSON
         "plans": [
             {"folder": found.folder, "problem": found.problem, "build": msgspec.to_builtins(found.build)}
             for found in survey(bundle)
+        ],
+        "optimised": [
+            {
+                "folder": form.folder,
+                "problem": form.problem,
+                "target": form.build and msgspec.to_builtins(form.build.target),
+                "here": form.build is not None and form.build.target == _here(bundle),
+            }
+            for form in survey_forms(bundle)
         ],
         "manifest": msgspec.to_builtins(bundle.manifest),
     }
@@ -114,6 +126,35 @@ def _plans(bundle: "Bundle") -> list[str]:
         lines.append(f"  {described(entry.build) if entry.build else entry.folder}")
         lines.append(f"    {'built from these segments, hashes ok' if entry.problem is None else entry.problem}")
     return lines
+
+
+def _forms(bundle: "Bundle") -> list[str]:
+    """A line for every optimised form, one on what it was made for, and one on what is wrong with it."""
+    from eeinfer.bundle.optimised import survey_forms
+
+    found, here = survey_forms(bundle), _here(bundle)
+    lines = ["", "optimised forms"] if found else []
+    for form in found:
+        if form.build is None:
+            lines.append(f"  {form.folder}")
+        else:
+            target, size_bytes = form.build.target, sum(file.bytes for file in form.build.files.values())
+            lines.append(f"  onnxruntime {target.library_version}, form {target.form}, {size_bytes / 1e6:.1f} MB")
+            lines.append(f"    made for {target.instruction_sets}")
+        fits = form.build is not None and form.build.target == here
+        lines.append(f"    {form.problem or ('used on this machine' if fits else 'for other machines or versions')}")
+    return lines
+
+
+def _here(bundle: "Bundle") -> "Target | None":
+    """What a form has to be made for to be used here; None where there is no ONNX Runtime."""
+    from eeinfer.backends.ort.optimised import target
+    from eeinfer.errors import DependencyError
+
+    try:
+        return target(bundle)
+    except DependencyError:
+        return None
 
 
 def _origin(manifest: "Manifest") -> list[str]:

@@ -65,7 +65,7 @@ def test_the_first_load_makes_what_the_second_finds(
 def test_maps_cross_the_cuts_in_blocks_where_the_machine_computes_in_blocks() -> None:
     with eeinfer.load(threads=1):
         pass
-    found = optimised.find(Bundle.open(samples.bundle_path()))
+    found = next(optimised.find(Bundle.open(samples.bundle_path())), None)
     assert found is not None
     plain = {kind for kind, _ in _nodes(samples.bundle_path())}
     nodes = _nodes(found.path)
@@ -142,7 +142,7 @@ def test_a_form_that_another_one_replaces_while_it_is_opened_is_not_used(
 ) -> None:
     runs_optimised(tiny_bundle)
     record = kept(tiny_bundle, "build.json")
-    found = optimised.find(Bundle.open(tiny_bundle))
+    found = next(optimised.find(Bundle.open(tiny_bundle)), None)
     assert found is not None
     with pytest.raises(eeinfer.BundleError, match="was replaced"), found.opening(verify=False):
         record.write_bytes(record.read_bytes() + b" ")
@@ -193,7 +193,7 @@ def test_what_was_made_for_something_else_is_not_used(
     runs_optimised(scripted_bundle)
     shutil.copytree(kept(scripted_bundle), kept(tiny_bundle))
     bundle = Bundle.open(tiny_bundle)
-    assert optimised.find(bundle) is None
+    assert next(optimised.find(bundle), None) is None
     assert runs_optimised(tiny_bundle)
 
 
