@@ -40,3 +40,7 @@ class DependencyError(EeinferError, ImportError):
 
 class NonFiniteWarning(UserWarning):
     """A row had no finite score or held NaN or infinite pixels; its prediction is -1."""
+
+
+class ExportWarning(UserWarning):
+    """A model was exported otherwise than it was given, or looks as if it returned something else than logits."""

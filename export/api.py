@@ -3,39 +3,55 @@
 import importlib.metadata
 import platform
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import onnx
-import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from eeinfer.bundle.folder import hash_file
 from eeinfer.bundle.layout import EXIT_OUTPUTS
-from eeinfer.bundle.manifest import (
-    Flops,
-    Input,
-    Manifest,
-    Preprocess,
-    Segment,
-)
+from eeinfer.bundle.manifest import Axis, Input, Manifest, Preprocess
 from eeinfer.bundle.manifest_file import write_manifest
 from eeinfer.errors import ExportError
-from eeinfer.export.graph.cut import SegmentGraph, cut
+from eeinfer.export.costs import count, static_flops
+from eeinfer.export.graph.cut import cut
 from eeinfer.export.graph.index import tensor_spec
-from eeinfer.export.graph.trace import ScoredExits, export_graph, split_outputs
+from eeinfer.export.graph.trace import ScoredExits, export_graph
+from eeinfer.export.model.borrowed import borrowed
+from eeinfer.export.model.draws import Draws, id_tables
+from eeinfer.export.model.inputs import Dynamic, Example, read_inputs
 from eeinfer.export.reference import Chain
 from eeinfer.export.tolerance import TOLERANCE
 from eeinfer.export.verify import verify
-from eeinfer.export.write import SUFFIX, new_folder
+from eeinfer.export.write import bundle_target, new_folder
 from eeinfer.progress import Progress, silent
-from eeinfer.training.flops import CONVENTION, cumulative_flops
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Exits:
+    """What the caller says about the exits."""
+
+    scores: str
+    classes: Sequence[str] | None
+    taus: float | Sequence[float]
+    modules: Sequence[str] | None
+    static: nn.Module | int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _About:
+    """What the caller says about the bundle."""
+
+    name: str
+    preprocess: Preprocess | None
+    provenance: dict[str, Any] | None
 
 
 def export_bundle(
     model: nn.Module,
-    example: Tensor,
+    example: Example,
     out: str | Path,
     *,
     scores: str = "max_softmax",
@@ -43,111 +59,91 @@ def export_bundle(
     taus: float | Sequence[float] = 0.9,
     name: str | None = None,
     modules: Sequence[str] | None = None,
+    dynamic: Dynamic | None = None,
+    static: nn.Module | int | None = None,
     preprocess: Preprocess | None = None,
     provenance: dict[str, Any] | None = None,
-    real_inputs: NDArray[Any] | None = None,
+    real_inputs: Example | None = None,
+    random_inputs: bool = True,
     tolerance: float = TOLERANCE,
     force: bool = False,
     progress: Progress = silent,
 ) -> Path:
-    """Cut `model` into one ONNX graph per exit, verify the cut and write the bundle.
+    """Cut `model` into one ONNX graph per exit, verify the cut, write the bundle and return its path.
 
     Args:
-        model: any module whose forward returns one [B, K] logits tensor per exit, the last being the network's own
-            classifier; or a mapping with ``logits`` and, for ``scores="own"``, ``scores`` ([B] each, in [0, 1]).
-        example: an input [B, ...] float32; everything but the batch is fixed in the bundle.
+        model: any module whose forward returns one [B, K] logits tensor per exit, the network's own last; or ``logits``
+            and, for ``scores="own"``, ``scores`` ([B], in [0, 1]) by name. One logit z stands for two classes, 0 and z.
+        example: an input [B, ...], a tuple of them in forward's order, or a mapping by forward's names; floats are read
+            as float32, whole numbers and truth values as they are.
         out: the bundle to write; ``.eeb`` is added where it is missing.
         scores: what exits are judged by: ``max_softmax``, ``margin``, ``entropy`` or ``own``.
         classes: K class names; numbers by default.
         taus: default threshold, one number or one per exit.
         name: what the bundle calls itself; its file name by default.
         modules: where each exit sits in the network, for people; found in the graph by default.
+        dynamic: axes that are not fixed beside the batch: ``{"input_ids": {1: ("length", 1, 512)}}``.
+        static: the network without early exits, called as `model` is, or its FLOPs; by default the last exit's.
         preprocess: how an 8-bit image becomes the input; None if callers prepare tensors.
         provenance: JSON-able facts on how the model came about; library versions are added.
-        real_inputs: prepared inputs [N, ...] for the parity report beside random ones.
+        real_inputs: prepared inputs [N, ...], in the form of `example`, for the comparison with torch.
+        random_inputs: whether to compare on random inputs too; False where only real ones make sense.
         tolerance: largest absolute error of a logit against torch (relative to the largest logit beyond 1).
         force: replace an existing bundle.
         progress: told the name of each step.
 
-    Returns:
-        The path of the bundle.
-
     Raises:
         ExportError: the model cannot be traced or cut, or the cut disagrees with it; nothing is left behind.
     """
-    target = Path(out) if str(out).endswith(SUFFIX) else Path(f"{out}{SUFFIX}")
-    model, example = model.cpu(), example[:1].detach().float().cpu()
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        with new_folder(target, force=force) as folder:
-            progress("tracing")
-            scored = ScoredExits(model, scores).eval()
-            proto = export_graph(scored, example, folder)
-            progress("cutting")
-            parts = cut(proto, len(proto.graph.output) // len(EXIT_OUTPUTS))
-            progress("counting FLOPs")
-            segments, flops = _segments(model, example, parts, modules)
-            for segment, part in zip(segments, parts, strict=True):
-                onnx.save(part.model, folder / segment.file)
-            progress("verifying")
-            parity = verify(scored, Chain(folder, segments), example, real=real_inputs, tolerance=tolerance)
-            manifest = Manifest(
-                name=name or target.stem,
-                inputs=(Input(tensor=tensor_spec(proto.graph.input[0]), preprocess=preprocess),),
-                classes=_classes(classes, proto),
-                score=scores,
-                taus=_taus(taus, len(segments)),
-                segments=segments,
-                flops=flops,
-                parity=parity,
-                provenance={**(provenance or {}), "export": _versions()},
-                files={path.name: hash_file(path) for path in sorted(folder.iterdir())},
-            )
-            write_manifest(folder, manifest)
-    finally:
-        for module, mode in modes:
-            module.training = mode
+    target = bundle_target(out, force=force)
+    exits = _Exits(scores=scores, classes=classes, taus=taus, modules=modules, static=static)
+    about = _About(name=name or target.stem, preprocess=preprocess, provenance=provenance)
+    with borrowed(model) as module, new_folder(target, force=force) as folder:
+        inputs = read_inputs(module, example, dynamic)
+        real = None if real_inputs is None else inputs.rows(real_inputs)
+        draws = Draws(inputs=inputs, real=real, random=random_inputs)
+        _write(folder, module, draws, exits, about, tolerance=tolerance, progress=progress)
     return target
 
 
-class _Costs(nn.Module):
-    """The exits' logits, then the last exit's alone: what counting needs to see."""
-
-    def __init__(self, model: nn.Module, *, only_last: bool) -> None:
-        super().__init__()
-        self.model = model
-        self.only_last = only_last
-
-    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        logits, scores = split_outputs(self.model(x))
-        exits = (
-            [*logits]
-            if scores is None
-            else [torch.cat([a, s[:, None]], 1) for a, s in zip(logits, scores, strict=True)]
-        )
-        return tuple(exits[-1:] if self.only_last else exits)
-
-
-def _segments(
-    model: nn.Module, example: Tensor, parts: Sequence[SegmentGraph], modules: Sequence[str] | None
-) -> tuple[tuple[Segment, ...], Flops]:
-    count = cumulative_flops(_Costs(model, only_last=False), example)
-    static = cumulative_flops(_Costs(model, only_last=True), example)
-    if modules is not None and len(modules) != len(parts):
-        raise ExportError(f"modules names {len(modules)} exits, the model has {len(parts)}; name each exit once")
-    segments = tuple(
-        Segment(
-            file=f"segment_{k:02d}.onnx",
-            inputs=tuple(tensor_spec(value) for value in part.model.graph.input),
-            carried=tuple(tensor_spec(value) for value in part.model.graph.output[len(EXIT_OUTPUTS) :]),
-            module=modules[k] if modules is not None else part.module,
-            flops=total - (count.cumulative[k - 1] if k else 0),
-            cumulative_flops=total,
-        )
-        for k, (part, total) in enumerate(zip(parts, count.cumulative, strict=True))
+def _write(
+    folder: Path,
+    module: nn.Module,
+    draws: Draws,
+    exits: _Exits,
+    about: _About,
+    *,
+    tolerance: float,
+    progress: Progress,
+) -> None:
+    inputs = draws.inputs
+    if about.preprocess is not None and len(inputs.names) > 1:
+        raise ExportError("preprocess says how an image becomes the only input; the model has several: leave it out")
+    progress("tracing")
+    scored = ScoredExits(module, exits.scores, inputs).eval()
+    proto = export_graph(scored, inputs, folder)
+    progress("cutting")
+    parts = cut(proto, len(proto.graph.output) // len(EXIT_OUTPUTS))
+    progress("counting FLOPs")
+    segments, uncounted = count(module, inputs, parts, exits.modules)
+    for segment, part in zip(segments, parts, strict=True):
+        onnx.save(part.model, folder / segment.file)
+    progress("verifying")
+    parity = verify(scored, Chain(folder, segments), draws.within(id_tables(proto)), tolerance=tolerance)
+    manifest = Manifest(
+        name=about.name,
+        inputs=tuple(Input(tensor=tensor_spec(value), preprocess=about.preprocess) for value in proto.graph.input),
+        axes={axis: Axis(min=low, max=high) for axis, (low, high) in inputs.axes.items()},
+        classes=_classes(exits.classes, proto),
+        score=exits.scores,
+        taus=_taus(exits.taus, len(segments)),
+        segments=segments,
+        flops=static_flops(module, inputs, exits.static, uncounted),
+        parity=parity,
+        provenance={**(about.provenance or {}), "export": _versions()},
+        files={path.name: hash_file(path) for path in sorted(folder.iterdir())},
     )
-    return segments, Flops(convention=CONVENTION, static=static.cumulative[0], uncounted=count.uncounted)
+    write_manifest(folder, manifest)
 
 
 def _classes(classes: Sequence[str] | None, proto: onnx.ModelProto) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from eeinfer.errors import DataError
 from eeinfer.export.api import export_bundle
@@ -16,6 +17,7 @@ from eeinfer.preprocess import prepare
 from eeinfer.progress import Progress, silent
 from eeinfer.training import Checkpoint, load_checkpoint
 from eeinfer.training.data import load_dataset
+from eeinfer.training.model import EarlyExitModel
 
 REAL_IMAGES = 64  # enough for a parity report on real inputs
 
@@ -53,6 +55,7 @@ def export_checkpoint(
         scores=trained.score,
         classes=trained.classes,
         modules=trained.exit_modules,
+        static=_backbone(trained.model),
         preprocess=trained.input.preprocess,
         provenance={**trained.provenance, "checkpoint_sha256": hashlib.sha256(source.read_bytes()).hexdigest()},
         real_inputs=_real_inputs(trained, progress),
@@ -60,6 +63,11 @@ def export_checkpoint(
         force=force,
         progress=progress,
     )
+
+
+def _backbone(model: nn.Module) -> nn.Module:
+    """The network without heads, inside a calibration or not."""
+    return next(part for part in model.modules() if isinstance(part, EarlyExitModel)).backbone
 
 
 def _real_inputs(trained: Checkpoint, progress: Progress) -> NDArray[Any] | None:

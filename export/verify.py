@@ -1,20 +1,25 @@
 """The parity report: torch against the chain of segments, exit by exit, before a bundle is let out."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
 from eeinfer.bundle.layout import EXIT_OUTPUTS
 from eeinfer.bundle.manifest import ExitParity, Parity
-from eeinfer.errors import ExportError
-from eeinfer.export.graph.trace import ScoredExits
-from eeinfer.export.reference import Array, Chain, Exit
+from eeinfer.errors import ExportError, ExportWarning, first_line
+from eeinfer.export.graph.trace import ScoredExits, run_eagerly
+from eeinfer.export.model.draws import ODD_SIZES, RANDOM, SIZES, Batch, Draws
+from eeinfer.export.reference import Chain, Exit
+from eeinfer.export.rows import require_own_rows
 from eeinfer.rule import as_taus, leaves
 
 TAUS = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0)
-BATCH_SIZES = (1, 2, 7)
+BATCH_SIZES = (*SIZES, *ODD_SIZES)
+ONES = 1e-3  # how far sums of probabilities may be from one
+_ONLY_REAL = "where only some inputs make sense give real_inputs and random_inputs=False"
 
 
 @dataclass
@@ -26,11 +31,18 @@ class _Exit:
     wrong: int = 0
     same_decisions: int = 0
     decisions: int = 0
+    low: float = float("inf")  # of torch's logits
+    high: float = -float("inf")
+    sums: list[float] = field(default_factory=list)  # smallest and largest of the rows
 
     def add(self, torch_exit: Exit, chain_exit: Exit) -> None:
-        error = np.abs(torch_exit["logits"] - chain_exit["logits"])
+        wanted = torch_exit["logits"]
+        error = np.abs(wanted - chain_exit["logits"])
         self.error = max(self.error, float(error.max()) if np.isfinite(error).all() else float("inf"))
-        self.scale = max(self.scale, float(np.abs(torch_exit["logits"]).max()))
+        self.scale = max(self.scale, float(np.abs(wanted).max()))
+        self.low, self.high = min(self.low, float(wanted.min())), max(self.high, float(wanted.max()))
+        sums = wanted.sum(1)
+        self.sums = [min([*self.sums, float(sums.min())]), max([*self.sums, float(sums.max())])]
         self.wrong += int((torch_exit["prediction"] != chain_exit["prediction"]).sum())
         for tau in as_taus(TAUS, len(TAUS)):
             same = leaves(torch_exit["score"], tau) == leaves(chain_exit["score"], tau)
@@ -38,36 +50,34 @@ class _Exit:
             self.decisions += same.size
 
 
-def verify(
-    scored: ScoredExits, chain: Chain, example: torch.Tensor, *, real: Array | None, tolerance: float, seed: int = 0
-) -> Parity:
-    """Compare every exit on random and real inputs at several batch sizes.
+def verify(scored: ScoredExits, chain: Chain, draws: Draws, *, tolerance: float) -> Parity:
+    """Compare every exit at several batch sizes, and every row with itself in other batches.
 
     Args:
         scored: the network in torch, with its scores.
         chain: the exported segments.
-        example: gives the shape of a row.
-        real: prepared real inputs [N, ...], or None.
+        draws: what to compare on.
         tolerance: largest absolute error of a logit; for logits beyond 1 in size, relative to the largest.
 
     Raises:
-        ExportError: an exit is off by more, or a row's answer depends on the other rows of its batch.
+        ExportError: an exit is off by more, a row's answer depends on the other rows of its batch, a score leaves
+            [0, 1], or the network does not answer such inputs at all.
     """
     seen: list[_Exit] = []
-    for batch in _batches(example, real, seed):
-        with torch.no_grad():
-            outputs = [tensor.cpu().numpy() for tensor in scored(torch.from_numpy(batch))]
-        expected = [dict(zip(EXIT_OUTPUTS, outputs[i : i + 3], strict=True)) for i in range(0, len(outputs), 3)]
+    for source, batch in draws.batches():
+        expected = _torch_answers(scored, batch, source)
+        _require_sense(scored, expected, source)
         seen = seen or [_Exit() for _ in expected]
-        answers = chain(batch)
+        answers = _chain_answers(chain, batch)
         for exit, torch_exit, chain_exit in zip(seen, expected, answers, strict=True):
             exit.add(torch_exit, chain_exit)
         _require(seen, tolerance)
-        _require_own_rows(chain(batch[-1:]), answers, tolerance)
+        require_own_rows(chain, batch, answers, tolerance)
+    _notice_probabilities(seen)
     return Parity(
         tolerance=tolerance,
         batch_sizes=BATCH_SIZES,
-        inputs=("random",) if real is None else ("random", "real"),
+        inputs=draws.sources,
         taus=TAUS,
         exits=tuple(
             ExitParity(
@@ -80,15 +90,39 @@ def verify(
     )
 
 
-def _batches(example: torch.Tensor, real: Array | None, seed: int) -> Iterator[Array]:
-    row = tuple(example.shape[1:])
-    rng = np.random.default_rng(seed)
-    for size in BATCH_SIZES:
-        yield rng.standard_normal((size, *row), dtype=np.float32)
-    for size in BATCH_SIZES if real is not None else ():
-        assert real is not None
-        chosen = rng.choice(len(real), size=min(size, len(real)), replace=False)
-        yield np.ascontiguousarray(real[chosen], dtype=np.float32)
+def _torch_answers(scored: ScoredExits, batch: Batch, source: str) -> list[Exit]:
+    tensors = [torch.from_numpy(array) for array in batch.values()]
+    rows = len(tensors[0])
+    hint = _ONLY_REAL if source == RANDOM else "give inputs as the model reads them"
+    found = [tensor.numpy() for tensor in run_eagerly(scored, tensors, f"{rows} {source} rows", hint)]
+    return [dict(zip(EXIT_OUTPUTS, found[i : i + 3], strict=True)) for i in range(0, len(found), 3)]
+
+
+def _chain_answers(chain: Chain, batch: Batch) -> list[Exit]:
+    try:
+        return chain(batch)
+    except Exception as error:  # ONNX Runtime's own classes derive from Exception alone
+        shapes = ", ".join(f"{name} {list(array.shape)}" for name, array in batch.items())
+        raise ExportError(
+            f"the exported segments do not run on {shapes} ({first_line(error)[:300]}); see that forward works for any "
+            "batch size and for every size of a dynamic axis"
+        ) from error
+
+
+def _require_sense(scored: ScoredExits, exits: Sequence[Exit], source: str) -> None:
+    """Refuse a model whose own answers cannot be judged."""
+    for k, exit in enumerate(exits):
+        if not np.isfinite(exit["logits"]).all():
+            raise ExportError(
+                f"exit {k} of {type(scored.model).__name__} itself answers {source} inputs with NaN or infinite "
+                f"logits; see that its weights are finite, and {_ONLY_REAL}"
+            )
+        low, high = float(exit["score"].min()), float(exit["score"].max())
+        if scored.score is None and not 0 <= low <= high <= 1:
+            raise ExportError(
+                f"exit {k} has scores from {low:.3g} to {high:.3g} of its own; return them in [0, 1], "
+                "such as the sigmoid of a confidence"
+            )
 
 
 def _require(seen: Sequence[_Exit], tolerance: float) -> None:
@@ -102,12 +136,16 @@ def _require(seen: Sequence[_Exit], tolerance: float) -> None:
             )
 
 
-def _require_own_rows(alone: Sequence[Exit], answers: Sequence[Exit], tolerance: float) -> None:
-    """Rows leave a batch one by one, so none may look at another."""
-    for k, (one, batch) in enumerate(zip(alone, answers, strict=True)):
-        error = float(np.abs(one["logits"][0] - batch["logits"][-1]).max())
-        if not error <= tolerance * max(1.0, float(np.abs(one["logits"]).max())):
-            raise ExportError(
-                f"exit {k} answers a row differently alone and in a batch (by {error:.2g}); "
-                "remove what mixes rows, such as statistics over the batch"
-            )
+def _notice_probabilities(seen: Sequence[_Exit]) -> None:
+    """Warn where softmax or sigmoid was applied already: it would be applied again, and no score get near 1."""
+    found = [k for k, exit in enumerate(seen) if exit.high > exit.low and exit.low >= 0 and exit.high <= 1]
+    if not found:
+        return
+    ones = all(abs(total - 1) < ONES for k in found for total in seen[k].sums)
+    applied = "softmax" if ones else "sigmoid"
+    warnings.warn(
+        f"exits {', '.join(map(str, found))} return numbers in [0, 1]{' that sum to one' if ones else ''}, as "
+        f"{applied} gives them; return the logits, from before the {applied}: scores are made of those",
+        ExportWarning,
+        stacklevel=4,
+    )

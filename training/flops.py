@@ -33,14 +33,15 @@ class FlopCount:
     uncounted: dict[str, int] = field(default_factory=dict)  # operator -> occurrences without a rule
 
 
-def cumulative_flops(model: nn.Module, example: torch.Tensor) -> FlopCount:
+def cumulative_flops(model: nn.Module, example: torch.Tensor | tuple[torch.Tensor, ...]) -> FlopCount:
     """Count the operations that outputs 0..k of `model` need, for every k.
 
     Args:
         model: its forward returns a sequence of tensors, the exits in order.
-        example: an input; only its first row is used.
+        example: an input, or a tuple of as many as forward takes; only their first rows are used.
     """
-    graph = _trace(model, example[:1])
+    inputs = (example,) if isinstance(example, torch.Tensor) else example
+    graph = _trace(model, tuple(tensor[:1] for tensor in inputs))
     seen: set[str] = set()
     cost, cumulative, uncounted = 0, [], Counter[str]()
     for output in _leaves(graph.return_node()):
@@ -57,12 +58,12 @@ class _Tuple(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, example: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        outputs = self.model(example)
+    def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        outputs = self.model(*inputs)
         return tuple(outputs) if isinstance(outputs, Sequence) else (outputs,)
 
 
-def _trace(model: nn.Module, example: torch.Tensor) -> Any:
+def _trace(model: nn.Module, inputs: tuple[torch.Tensor, ...]) -> Any:
     """Trace as fvcore does: weights become inputs of the graph and so carry the shapes that the rules read."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
@@ -70,7 +71,7 @@ def _trace(model: nn.Module, example: torch.Tensor) -> Any:
         with warnings.catch_warnings(), torch.no_grad(), _plain_attention():
             warnings.simplefilter("ignore")  # tracing warns of every Python branch, and of its own age
             trace = vars(torch.jit)["_get_trace_graph"]  # without a public twin
-            return trace(_Tuple(model), example)[0]
+            return trace(_Tuple(model), inputs)[0]
     finally:
         for module, mode in modes:
             module.training = mode
@@ -194,6 +195,6 @@ FREE = frozenset(
         "ScalarImplicit pad constant_pad_nd roll zeros ones zeros_like ones_like full arange pixel_shuffle "
         "channel_shuffle alias copy floor_divide remainder eq ne lt le gt ge __and__ __or__ logical_not where "
         "masked_fill new_zeros new_ones lift_fresh resolve_conj movedim swapaxes broadcast_tensors meshgrid im2col "
-        "unfold"
+        "unfold embedding"
     )
 )

@@ -106,7 +106,7 @@ def tensor_spec(value: onnx.ValueInfoProto) -> TensorSpec:
     return TensorSpec(
         name=value.name,
         dtype=str(np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type))),
-        shape=tuple(dim.dim_value for dim in tensor.shape.dim[1:]),
+        shape=tuple(dim.dim_param or dim.dim_value for dim in tensor.shape.dim[1:]),
     )
 
 

@@ -10,12 +10,13 @@ from exit_networks import Exported
 
 from eeinfer.export.graph.cut import cut
 from eeinfer.export.graph.trace import ScoredExits, export_graph
+from eeinfer.export.model.inputs import read_inputs
 
 
 def export(name: str, folder: Path) -> Exported:
     network = exit_networks.build(name)
     scored = ScoredExits(network, "own" if name == "patience" else "max_softmax").eval()
-    model = export_graph(scored, torch.zeros(1, *network.shape), folder)
+    model = export_graph(scored, read_inputs(network, torch.zeros(1, *network.shape)), folder)
     segments = cut(model, len(model.graph.output) // 3)
     for k, segment in enumerate(segments):
         onnx.save(segment.model, folder / f"segment_{k:02d}.onnx")

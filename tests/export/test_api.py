@@ -1,5 +1,6 @@
 import itertools
 from pathlib import Path
+from types import SimpleNamespace
 
 import exit_networks
 import numpy as np
@@ -8,9 +9,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import eeinfer
 from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.manifest import MODEL_NAME, Preprocess
-from eeinfer.errors import ConfigError, ExportError
+from eeinfer.errors import ConfigError, ExportError, ExportWarning
 from eeinfer.export import export_bundle
 
 EXAMPLE = torch.zeros(1, 3, 12, 12)
@@ -128,6 +130,97 @@ def test_a_model_that_cannot_be_exported_is_refused_and_leaves_nothing(
     assert not list(tmp_path.iterdir())
 
 
+class Odd(nn.Module):
+    """Counts its calls, writes into its input, returns an object, and has a part that is compiled."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.body = torch.compile(nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6)))
+        self.heads = nn.ModuleList([nn.Linear(4, 3), nn.Linear(6, 3)])
+        self.register_buffer("calls", torch.zeros((), dtype=torch.int64))
+
+    def forward(self, x: Tensor, *, scale: float = 0.5) -> SimpleNamespace:
+        self.calls += 1
+        x.mul_(scale)
+        return SimpleNamespace(logits=(self.heads[0](x), self.heads[1](self.body(x))))
+
+
+def test_odd_wrappers_weights_and_examples_export_and_the_model_stays_as_it_was(tmp_path: Path) -> None:
+    model = torch.compile(nn.DataParallel(Odd().double().train()))
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with pytest.warns(ExportWarning, match="weights in float64"):
+        out = export_bundle(model, np.zeros((1, 4)), tmp_path / "m")
+    after = model.state_dict()
+    assert all(after[name].dtype == value.dtype and torch.equal(after[name], value) for name, value in before.items())
+    assert all(module.training for module in model.modules())
+    x = torch.randn(5, 4)
+    with torch.no_grad(), torch.compiler.set_stance("force_eager"):
+        expected = torch.stack(Odd().eval()(x.clone()).logits, 1).numpy()
+    with eeinfer.load(out, threads=1) as engine:
+        np.testing.assert_allclose(engine.all_exits(x.numpy()).logits, expected, atol=1e-4)
+
+
+def test_one_logit_is_two_classes(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = Wrapped(lambda logits: [z[:, :1] * 9 for z in logits])
+    out = export_bundle(model, EXAMPLE, tmp_path / "m", classes=["no", "yes"], scores="entropy")
+    x = torch.randn(32, *EXAMPLE.shape[1:]) * 3
+    with torch.no_grad():
+        z = torch.cat(list(model.eval()(x)), 1)
+        p = z.sigmoid()
+        entropy = 1 + (p * p.log2() + (1 - p) * (1 - p).log2())
+    with eeinfer.load(out, threads=1) as engine:
+        found = engine.all_exits(x.numpy())
+    assert engine.manifest.classes == ("no", "yes")
+    np.testing.assert_array_equal(found.predictions, (z > 0).long().numpy())
+    np.testing.assert_allclose(found.scores, entropy.numpy(), atol=1e-4)
+    assert len(np.unique(found.predictions)) == 2
+
+
+def test_a_network_of_one_exit_is_a_bundle_too(tmp_path: Path) -> None:
+    out = export_bundle(Wrapped(lambda logits: logits[-1:]), EXAMPLE, tmp_path / "m", name="one")
+    with eeinfer.load(out, threads=1) as engine:
+        assert engine(np.zeros((2, 3, 12, 12), np.float32)).exits.tolist() == [0, 0]
+
+
+class Autocast(exit_networks.Residual):
+    def forward(self, x: Tensor) -> list[Tensor]:
+        with torch.autocast("cpu", torch.bfloat16):
+            return super().forward(x)
+
+
+class Unknown(exit_networks.Residual):
+    def forward(self, x: Tensor) -> list[Tensor]:
+        return super().forward(torch.special.bessel_j0(x))
+
+
+class FixedBatch(exit_networks.Residual):
+    def forward(self, x: Tensor) -> list[Tensor]:
+        return super().forward(x.reshape(len(x), 3, 12, 12))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (Autocast, "computes in bfloat16, though the weights are float32; take autocast"),
+        (Unknown, "bessel_j0.*; write .*bessel_j0.* with other operations"),
+        (FixedBatch, r"a free batch size: axis 0 of 'input' became 2; read sizes as x.shape\[0\]"),
+    ],
+)
+def test_the_cause_is_named_with_what_to_do_and_nothing_is_printed(
+    make: type[nn.Module], message: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ExportError, match=message):
+        export_bundle(make(), EXAMPLE, tmp_path / "m")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_an_unbatched_example_is_refused_with_the_shapes_that_were_tried(tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match=r"two rows of the example, float32 \[2, 12, 12\] .* the batch first"):
+        export_bundle(exit_networks.build("residual"), EXAMPLE[0], tmp_path / "m")
+
+
 def test_own_scores_must_come_from_the_model(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="scores='own' needs a model that returns a mapping"):
         export_bundle(exit_networks.build("residual"), EXAMPLE, tmp_path / "m", scores="own")
@@ -136,6 +229,7 @@ def test_own_scores_must_come_from_the_model(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
+        ({"random_inputs": False}, ExportError, "random_inputs=False leaves nothing to compare on; give real_inputs"),
         ({"classes": ["a"]}, ExportError, "1 class names were given for a model of 5 classes"),
         ({"taus": 1.5}, ExportError, "taus 1.5 do not fit"),
         ({"taus": [0.5]}, ExportError, "3 of them"),

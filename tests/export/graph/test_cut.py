@@ -13,6 +13,7 @@ from eeinfer.errors import ExportError
 from eeinfer.export.graph.cut import cut
 from eeinfer.export.graph.index import extract
 from eeinfer.export.graph.trace import ScoredExits, export_graph
+from eeinfer.export.model.inputs import read_inputs
 
 
 def run_chain(exported: Exported, x: np.ndarray) -> list[dict[str, np.ndarray]]:
@@ -65,7 +66,9 @@ def test_every_node_is_computed_once(exported: Exported) -> None:
 
 def test_a_tensor_made_first_and_read_last_skips_the_segment_between(tmp_path: Path) -> None:
     network = exit_networks.build("stateful")
-    model = export_graph(ScoredExits(network, "max_softmax"), torch.zeros(1, *network.shape), tmp_path)
+    model = export_graph(
+        ScoredExits(network, "max_softmax"), read_inputs(network, torch.zeros(1, *network.shape)), tmp_path
+    )
     first, second, last = cut(model, 3)
     skipping = (set(first.carried) & set(last.inputs)) - set(second.carried)
     assert skipping  # the first log-probabilities, which the last exit averages again
@@ -89,7 +92,7 @@ def test_graphs_say_nothing_of_the_machine_that_made_them(exported: Exported) ->
 
 def test_a_tensor_without_the_batch_first_is_refused_by_name_and_module(tmp_path: Path) -> None:
     network = exit_networks.TimeFirst().eval()
-    model = export_graph(ScoredExits(network, "max_softmax"), torch.zeros(1, 3, 4, 4), tmp_path)
+    model = export_graph(ScoredExits(network, "max_softmax"), read_inputs(network, torch.zeros(1, 3, 4, 4)), tmp_path)
     with pytest.raises(ExportError, match=r"from module 'first' crosses a cut without the batch on axis 0.*MatMul"):
         cut(model, 2)
 

@@ -1,0 +1,1 @@
+"""What is known of the caller's model: what it reads, what it returns, and how to work on it without changing it."""
