@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from eeinfer.backends.trt.lane import LEVELS
+from eeinfer.backends.levels import Level
 from eeinfer.errors import ConfigError
 
 GRIDS = ("auto", "linspace", "log", "patience", "budget")
@@ -43,8 +43,8 @@ class BenchConfig:
                 self._at_least(name, 1)
         if self.level is not None and self.device == "cpu":
             raise ConfigError(f"level is {self.level} and device is 'cpu'; levels are for a GPU: give --device cuda")
-        if self.level not in (None, *LEVELS):
-            raise ConfigError(f"level is {self.level}; bench takes one of {', '.join(map(str, LEVELS))}")
+        if self.level not in (None, *Level):
+            raise ConfigError(f"level is {self.level}; bench takes one of {', '.join(f'{level:d}' for level in Level)}")
 
     @property
     def options(self) -> dict[str, str] | None:

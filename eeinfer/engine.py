@@ -238,13 +238,13 @@ class Engine:
     @property
     def level(self) -> str | None:
         """The backend's option ``level`` as it runs, which may be lower than what was asked; None: it has none."""
-        level = getattr(self._running(), "level", None)
-        return None if level is None else str(level)
+        level = self._running().level
+        return None if level is None else f"{level:d}"
 
     @property
     def optimised(self) -> bool | None:
         """Whether the segments run in the form kept for this machine; None: the backend has no such form."""
-        return getattr(self._running(), "optimised", None)
+        return self._running().optimised
 
     @property
     def threads(self) -> int | None:

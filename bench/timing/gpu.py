@@ -2,16 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from eeinfer.backends import open_backend
-from eeinfer.backends.base import Backend
+from eeinfer.backends.base import Backend, DeviceClock
 from eeinfer.backends.choice import gpu_index
-from eeinfer.backends.ort_gpu.backend import OrtGpuBackend
 from eeinfer.bench.config import BenchConfig
 from eeinfer.bench.environment import GpuFacts
 from eeinfer.bench.reporting.report import Overhead
@@ -31,14 +30,6 @@ from eeinfer.progress import Progress
 Array = NDArray[Any]
 
 _TIMES = 30  # runs behind each of the GPU's own times, after as many untimed ones
-
-
-@runtime_checkable
-class TimesItself(Protocol):
-    """A backend that reads the GPU's own clock."""
-
-    def device_ms(self, image: Array, exit: int) -> float:
-        """Return the GPU's milliseconds for leaving at ``exit`` with one prepared image [1, *shape]."""
 
 
 class OneGpu:
@@ -80,9 +71,9 @@ class GpuSide:
     def __init__(self, engine: Engine, config: BenchConfig) -> None:
         ours = engine.backend.startswith("onnxruntime")
         backend = open_backend(engine.backend if ours else "onnxruntime", engine.bundle, device=config.device)
-        if not isinstance(backend, OrtGpuBackend) or backend.stream is None:
+        if backend.open_graph is None:
             raise ConfigError(f"backend {backend.name!r} cannot run the fixed networks; give --backend onnxruntime")
-        self._backend, self._stream = backend, backend.stream
+        self._open_graph = backend.open_graph
         same = ours and config.level is None
         self._timed: Backend = backend if same else _opened_again(engine, config)
         self._bundle, self._config, self._gpu = engine.bundle, config, OneGpu(config.device)
@@ -93,30 +84,30 @@ class GpuSide:
     def networks(self, batches: Sequence[Array]) -> dict[str, Call]:
         """Open the fixed networks on the provider of the cascade; from here on all is about these batches."""
         self._batches = batches
-        self._networks = gpu_networks(self._bundle, batches, self._backend.provider, self._stream)
+        self._networks = gpu_networks(self._bundle, batches, self._open_graph)
         return dict(self._networks)
 
     def with_device_times(self, latency: Latency, progress: Progress) -> Latency:
         """Add the GPU's own milliseconds to each comparison with a network: for single images, where both have them."""
-        timed = self._timed
-        if not isinstance(timed, TimesItself) or len(self._batches[0]) != 1:
+        clock = self._timed.device_ms
+        if clock is None or len(self._batches[0]) != 1:
             return latency
         rows = []
         for done, row in enumerate(latency.overheads):
             progress("the GPU's own times", done, len(latency.overheads))
-            cascade, session = self._device_ms(timed, row)
+            cascade, session = self._device_ms(clock, row)
             rows.append(msgspec.structs.replace(row, cascade_device_ms=cascade, session_device_ms=session))
         progress("the GPU's own times", len(rows), len(rows))
         return replace(latency, overheads=tuple(rows))
 
-    def _device_ms(self, timed: TimesItself, row: Overhead) -> tuple[float, float]:
+    def _device_ms(self, clock: DeviceClock, row: Overhead) -> tuple[float, float]:
         """Take turns between the two, and return the median of each."""
         last = len(self._bundle.manifest.segments) - 1
         network = self._networks[ALL_EXITS if row.name == NEVER else STATIC if row.exit == last else cut_name(row.exit)]
         times = []
         for turn in range(2 * _TIMES):
             batch = turn % len(self._batches)
-            times.append((timed.device_ms(self._batches[batch], row.exit), network.device_ms(batch)))
+            times.append((clock(self._batches[batch], row.exit), network.device_ms(batch)))
         cascade, session = np.median(times[_TIMES:], axis=0).tolist()
         return cascade, session
 

@@ -1,10 +1,13 @@
 """What an engine asks of a backend. Tensors belong to the backend; only what an exit decides is on the host."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from eeinfer.backends.levels import Level
 
 Live: TypeAlias = Any  # the rows of one batch that are still in, as the backend keeps them
 
@@ -39,12 +42,46 @@ class Lane(Protocol):
         """Compute a segment, all earlier ones having run, and return its score."""
 
 
+class DeviceGraph(Protocol):
+    """A further ONNX graph, opened and fed as the segments are, for batches of one size."""
+
+    def run(self, images: NDArray[Any]) -> None:
+        """Compute it from NumPy's memory, until what the host reads is there."""
+
+    def device_ms(self, images: NDArray[Any]) -> float:
+        """Return the device's own milliseconds for computing it, all outputs left on the device."""
+
+
+# Takes a batch with the image, and the exit where it leaves; returns the device's own milliseconds. All segments are
+# put into the stream at once: what the same way takes beyond that is spent on the host.
+DeviceClock: TypeAlias = Callable[[NDArray[Any], int], float]
+
+# Takes an ONNX file with the inputs of the bundle, a batch like those to come, and the outputs that the host reads.
+GraphOpener: TypeAlias = Callable[[Path, NDArray[Any], Sequence[str]], DeviceGraph]
+
+
 class Backend(Protocol):
     """The segments of one bundle, ready to run on one device. Any number of threads may call it at once."""
 
     name: str
     device: str
     threads: int | None  # per segment run; None where the process decides
+
+    @property
+    def level(self) -> Level | None:
+        """How little waits for the host, as it runs, which may be less than was asked; None: there are no levels."""
+
+    @property
+    def optimised(self) -> bool | None:
+        """Whether the segments run in the form that was optimised for this machine; None: there is no such form."""
+
+    @property
+    def device_ms(self) -> DeviceClock | None:
+        """What measures one image by the device's own clock; None: the device has none."""
+
+    @property
+    def open_graph(self) -> GraphOpener | None:
+        """What opens further ONNX graphs where the segments run; None: nothing but segments runs here."""
 
     def new_lane(self) -> Lane:
         """Make the buffers for one image at a time."""

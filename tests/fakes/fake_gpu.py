@@ -1,7 +1,6 @@
 """A GPU that is none: the CPU computes, the host's clock is the GPU's, and its energy counter counts milliseconds."""
 
 import sys
-from pathlib import Path
 from time import perf_counter
 from types import SimpleNamespace
 from typing import Any
@@ -18,22 +17,10 @@ GPU = Gpu(name="NVIDIA H100", capability=(9, 0), uuid="GPU-1")
 WATTS = 50  # of the counter
 
 
-class Clock:
-    """A stream that measures with the host's clock."""
-
-    def mark(self) -> float:
-        return perf_counter()
-
-    def elapsed_ms(self, start: float, end: float) -> float:
-        return 1e3 * (end - start)
-
-
 def open_backend(name: str | None, bundle: Bundle, **settings: Any) -> Backend:
     if name == "tensorrt":  # native_engines fakes that
         return backends.open_backend(name, bundle, **settings)
-    backend = cpu_provider.backend(Path(bundle.path))
-    backend.name, backend.stream = name or "onnxruntime-cuda", Clock()  # type: ignore[assignment]
-    return backend
+    return cpu_provider.backend(bundle, name=name or "onnxruntime-cuda")
 
 
 class NvmlError(Exception):

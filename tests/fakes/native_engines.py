@@ -13,11 +13,12 @@ from fake_tensorrt import add_plans, fake_tensorrt, hide
 
 import eeinfer
 from eeinfer.backends.cuda import open_cuda
+from eeinfer.backends.levels import Level
 from eeinfer.backends.trt.library import installed
 from eeinfer.bundle.build_record import TENSORRT
 from eeinfer.errors import EeinferError
 
-LEVELS = ("0", "1", "2", "3")
+LEVELS = tuple(f"{level:d}" for level in Level)
 
 
 def with_plans(bundle: Path, folder: Path, *, batches: tuple[int, ...] = (1, 8, 32)) -> Path:

@@ -40,8 +40,8 @@ class _OnGpu(networks.Fixed):
             for path in sorted(self.folder(setup).iterdir())
         ]
         self._lanes = [backend.new_lane() for backend in self._backends]
-        level = getattr(self._backends[0], "level", None)
-        self.detail = self._backends[0].name + ("" if level is None else f" at level {level}")
+        level = self._backends[0].level
+        self.detail = self._backends[0].name + ("" if level is None else f" at level {level:d}")
 
     def run(self, network: int, images: Array) -> Array:
         """Return the predictions [B] of one network; they are overwritten by its next call."""

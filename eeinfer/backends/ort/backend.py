@@ -29,6 +29,7 @@ class OrtBackend:
     """The segments of one bundle as ONNX Runtime sessions. Implements ``eeinfer.backends.base.Backend``."""
 
     name = "onnxruntime"
+    level = device_ms = open_graph = None  # the host computes
 
     def __init__(
         self,

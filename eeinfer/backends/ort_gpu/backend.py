@@ -2,9 +2,10 @@
 
 import itertools
 import threading
-from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,20 +14,17 @@ from numpy.typing import NDArray
 from eeinfer.backends.base import Exit
 from eeinfer.backends.buckets import LARGEST, bucket, padded
 from eeinfer.backends.graph_check import check_graph
-from eeinfer.backends.onnx_runtime import onnxruntime
+from eeinfer.backends.levels import Level
 from eeinfer.backends.ort_gpu.gather import Gatherer
+from eeinfer.backends.ort_gpu.graph import BoundGraph
 from eeinfer.backends.ort_gpu.lane import GpuLane, read_on_host
+from eeinfer.backends.ort_gpu.options import GRAPH, NO_GRAPH, UNWAITED, run_options
 from eeinfer.backends.ort_gpu.providers import Provider
 from eeinfer.backends.ort_gpu.sessions import open_on
 from eeinfer.backends.ort_gpu.streams import Stream
 from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.layout import EXIT_OUTPUTS, last_reads
 from eeinfer.errors import BundleError, ConfigError
-
-LEVELS = ("0", "1")  # launch every kernel, replay a graph
-_GRAPH = "gpu_graph_id"
-_NO_GRAPH = "-1"
-UNWAITED = {"disable_synchronize_execution_providers": "1", _GRAPH: _NO_GRAPH}  # a run ends when all is in the stream
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,6 +39,7 @@ class OrtGpuBackend:
     """The segments of one bundle on one provider. Implements ``eeinfer.backends.base.Backend``."""
 
     threads: int | None = None
+    optimised = None  # the provider makes a form of its own
 
     def __init__(
         self,
@@ -49,10 +48,10 @@ class OrtGpuBackend:
         *,
         name: str,
         device: str,
-        stream: Stream | None = None,
-        level: str = LEVELS[0],
+        stream: Stream,
+        level: Level = Level.PLAIN,
     ) -> None:
-        self.name, self.device, self.provider, self.stream, self.level = name, device, provider, stream, level
+        self.name, self.device, self.level, self._provider, self._stream = name, device, level, provider, stream
         self._manifest = manifest = bundle.manifest
         if manifest.precision == "fp8":
             raise BundleError(
@@ -64,10 +63,8 @@ class OrtGpuBackend:
             path = bundle.file(segment.file)
             session = open_on(provider, path, segment.inputs)
             check_graph(session, segment, classes=len(manifest.classes), where=path)
-            if level != LEVELS[0] and (read := read_on_host(session, provider)):
-                raise ConfigError(
-                    f"{path.name} reads {', '.join(read)} on the CPU, a CUDA graph cannot; give level '0'"
-                )
+            if level != Level.PLAIN and (read := read_on_host(session, provider)):
+                raise ConfigError(f"{path.name} reads {', '.join(read)} on the CPU, a CUDA graph cannot; give level 0")
             self._sessions.append(session)
         self._carried = [[spec.name for spec in segment.carried] for segment in manifest.segments]
         self._specs = {spec.name: spec for segment in manifest.segments for spec in (*segment.carried, *segment.inputs)}
@@ -76,17 +73,22 @@ class OrtGpuBackend:
         self._lanes = itertools.count()
         self._unwaited: GpuLane | None = None
         # What another thread puts into the stream while it captures would become part of the graph.
-        self._turn: AbstractContextManager[Any] = nullcontext() if level == LEVELS[0] else threading.Lock()
+        self._turn: AbstractContextManager[Any] = nullcontext() if level == Level.PLAIN else threading.Lock()
 
     def new_lane(self) -> GpuLane:
         """Make the buffers for one image at a time; at level 1 each segment has a graph for them."""
-        if self.level == LEVELS[0]:
+        if self.level == Level.PLAIN:
             return self._lane(run_options(), score_on_host=True)
-        return self._lane(run_options({_GRAPH: str(next(self._lanes))}), score_on_host=False)
+        return self._lane(run_options({GRAPH: str(next(self._lanes))}), score_on_host=False)
 
     def _lane(self, options: Any, *, score_on_host: bool) -> GpuLane:
         return GpuLane(
-            self._sessions, self._manifest, self.provider, options=options, score_on_host=score_on_host, turn=self._turn
+            self._sessions,
+            self._manifest,
+            self._provider,
+            options=options,
+            score_on_host=score_on_host,
+            turn=self._turn,
         )
 
     def device_ms(self, image: NDArray[Any], exit: int) -> float:
@@ -94,20 +96,24 @@ class OrtGpuBackend:
 
         All segments are put into the stream at once: what the same way takes beyond that is spent on the host.
         """
-        assert self.stream is not None
         if self._unwaited is None:
             self._unwaited = self._lane(run_options(UNWAITED), score_on_host=False)
         self._unwaited.load(image)
-        start = self.stream.mark()
+        start = self._stream.mark()
         for segment in range(exit + 1):
             self._unwaited.enqueue(segment)
-        return self.stream.elapsed_ms(start, self.stream.mark())
+        return self._stream.elapsed_ms(start, self._stream.mark())
+
+    def open_graph(self, path: Path, example: NDArray[Any], read: Sequence[str]) -> BoundGraph:
+        """Open an ONNX file that takes the bundle's input, for batches like ``example``; the host reads ``read``."""
+        session = open_on(self._provider, path, [self._manifest.input.tensor])
+        return BoundGraph(session, self._provider, self._stream, example, read)
 
     def start(self, images: NDArray[Any]) -> list[Chunk]:
         """Copy prepared images [B, *shape] to the GPU."""
         name = self._manifest.input.tensor.name
         parts = [images[at : at + LARGEST] for at in range(0, len(images), LARGEST)]
-        return [Chunk(rows=len(part), tensors={name: self.provider.wrap(_fill(part))}) for part in parts]
+        return [Chunk(rows=len(part), tensors={name: self._provider.wrap(_fill(part))}) for part in parts]
 
     def run(self, segment: int, live: list[Chunk]) -> Exit:
         """Compute a segment for every row; the decisions come to the host, what it carries stays on the GPU."""
@@ -115,7 +121,7 @@ class OrtGpuBackend:
         return exits[0] if len(exits) == 1 else Exit(*(np.concatenate(arrays) for arrays in zip(*exits, strict=True)))
 
     def _run(self, segment: int, chunk: Chunk) -> Exit:
-        session, device = self._sessions[segment], self.provider
+        session, device = self._sessions[segment], self._provider
         binding = session.io_binding()
         for spec in self._manifest.segments[segment].inputs:
             binding.bind_ortvalue_input(spec.name, chunk.tensors[spec.name])
@@ -124,7 +130,7 @@ class OrtGpuBackend:
         for name in self._carried[segment]:
             binding.bind_output(name, device.device, device.index)
         with self._turn:
-            session.run_with_iobinding(binding, run_options({_GRAPH: _NO_GRAPH}))
+            session.run_with_iobinding(binding, run_options({GRAPH: NO_GRAPH}))
         answers, made = binding.get_outputs()[:3], binding.get_outputs()[3:]
         chunk.tensors |= dict(zip(self._carried[segment], made, strict=True))
         for name in self._dead[segment]:
@@ -160,11 +166,3 @@ def _fill(rows: NDArray[Any]) -> NDArray[Any]:
     """Repeat the first row until a bucket is full."""
     missing = bucket(len(rows)) - len(rows)
     return np.concatenate([rows, np.repeat(rows[:1], missing, axis=0)]) if missing else np.ascontiguousarray(rows)
-
-
-def run_options(entries: Mapping[str, str] | None = None) -> Any:
-    """Return ONNX Runtime's options of a run."""
-    options = onnxruntime().RunOptions()
-    for name, value in (entries or {}).items():
-        options.add_run_config_entry(name, value)
-    return options

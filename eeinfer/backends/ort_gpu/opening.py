@@ -1,20 +1,20 @@
 """ONNX Runtime on an NVIDIA GPU: one session per segment and one stream for all.
 
-Options of these backends: ``level``. "0" launches every kernel; "1" replays each segment as one CUDA graph, captured
-for a single image (batches launch kernels). Anything that a provider would leave to the CPU is an error.
+Options of these backends: ``level``, 0 or 1 of ``eeinfer.backends.levels``; a CUDA graph is captured for a single
+image, batches launch kernels. Anything that a provider would leave to the CPU is an error.
 """
 
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from eeinfer.backends.choice import gpu_index
+from eeinfer.backends.levels import Level, read_level
 from eeinfer.backends.ort_gpu import providers
-from eeinfer.backends.ort_gpu.backend import LEVELS, OrtGpuBackend
+from eeinfer.backends.ort_gpu.backend import OrtGpuBackend
 from eeinfer.backends.ort_gpu.streams import Stream
 from eeinfer.bundle.folder import Bundle
-from eeinfer.errors import ConfigError
 from eeinfer.machine import cache
 from eeinfer.machine.installed import Facts, collect
 from eeinfer.machine.requirements import CUDA_PROVIDER, RTX_PLUGIN, TENSORRT_PROVIDER
@@ -28,7 +28,7 @@ def open_cuda(
     """Open a bundle with ONNX Runtime's CUDA provider."""
     index, level = _settings(CUDA_PROVIDER, device, threads, options)
     stream = Stream(index)
-    provider = providers.cuda_provider(index, int(stream), graphs=level == LEVELS[1])
+    provider = providers.cuda_provider(index, int(stream), graphs=level == Level.GRAPHS)
     return OrtGpuBackend(bundle, provider, name=CUDA_PROVIDER, device=device, stream=stream, level=level)
 
 
@@ -41,7 +41,7 @@ def open_tensorrt(
     if facts.runtime is not None and facts.runtime.tensorrt is not None:
         providers.load_tensorrt(facts.runtime.tensorrt)
     cache = _cache(bundle, facts, index)
-    provider = providers.tensorrt_provider(index, int(stream), graphs=level == LEVELS[1], cache=cache)
+    provider = providers.tensorrt_provider(index, int(stream), graphs=level == Level.GRAPHS, cache=cache)
     return OrtGpuBackend(bundle, provider, name=TENSORRT_PROVIDER, device=device, stream=stream, level=level)
 
 
@@ -49,7 +49,7 @@ def open_tensorrt_rtx(
     bundle: Bundle, *, device: str, threads: int | str | None, verify: bool, options: Mapping[str, str]
 ) -> OrtGpuBackend:
     """Open a bundle with the TensorRT-RTX plugin, which compiles its kernels when a segment is opened."""
-    index, level = _settings(RTX_PLUGIN, device, threads, options, levels=LEVELS[:1])
+    index, level = _settings(RTX_PLUGIN, device, threads, options, levels=(Level.PLAIN,))
     stream = Stream(index)
     provider = providers.tensorrt_rtx_provider(index, int(stream), cache=_cache(bundle, collect(), index))
     return OrtGpuBackend(bundle, provider, name=RTX_PLUGIN, device=device, stream=stream, level=level)
@@ -61,14 +61,10 @@ def _settings(
     threads: int | str | None,
     options: Mapping[str, str],
     *,
-    levels: tuple[str, ...] = LEVELS,
-) -> tuple[int, str]:
+    levels: Sequence[Level] = (Level.PLAIN, Level.GRAPHS),
+) -> tuple[int, Level]:
     """Read which GPU and which level are meant, before anything is opened."""
-    if unknown := [option for option in options if option != "level"]:
-        raise ConfigError(f"backend {name!r} has no option {unknown[0]!r}; known is: level")
-    level = options.get("level", levels[0])
-    if level not in levels:
-        raise ConfigError(f"level is {level!r}; backend {name!r} has {' and '.join(map(repr, levels))}")
+    level = read_level(options, backend=name, known=levels, default=Level.PLAIN)
     if threads is not None:
         warnings.warn(f"threads={threads} has no effect on a GPU", stacklevel=5)
     return gpu_index(device) or 0, level

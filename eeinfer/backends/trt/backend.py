@@ -8,14 +8,12 @@ from numpy.typing import NDArray
 
 from eeinfer.backends.base import Exit
 from eeinfer.backends.cuda import open_cuda
+from eeinfer.backends.levels import Level, read_level
 from eeinfer.backends.trt.batch import Batch
 from eeinfer.backends.trt.engines import find_engines
-from eeinfer.backends.trt.lane import GRAPHS, LEVELS, TrtLane
+from eeinfer.backends.trt.lane import TrtLane
 from eeinfer.backends.trt.workspace import Workspace
 from eeinfer.bundle.folder import Bundle
-from eeinfer.errors import ConfigError
-
-_LEVEL = "level"
 
 
 class TrtBackend:
@@ -26,6 +24,7 @@ class TrtBackend:
     """
 
     name = "tensorrt"
+    optimised = open_graph = None  # plans are all that runs here
 
     def __init__(
         self,
@@ -43,8 +42,8 @@ class TrtBackend:
             device: "cuda", or "cuda:1" for the second GPU.
             threads: without effect.
             verify: False skips the hashes of the plans.
-            options: ``level``, 0 to 3: how little waits for the host, see ``eeinfer.backends.trt.lane``. Where a level
-                is refused, the next lower one runs, and the log says why. The highest if not given.
+            options: ``level``, any of ``eeinfer.backends.levels``. Where a level is refused, the next lower one runs,
+                and the log says why. The highest if not given.
 
         Raises:
             ConfigError: no such device, or an option that is none.
@@ -52,7 +51,7 @@ class TrtBackend:
             DependencyError: TensorRT, cuda-bindings or NVRTC is missing.
             CudaError: the device or TensorRT refuses.
         """
-        level = _level(options)
+        level = read_level(options, backend=self.name, known=[*Level], default=max(Level))
         if threads is not None:
             warnings.warn(f"threads={threads} has no effect: the segments run on the GPU", stacklevel=4)
         self._cuda = open_cuda(device)
@@ -68,7 +67,7 @@ class TrtBackend:
         try:
             workspace = self._idle.pop()
         except IndexError:
-            graphs = self.level >= GRAPHS
+            graphs = self.level >= Level.GRAPHS
             workspace = Workspace(self._engines, self._engines.buckets, graphs=graphs, image_in_step=False)
         return Batch(workspace, images)
 
@@ -105,14 +104,3 @@ class TrtBackend:
             return lane.device_ms(image, exit)
         finally:
             self._lanes.append(lane)
-
-
-def _level(options: Mapping[str, str]) -> int:
-    unknown = [name for name in options if name != _LEVEL]
-    if unknown:
-        raise ConfigError(f"backend 'tensorrt' has no option {unknown[0]!r}; it has: {_LEVEL}")
-    known = {str(level): level for level in LEVELS}
-    value = str(options.get(_LEVEL, LEVELS[-1]))
-    if value not in known:
-        raise ConfigError(f"option {_LEVEL} is {options[_LEVEL]!r}; give one of {', '.join(known)}")
-    return known[value]

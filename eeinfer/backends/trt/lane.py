@@ -1,9 +1,4 @@
-"""One image's way through the plans. How much of it waits for the host is the level.
-
-    0   every segment is enqueued, then its score is waited for
-    1   the same, as one CUDA graph per segment
-    2   and the next segment is enqueued before the wait; where the row leaves, it runs for nobody
-    3   the whole cascade is one CUDA graph, and the device decides
+"""One image's way through the plans, at any level of ``eeinfer.backends.levels``.
 
 At level 2 nothing that is still read is written: segment k + 1 runs after the copy of exit k's answers has left the
 place that all exits share on the device, because both are in one stream, in this order; on the host every exit has a
@@ -19,18 +14,18 @@ from numpy.typing import NDArray
 
 from eeinfer.backends.base import Exit
 from eeinfer.backends.cuda.api import CudaError, Event
+from eeinfer.backends.levels import Level
 from eeinfer.backends.trt.device_loop import DeviceLoop
 from eeinfer.backends.trt.engines import Engines
 from eeinfer.backends.trt.workspace import Workspace
 
 log = logging.getLogger(__name__)
-PLAIN, GRAPHS, AHEAD, ON_DEVICE = LEVELS = (0, 1, 2, 3)
 
 
 class TrtLane:
     """Buffers, contexts and graphs for one image at a time. Implements ``Lane``."""
 
-    def __init__(self, engines: Engines, level: int) -> None:
+    def __init__(self, engines: Engines, level: Level) -> None:
         """Make and warm up what ``level`` needs, or what the next lower one needs where that is refused.
 
         Raises:
@@ -39,11 +34,12 @@ class TrtLane:
         self._cuda, self._enqueued = engines.cuda, 0
         self._cuda.enter()
         bucket = engines.bucket(1)
-        self._workspace = Workspace(engines, (bucket,), graphs=level >= GRAPHS, image_in_step=True)
+        self._workspace = Workspace(engines, (bucket,), graphs=level >= Level.GRAPHS, image_in_step=True)
         self._block = self._workspace.block(bucket)
-        self._loop = self._made_loop() if level == ON_DEVICE and self._workspace.graphs else None
-        self.level = min(level, (ON_DEVICE if self._loop else AHEAD) if self._workspace.graphs else PLAIN)
-        self._ahead = self.level >= AHEAD
+        graphs = self._workspace.graphs
+        self._loop = self._made_loop() if level == Level.ON_DEVICE and graphs else None
+        self.level = min(level, (Level.ON_DEVICE if self._loop else Level.AHEAD) if graphs else Level.PLAIN)
+        self._ahead = self.level >= Level.AHEAD
         self.exits = tuple(Exit(*(array[:1] for array in exit)) for exit in self._block.exits)
         self._scores = [exit.score.item for exit in self.exits]
         self._last = len(self.exits) - 1

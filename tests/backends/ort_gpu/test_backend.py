@@ -4,7 +4,6 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from time import perf_counter
 
 import cpu_provider
 import msgspec
@@ -15,12 +14,13 @@ from hypothesis import strategies as st
 
 import eeinfer
 from eeinfer.backends.buckets import LARGEST
-from eeinfer.backends.ort_gpu.backend import OrtGpuBackend
+from eeinfer.backends.levels import Level
+from eeinfer.backends.ort_gpu.lane import GpuLane
 from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import BundleError, ConfigError, NonFiniteWarning
 
 
-@pytest.fixture(scope="module", params=["0", "1"], ids=["kernels", "graphs"])
+@pytest.fixture(scope="module", params=[Level.PLAIN, Level.GRAPHS], ids=["kernels", "graphs"])
 def gpu_engine(request: pytest.FixtureRequest, tiny_bundle: Path) -> Iterator[eeinfer.Engine]:
     with cpu_provider.engine(tiny_bundle, level=request.param) as engine:
         yield engine
@@ -47,7 +47,7 @@ def test_eight_bit_floats_are_refused_for_plans(tiny_bundle: Path) -> None:
     opened = Bundle.open(tiny_bundle)
     fp8 = replace(opened, manifest=msgspec.structs.replace(opened.manifest, precision="fp8"))
     with pytest.raises(BundleError, match=r"in fp8, which ONNX Runtime computes wrongly.*eeinfer export .* --trt"):
-        OrtGpuBackend(fp8, cpu_provider.provider(), name="onnxruntime-cuda", device="cuda")
+        cpu_provider.backend(fp8)
 
 
 @pytest.mark.parametrize("tau", [0, 0.6, [1, 0.7, 0], 1])
@@ -145,29 +145,32 @@ def test_threads_do_not_disturb_each_other(gpu_engine: eeinfer.Engine, tiny_engi
 
 def test_what_a_provider_leaves_to_another_one_is_an_error(tiny_bundle: Path) -> None:
     with pytest.raises(ConfigError, match=r"left WantedProvider out when it opened segment_00\.onnx"):
-        OrtGpuBackend(Bundle.open(tiny_bundle), cpu_provider.provider("WantedProvider"), name="x", device="cuda")
+        cpu_provider.backend(tiny_bundle, "WantedProvider")
 
 
 def test_a_graph_that_does_not_open_is_named(bundle_copy: Path) -> None:
     bundle = Bundle.open(bundle_copy)
     (bundle_copy / "segment_01.onnx").write_bytes(b"no graph")
     with pytest.raises(ConfigError, match=r"CPUExecutionProvider does not open segment_01\.onnx: "):
-        OrtGpuBackend(bundle, cpu_provider.provider(), name="x", device="cuda")
+        cpu_provider.backend(bundle)
 
 
-class Clock:
-    """A stream that measures with the host's clock."""
-
-    def mark(self) -> float:
-        return perf_counter()
-
-    def elapsed_ms(self, start: float, end: float) -> float:
-        return 1e3 * (end - start)
-
-
-def test_the_time_of_a_way_is_that_of_its_segments(tiny_bundle: Path) -> None:
+def test_the_time_of_a_way_is_that_of_its_segments(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    enqueued: list[int] = []
+    monkeypatch.setattr(GpuLane, "enqueue", lambda _, segment: enqueued.append(segment))
+    monkeypatch.setattr(cpu_provider.Clock, "mark", lambda _: len(enqueued))  # a clock that counts segments
     backend = cpu_provider.backend(tiny_bundle)
-    backend.stream = Clock()  # type: ignore[assignment]
     image = np.zeros((1, 1, 8, 8), np.float32)
-    ways = [min(backend.device_ms(image, exit) for _ in range(20)) for exit in range(3)]
-    assert 0 < ways[0] < ways[1] < ways[2]
+    assert [backend.device_ms(image, exit) for exit in range(3)] == [1e3, 2e3, 3e3]
+    assert enqueued == [0, 0, 1, 0, 1, 2]
+
+
+def test_a_further_graph_is_timed_by_the_stream_of_the_segments(
+    tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marks = iter([1.0, 3.5])
+    monkeypatch.setattr(cpu_provider.Clock, "mark", lambda _: next(marks))
+    bundle, batch = Bundle.open(tiny_bundle), np.zeros((3, 1, 8, 8), np.float32)
+    graph = cpu_provider.backend(bundle).open_graph(bundle.file("segment_00.onnx"), batch, ["score"])
+    graph.run(batch)
+    assert graph.device_ms(batch) == 2500

@@ -91,9 +91,13 @@ def test_the_level_decides_on_graphs(tiny_bundle: Path, asked: list[dict[str, An
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("onnxruntime-cuda", {"level": "2"}, "level is '2'; backend 'onnxruntime-cuda' has '0' and '1'"),
-        ("onnxruntime-tensorrt-rtx", {"level": "1"}, "level is '1'; backend 'onnxruntime-tensorrt-rtx' has '0'"),
-        ("onnxruntime-cuda", {"levl": "1"}, "backend 'onnxruntime-cuda' has no option 'levl'; known is: level"),
+        ("onnxruntime-cuda", {"level": "2"}, "level is '2'; backend 'onnxruntime-cuda' takes 0, 1"),
+        (
+            "onnxruntime-tensorrt-rtx",
+            {"level": "1"},
+            "level is '1'; backend 'onnxruntime-tensorrt-rtx' takes 0",
+        ),
+        ("onnxruntime-cuda", {"levl": "1"}, "backend 'onnxruntime-cuda' has no option 'levl'; it has: level"),
     ],
 )
 @pytest.mark.usefixtures("asked")

@@ -56,8 +56,8 @@ def test_rtx_plans_run_where_the_other_library_has_none(tiny_bundle: Path, tmp_p
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"level": "4"}, r"option level is '4'; give one of 0, 1, 2, 3$"),
-        ({"level": ""}, r"option level is ''; give one of 0, 1, 2, 3$"),
+        ({"level": "4"}, r"level is '4'; backend 'tensorrt' takes 0, 1, 2, 3$"),
+        ({"level": ""}, r"level is ''; backend 'tensorrt' takes 0, 1, 2, 3$"),
         ({"speed": "11"}, r"backend 'tensorrt' has no option 'speed'; it has: level$"),
     ],
 )
