@@ -4,50 +4,19 @@ import math
 import warnings
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eeinfer.backends.base import Exit
+from eeinfer.backends.base import Exit, Inputs
+from eeinfer.bundle.manifest import Manifest
 from eeinfer.errors import NonFiniteWarning
-from eeinfer.result import Departure, Result
+from eeinfer.result import AllExits, Departure, Result
+from eeinfer.steps import Step, Steps
 
 _NAMED_ROWS = 10
-
-
-class Leaving(NamedTuple):
-    """Who leaves at exit k: n of the rows that were run."""
-
-    k: int
-    exit: Exit  # of all rows that were run
-    leaves: NDArray[np.int64]  # [n] which of them leave
-    rows: NDArray[np.int64]  # [n] their places in the call
-    near: NDArray[np.bool_]  # [n] whether one of their decisions was within SCORE_EPSILON of tau
-
-    @classmethod
-    def of(cls, k: int, exit: Exit, leaves: list[int], rows: list[int], near: set[int]) -> "Leaving":
-        """Say it of the rows ``leaves``, whose places in the call are in ``rows``, and of those the near ones."""
-        places = [rows[i] for i in leaves]
-        flags = [place in near for place in places]
-        return cls(k, exit, np.array(leaves), np.array(places), np.array(flags))
-
-    def departure(self, flops: int, seconds: float) -> Departure:
-        """Copy out what exit k answers to them."""
-        scores, predictions = self.exit.score[self.leaves], self.exit.prediction[self.leaves]
-        valid = np.isfinite(scores)
-        predictions[~valid] = -1
-        return Departure(
-            exit=self.k,
-            rows=self.rows,
-            predictions=predictions,
-            scores=scores,
-            logits=self.exit.logits[self.leaves],
-            near_tau=self.near,
-            valid=valid,
-            flops=flops,
-            latency_ms=seconds * 1e3,
-        )
+_ROWS_AT_ONCE = 64  # where nobody leaves: bounds the memory of the activations
 
 
 @dataclass(slots=True)
@@ -73,15 +42,15 @@ class Answers:
             near=np.zeros(rows, np.bool_),
         )
 
-    def write(self, part: Leaving, flops: int) -> None:
+    def write(self, step: Step, flops: int) -> None:
         """Let rows answer with the exit at which they leave."""
-        rows, exit = part.rows, part.exit
-        self.exits[rows] = part.k
+        rows, leaves, exit = np.array(step.rows), np.array(step.leaves), step.exit
+        self.exits[rows] = step.k
         self.flops[rows] = flops
-        self.scores[rows] = exit.score[part.leaves]
-        self.predictions[rows] = exit.prediction[part.leaves]
-        self.logits[rows] = exit.logits[part.leaves]
-        self.near[rows] = part.near
+        self.scores[rows] = exit.score[leaves]
+        self.predictions[rows] = exit.prediction[leaves]
+        self.logits[rows] = exit.logits[leaves]
+        self.near[rows] = step.near
 
     def result(self, began: float) -> Result:
         """Close the call that began at ``began``, in seconds of ``time.perf_counter``; warn of rows without answer."""
@@ -127,6 +96,25 @@ class OneRow:
         return result
 
 
+def departure(step: Step, flops: int, seconds: float) -> Departure:
+    """Copy out what exit k answers to the rows that leave there."""
+    leaves, exit = np.array(step.leaves), step.exit
+    scores, predictions = exit.score[leaves], exit.prediction[leaves]
+    valid = np.isfinite(scores)
+    predictions[~valid] = -1
+    return Departure(
+        exit=step.k,
+        rows=np.array(step.rows),
+        predictions=predictions,
+        scores=scores,
+        logits=exit.logits[leaves],
+        near_tau=np.array(step.near),
+        valid=valid,
+        flops=flops,
+        latency_ms=seconds * 1e3,
+    )
+
+
 def unanswered(rows: NDArray[np.int64], classes: int, seconds: float) -> Departure:
     """Return the departure of rows that no exit can answer for."""
     count = len(rows)
@@ -141,6 +129,26 @@ def unanswered(rows: NDArray[np.int64], classes: int, seconds: float) -> Departu
         flops=0,
         latency_ms=seconds * 1e3,
     )
+
+
+def every_exit(steps: Steps, manifest: Manifest, inputs: Inputs, finite: NDArray[np.bool_]) -> AllExits:
+    """Run every segment for every row of prepared inputs that is finite; warns of rows without an answer."""
+    shape = len(finite), len(manifest.segments)
+    answers = AllExits(
+        scores=np.full(shape, np.nan, np.float32),
+        predictions=np.full(shape, -1, np.int64),
+        logits=np.full((*shape, len(manifest.classes)), np.nan, np.float32),
+    )
+    rows = np.flatnonzero(finite)
+    for at in range(0, len(rows), _ROWS_AT_ONCE):
+        part = rows[at : at + _ROWS_AT_ONCE]
+        for step in steps.run({name: array[part] for name, array in inputs.items()}, part.tolist(), steps.never):
+            answers.logits[part, step.k], answers.scores[part, step.k], answers.predictions[part, step.k] = step.exit
+    answers.predictions[~np.isfinite(answers.scores)] = -1
+    valid = np.isfinite(answers.scores[:, -1])
+    if not valid.all():
+        warn_non_finite(valid, stacklevel=3)
+    return answers
 
 
 def warn_non_finite(valid: NDArray[Any], *, stacklevel: int) -> None:

@@ -1,50 +1,46 @@
-"""The engine: run a segment, compare its score with tau, stop or go on.
-
-Shapes: B rows, E exits, K classes. One rule for every method: a row leaves at exit k iff score > tau[k];
-the last exit always answers.
-"""
+"""The engine: what a caller holds. It prepares what it is given, takes it through the loop and hands out answers."""
 
 import math
 from collections.abc import Iterator
 from time import perf_counter
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eeinfer.all_exits import all_exits
-from eeinfer.answers import Answers, Leaving, OneRow, unanswered
-from eeinfer.backends.base import Backend, Lane
-from eeinfer.backends.row_costs import compacted
+from eeinfer.answers import Answers, OneRow, departure, every_exit, unanswered
+from eeinfer.backends.base import Backend, Inputs, Lane
 from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.manifest import Manifest
-from eeinfer.errors import BundleError, EeinferError, InputError, first_line
-from eeinfer.preprocess import Images, finite_rows, prepare
+from eeinfer.errors import EeinferError, InputError
+from eeinfer.preprocess import Given, finite_rows, prepare_inputs
 from eeinfer.result import AllExits, Answer, Departure, Result
-from eeinfer.rule import Taus, as_deadline, as_limits, leaves, near
+from eeinfer.rule import Taus, as_deadline, as_limits
+from eeinfer.steps import Steps
 
 
 class Engine:
     """A cascade ready to run. Make one with ``eeinfer.load``; any number of threads may call it at once."""
 
     def __init__(self, bundle: Bundle, backend: Backend, taus: tuple[float, ...]) -> None:
-        self._bundle = bundle
-        self._backend: Backend | None = backend
-        self._taus = taus
-        self._last = len(taus) - 1
+        self._bundle, self._taus = bundle, taus
+        self._steps: Steps | None = Steps(bundle, backend)
         self._costs = [segment.cumulative_flops for segment in bundle.manifest.segments]
         self._one_row = OneRow(self._costs)
         self._given: tuple[Taus, tuple[float, ...]] = (taus, taus)  # thresholds of a call, and what was made of them
-        self._dtype = np.dtype(bundle.manifest.input.tensor.dtype)
-        self._one_shape = (1, *bundle.manifest.input.tensor.shape)
+        first = bundle.manifest.inputs[0].tensor
+        self._name, self._dtype = first.name, np.dtype(first.dtype)
+        self._one_shape = (1, *first.shape) if len(bundle.manifest.inputs) == 1 else ()
         self._idle_lanes: list[Lane] = []
         self._warm_up()
 
-    def __call__(self, images: Images, *, tau: Taus | None = None, deadline_ms: float | None = None) -> Result:
+    def __call__(self, images: Given, *, tau: Taus | None = None, deadline_ms: float | None = None) -> Result:
         """Classify images, each leaving at the first exit whose score is above its threshold.
 
         Args:
-            images: what ``eeinfer.preprocess.prepare`` takes: Pillow images, 8-bit pixels, or the prepared tensor.
+            images: what ``eeinfer.preprocess.prepare_inputs`` takes: Pillow images, 8-bit pixels, the prepared tensor,
+                or a mapping from the names of the bundle's inputs to one array for each. Rows of one call are as long
+                as one another: pad texts to one length.
             tau: threshold of this call, or one per exit; None takes the engine's.
             deadline_ms: stop after the first segment that ends later than this after the call began, with that
                 exit's answers for the rows still in. The first exit always answers.
@@ -54,43 +50,35 @@ class Engine:
 
         Raises:
             InputError: images, tau or deadline are not what the bundle takes.
+            BundleError: a segment fails, or answers with what no score or class can be.
         """
         began = perf_counter()
         deadline = as_deadline(deadline_ms, began)
         taus = self._taus if tau is None else self._limits(tau)
-        ready = images if self._is_one(images) else prepare(images, self.manifest.input)
-        if len(ready) == 1:
-            return self._one(ready, taus, began, deadline)
-        answers = Answers.none_yet(len(ready), len(self.manifest.classes))
-        for part in self._departures(ready, finite_rows(ready), taus, deadline):
-            answers.write(part, self._costs[part.k])
+        inputs = {self._name: images} if self._is_one(images) else prepare_inputs(images, self.manifest)
+        count = len(inputs[self._name])
+        if count == 1:
+            return self._one(inputs, taus, began, deadline)
+        answers = Answers.none_yet(count, len(self.manifest.classes))
+        for step in self._running().run(*_finite(inputs, finite_rows(inputs)), taus, deadline):
+            if step.rows:
+                answers.write(step, self._costs[step.k])
         return answers.result(began)
 
-    def _one(self, image: NDArray[Any], taus: tuple[float, ...], began: float, deadline: float) -> Result:
-        """The loop for a single row: run a segment, compare its score with tau, stop or go on."""
-        lane, close = self._borrow(), False
-        lane.load(image)
-        if not finite_rows(image)[0]:  # asked when the copy has brought the image into the cache
+    def _one(self, inputs: Inputs, taus: tuple[float, ...], began: float, deadline: float) -> Result:
+        """Take a single row through buffers that are bound beforehand."""
+        steps = self._running()
+        lane = self._borrow(steps)
+        lane.load(inputs)
+        if not finite_rows(inputs)[0]:  # asked when the copy has brought the image into the cache
             self._give_back(lane)
             return Answers.none_yet(1, len(self.manifest.classes)).result(began)
-        if lane.run_on_device is not None and deadline == math.inf:  # the device runs this very loop by itself
-            k = lane.run_on_device(taus)
-            scores = [exit.score.item() for exit in lane.exits[: k + 1]]
-            decided = zip(scores, taus[: self._last], strict=False)
-            score, close = scores[k], any(near(score, tau) for score, tau in decided)
-        else:
-            for k, tau in enumerate(taus):
-                score = lane.run(k)
-                if k == self._last:
-                    break
-                close = close or near(score, tau)
-                if leaves(score, tau) or perf_counter() >= deadline:
-                    break
-        result = self._one_row.result(k, lane.exits[k], score, close, began)
+        k, score, near = steps.one(lane, taus, deadline)
+        result = self._one_row.result(k, steps.answer(lane, k, score), score, near, began)
         self._give_back(lane)  # one that failed is left to the garbage collector
         return result
 
-    def _is_one(self, images: Images) -> TypeGuard[NDArray[Any]]:
+    def _is_one(self, images: Given) -> TypeGuard[NDArray[np.generic]]:
         """Whether this is one prepared image: what `prepare` would find too, in ten times as long on a cold cache."""
         return (
             type(images) is np.ndarray
@@ -110,38 +98,8 @@ class Engine:
             self._given = tau, limits
         return limits
 
-    def _departures(
-        self, images: NDArray[Any], finite: NDArray[np.bool_], taus: tuple[float, ...], deadline: float
-    ) -> Iterator[Leaving]:
-        """The loop for a batch: who leaves is taken out where that pays, and rides along unheeded where it does not."""
-        backend, close = self._running(), set[int]()
-        rows = np.flatnonzero(finite).tolist()  # places in the call, -1 for who rides along
-        if not rows:
-            return
-        live = backend.start(images if len(rows) == len(images) else images[rows])
-        try:
-            for k, tau in enumerate(taus):
-                exit = backend.run(k, live)
-                scores = exit.score.tolist()  # plain numbers: for so few, NumPy's calls cost more than they do
-                if k < self._last:
-                    close |= {row for row, score in zip(rows, scores, strict=True) if near(score, tau)}
-                ends = k == self._last or perf_counter() >= deadline
-                out = [i for i, score in enumerate(scores) if (ends or leaves(score, tau)) and rows[i] >= 0]
-                if out:
-                    yield Leaving.of(k, exit, out, rows, close)
-                    for i in out:
-                        rows[i] = -1
-                stays = sum(row >= 0 for row in rows)
-                if not stays:
-                    return
-                if stays < len(rows) and backend.worth_compacting(k + 1, len(rows), stays):
-                    order = compacted(rows, stays)
-                    rows, live = [rows[i] for i in order], backend.compact(live, np.array(order))
-        finally:
-            backend.release(live)
-
     def stream(
-        self, images: Images, *, tau: Taus | None = None, deadline_ms: float | None = None
+        self, images: Given, *, tau: Taus | None = None, deadline_ms: float | None = None
     ) -> Iterator[Departure]:
         """Classify a batch and yield its rows as they leave, exit after exit: the sure ones need not wait for the rest.
 
@@ -151,43 +109,41 @@ class Engine:
         began = perf_counter()
         deadline = as_deadline(deadline_ms, began)
         taus = self._taus if tau is None else self._limits(tau)
-        ready = prepare(images, self.manifest.input)
-        self._running()
-        return self._stream(ready.copy(), taus, began, deadline)  # the caller may write into the images meanwhile
+        inputs = _copied(prepare_inputs(images, self.manifest))  # the caller may write into the images meanwhile
+        return self._stream(self._running(), inputs, taus, began, deadline)
 
     def _stream(
-        self, images: NDArray[Any], taus: tuple[float, ...], began: float, deadline: float
+        self, steps: Steps, inputs: Inputs, taus: tuple[float, ...], began: float, deadline: float
     ) -> Iterator[Departure]:
-        finite = finite_rows(images)
+        finite = finite_rows(inputs)
         if not finite.all():
             yield unanswered(np.flatnonzero(~finite), len(self.manifest.classes), perf_counter() - began)
-        for part in self._departures(images, finite, taus, deadline):
-            yield part.departure(self._costs[part.k], perf_counter() - began)
+        for step in steps.run(*_finite(inputs, finite), taus, deadline):
+            if step.rows:
+                yield departure(step, self._costs[step.k], perf_counter() - began)
 
-    def anytime(self, image: Images) -> Iterator[Answer]:
+    def anytime(self, image: Given) -> Iterator[Answer]:
         """Yield every exit's answer to one image, as soon as it is there; stop asking and nothing more is computed.
 
         Raises:
             InputError: not exactly one image, or one that the bundle does not take, or NaN or infinite pixels.
         """
         began = perf_counter()
-        ready = prepare(image, self.manifest.input)
-        if len(ready) != 1:
-            raise InputError(f"anytime answers for one image, got {len(ready)}; call the engine for a batch")
-        if not finite_rows(ready)[0]:
+        inputs = prepare_inputs(image, self.manifest)
+        if (count := len(inputs[self._name])) != 1:
+            raise InputError(f"anytime answers for one image, got {count}; call the engine for a batch")
+        if not finite_rows(inputs)[0]:
             raise InputError("the image holds NaN or infinite pixels; no exit can answer for it")
-        self._running()
-        ready = ready.copy()  # the caller may write into the image between two answers
-        return self._answers(ready, perf_counter() - began)
+        # The caller may write into the image between two answers.
+        return self._answers(self._running(), _copied(inputs), perf_counter() - began)
 
-    def _answers(self, image: NDArray[Any], spent: float) -> Iterator[Answer]:
-        lane = self._borrow()
+    def _answers(self, steps: Steps, inputs: Inputs, spent: float) -> Iterator[Answer]:
+        lane = self._borrow(steps)
         try:
-            lane.load(image)
-            for k in range(len(self._taus)):
-                began = perf_counter()
-                score = lane.run(k)
-                exit = lane.exits[k]
+            lane.load(inputs)
+            began = perf_counter()
+            for k, score, _ in steps.alone(lane, steps.never):
+                exit = steps.answer(lane, k, score)
                 prediction = int(exit.prediction[0]) if math.isfinite(score) else -1
                 spent += perf_counter() - began
                 yield Answer(
@@ -198,16 +154,18 @@ class Engine:
                     latency_ms=spent * 1e3,
                     flops=self._costs[k],
                 )
+                began = perf_counter()
         finally:
             self._give_back(lane)
 
-    def all_exits(self, images: Images) -> AllExits:
+    def all_exits(self, images: Given) -> AllExits:
         """Return what every exit answers to every image, [B, E]; nobody leaves.
 
         Raises:
             InputError: images are not what the bundle takes.
         """
-        return all_exits(self._running(), self.manifest, prepare(images, self.manifest.input))
+        steps, inputs = self._running(), prepare_inputs(images, self.manifest)
+        return every_exit(steps, self.manifest, inputs, finite_rows(inputs))
 
     @property
     def bundle(self) -> Bundle:
@@ -228,32 +186,32 @@ class Engine:
     @property
     def backend(self) -> str:
         """Which backend runs the segments, a name of ``eeinfer.backends.BACKENDS``."""
-        return self._running().name
+        return self._running().backend.name
 
     @property
     def device(self) -> str:
         """Where the segments run."""
-        return self._running().device
+        return self._running().backend.device
 
     @property
     def level(self) -> str | None:
         """The backend's option ``level`` as it runs, which may be lower than what was asked; None: it has none."""
-        level = self._running().level
+        level = self._running().backend.level
         return None if level is None else f"{level:d}"
 
     @property
     def optimised(self) -> bool | None:
         """Whether the segments run in the form kept for this machine; None: the backend has no such form."""
-        return self._running().optimised
+        return self._running().backend.optimised
 
     @property
     def threads(self) -> int | None:
         """Threads per segment; None where the process has one pool for all sessions."""
-        return self._running().threads
+        return self._running().backend.threads
 
     def close(self) -> None:
         """Let go of the sessions and their memory. Calls under way finish; later ones are refused."""
-        self._backend = None
+        self._steps = None
         self._idle_lanes.clear()
 
     def __enter__(self) -> "Engine":
@@ -263,33 +221,40 @@ class Engine:
         self.close()
 
     def __repr__(self) -> str:
-        where = f"{self._backend.name} on {self._backend.device}" if self._backend else "closed"
+        where = f"{self.backend} on {self.device}" if self._steps else "closed"
         return f"Engine({self.manifest.name!r}, {len(self._taus)} exits, {len(self.manifest.classes)} classes, {where})"
 
-    def _running(self) -> Backend:
-        if self._backend is None:
+    def _running(self) -> Steps:
+        if self._steps is None:
             raise EeinferError("the engine is closed; load the bundle again with eeinfer.load")
-        return self._backend
+        return self._steps
 
-    def _borrow(self) -> Lane:
+    def _borrow(self, steps: Steps) -> Lane:
         """Take a set of buffers nobody is using; as many exist as there were calls at the same time."""
-        backend = self._running()
         try:
             return self._idle_lanes.pop()
         except IndexError:
-            return backend.new_lane()
+            return steps.backend.new_lane()
 
     def _give_back(self, lane: Lane) -> None:
-        if self._backend is not None:
+        if self._steps is not None:
             self._idle_lanes.append(lane)
 
     def _warm_up(self) -> None:
         """Run every segment once: a rarely reached one would otherwise be cold when it is needed."""
-        lane, segment = self._borrow(), 0
-        try:
-            for segment in range(len(self._taus)):
-                lane.run(segment)
-        except Exception as error:  # whatever the backend raises, the segment is at fault
-            file = self._bundle.file(self.manifest.segments[segment].file)
-            raise BundleError(f"{file} does not run: {first_line(error)}; export the bundle again") from error
+        steps = self._running()
+        lane = self._borrow(steps)
+        for _ in steps.alone(lane, steps.never):
+            pass
         self._give_back(lane)
+
+
+def _finite(inputs: Inputs, finite: NDArray[np.bool_]) -> tuple[Inputs, list[int]]:
+    """Return the rows that can be answered for, and their places in the call."""
+    rows = np.flatnonzero(finite)
+    whole = len(rows) == len(finite)
+    return inputs if whole else {name: array[rows] for name, array in inputs.items()}, rows.tolist()
+
+
+def _copied(inputs: Inputs) -> Inputs:
+    return {name: array.copy() for name, array in inputs.items()}

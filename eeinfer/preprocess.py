@@ -1,18 +1,18 @@
-"""From images to the tensor that segment 0 reads, by the manifest's one description of it.
+"""From what a caller gives to the tensors that the segments read, by the manifest's one description of them.
 
 Training's evaluation transform calls ``prepare`` too, so what a network learned on is what it is deployed on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eeinfer.arrays import check_size, is_pillow, to_pixels
-from eeinfer.bundle.manifest import Input, Preprocess
+from eeinfer.bundle.manifest import Input, Manifest, Preprocess, TensorSpec
 from eeinfer.errors import InputError, first_line
 
 if TYPE_CHECKING:
@@ -20,8 +20,69 @@ if TYPE_CHECKING:
 
 Array: TypeAlias = NDArray[Any]
 Images: TypeAlias = "Array | Image | Sequence[Array | Image]"
+Given: TypeAlias = "Images | Mapping[str, Images]"
 
+_WHOLE = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 _SEVERAL_CHANNELS = (2, 3, 4)  # grey with alpha, colour, colour with alpha
+
+
+def prepare_inputs(given: Given, manifest: Manifest) -> dict[str, Array]:
+    """Turn what a call is given into one tensor [B, *shape] for every input of the bundle, by name.
+
+    Args:
+        given: a mapping from the names of the inputs to what `prepare` takes; for a bundle with one input also that
+            alone. Rows of one call are as long as one another: the caller pads them to one length.
+        manifest: names the inputs and the dynamic axes, whose sizes must agree from input to input.
+
+    Raises:
+        InputError: an input is missing, unknown or of another kind, or rows or lengths do not agree.
+    """
+    names = [input.tensor.name for input in manifest.inputs]
+    if not isinstance(given, Mapping):
+        if len(names) > 1:
+            raise InputError(f"the bundle reads {_names(names)}; give a mapping with one array for each")
+        ready = {names[0]: prepare(given, manifest.inputs[0])}
+    else:
+        if set(given) != set(names):
+            raise InputError(f"the inputs given are {_names(given)}; the bundle reads {_names(names)}")
+        ready = {input.tensor.name: _named(given[input.tensor.name], input) for input in manifest.inputs}
+    counts = {name: len(tensor) for name, tensor in ready.items()}
+    if len(set(counts.values())) > 1:
+        text = ", ".join(f"{name!r} has {count}" for name, count in counts.items())
+        raise InputError(f"the inputs of one call have as many rows as one another, but {text}")
+    if manifest.axes:
+        _check_lengths(ready, manifest)
+    return ready
+
+
+def _named(given: Images, input: Input) -> Array:
+    try:
+        return prepare(given, input)
+    except InputError as error:
+        raise InputError(f"input {input.tensor.name!r}: {error}") from error
+
+
+def _names(names: Iterable[object]) -> str:
+    return ", ".join(map(repr, names)) or "none"
+
+
+def _check_lengths(ready: Mapping[str, Array], manifest: Manifest) -> None:
+    """Refuse dynamic axes that are too short or too long, or differ from one input to another."""
+    found: dict[str, tuple[str, int]] = {}
+    for spec in (input.tensor for input in manifest.inputs):
+        for axis, size in zip(spec.shape, ready[spec.name].shape[1:], strict=True):
+            if isinstance(axis, int):
+                continue
+            bounds = manifest.axes[axis]
+            if not bounds.min <= size <= bounds.max:
+                raise InputError(
+                    f"input {spec.name!r} is {size} on the axis {axis!r}; the bundle takes {bounds.min} to {bounds.max}"
+                )
+            name, known = found.setdefault(axis, (spec.name, size))
+            if known != size:
+                raise InputError(
+                    f"the axis {axis!r} is {known} in {name!r} and {size} in {spec.name!r}; pad both to one length"
+                )
 
 
 def prepare(images: Images, input: Input) -> Array:
@@ -57,8 +118,11 @@ def _from_list(images: Sequence[Any], input: Input) -> Array:
     if len(dtypes) > 1:
         raise InputError(f"the list mixes arrays of dtype {' and '.join(sorted(map(str, dtypes)))}; give one kind")
     singles = [_single(image, input) for image in images]
-    if singles[0].dtype == np.uint8 and input.tensor.dtype != "uint8":
+    if _is_pixels(singles[0], input):
         return _from_pixels([_with_channels(single, input)[0] for single in singles], input)
+    if len({single.shape for single in singles}) > 1:
+        shapes = " and ".join(sorted({_text(single.shape) for single in singles}))
+        raise InputError(f"the list holds rows of the shapes {shapes}; pad them to one length")
     return np.concatenate([_checked(single[np.newaxis], input) for single in singles])
 
 
@@ -77,7 +141,7 @@ def _single(array: Any, input: Input) -> Array:
         raise InputError(
             f"the list holds a {type(array).__name__}; give Pillow images or NumPy arrays of one image each"
         )
-    is_pixels = array.dtype == np.uint8 and input.tensor.dtype != "uint8"
+    is_pixels = _is_pixels(array, input)
     allowed = (2, 3) if is_pixels else (len(input.tensor.shape),)
     if array.ndim not in allowed or (is_pixels and array.ndim == 3 and array.shape[2] != _channels(input)):
         raise InputError(
@@ -87,31 +151,46 @@ def _single(array: Any, input: Input) -> Array:
     return array
 
 
+def _is_pixels(array: Array, input: Input) -> bool:
+    """Whether these are 8-bit pixels to be prepared; to an input of whole numbers they are whole numbers."""
+    return array.dtype == np.uint8 and np.dtype(input.tensor.dtype).kind == "f"
+
+
 def _from_array(array: Array, input: Input) -> Array:
-    if array.dtype == np.uint8 and input.tensor.dtype != "uint8":
+    if _is_pixels(array, input):
         return _from_pixels(_with_channels(array, input), input)
     return _checked(array[np.newaxis] if array.ndim == len(input.tensor.shape) else array, input)
 
 
 def _checked(tensor: Array, input: Input) -> Array:
-    """Refuse a prepared tensor [B, *shape] that is not exactly what segment 0 reads."""
+    """Refuse a prepared tensor [B, *shape] that is not what the segments read; whole numbers may become wider."""
     spec = input.tensor
-    if tensor.dtype != spec.dtype or tensor.shape[1:] != spec.shape or not len(tensor):
+    if tensor.dtype != spec.dtype and spec.dtype in _WHOLE and np.can_cast(tensor.dtype, spec.dtype, "safe"):
+        tensor = tensor.astype(spec.dtype)
+    if tensor.dtype != spec.dtype or not _fits(tensor.shape[1:], spec) or not len(tensor):
         raise InputError(_mismatch(tensor, input))
     in_place = tensor.flags.c_contiguous and tensor.flags.aligned  # as backends read it
     return tensor if in_place else tensor.copy(order="C")
 
 
+def _fits(shape: tuple[int, ...], spec: TensorSpec) -> bool:
+    """Whether a row has the input's shape, its dynamic axes being of any size but 0."""
+    return len(shape) == len(spec.shape) and all(
+        size == wanted if isinstance(wanted, int) else size > 0 for size, wanted in zip(shape, spec.shape, strict=True)
+    )
+
+
 def _mismatch(tensor: Array, input: Input) -> str:
     spec, pixels = input.tensor, input.preprocess is not None
+    rows = "images" if pixels else "rows"
     wanted = f"{spec.dtype} [batch, {', '.join(map(str, spec.shape))}]"
     if tensor.dtype != spec.dtype:
         hint = f"convert with .astype('{spec.dtype}')" + (", or give 8-bit pixels as uint8" if pixels else "")
-        return f"images have the dtype {tensor.dtype}; the network reads {wanted}: {hint}"
-    if tensor.shape[1:] != spec.shape:
+        return f"{rows} have the dtype {tensor.dtype}; the network reads {wanted}: {hint}"
+    if not _fits(tensor.shape[1:], spec):
         hint = "; give 8-bit pixels as uint8 to have them resized" if pixels else ""
-        return f"images have the shape {_text(tensor.shape)}; the network reads {wanted}{hint}"
-    return f"no images: the batch is empty, {_text(tensor.shape)}; give at least one row"
+        return f"{rows} have the shape {_text(tensor.shape)}; the network reads {wanted}{hint}"
+    return f"no {rows}: the batch is empty, {_text(tensor.shape)}; give at least one row"
 
 
 def _with_channels(pixels: Array, input: Input) -> Array:
@@ -197,19 +276,22 @@ def _channels(input: Input) -> int:
 
 def _single_text(input: Input) -> str:
     if input.preprocess is None:
-        return f"{input.tensor.dtype} {_text(input.tensor.sizes())}"
+        return f"{input.tensor.dtype} {_text(input.tensor.shape)}"
     channels = input.tensor.shape[0]
     return "uint8 [H, W]" if channels == 1 else f"uint8 [H, W, {channels}]"
 
 
-def _text(shape: tuple[int, ...]) -> str:
+def _text(shape: Sequence[int | str]) -> str:
     return f"[{', '.join(map(str, shape))}]"
 
 
-def finite_rows(images: Array) -> NDArray[np.bool_]:
-    """Return which rows [B] of a prepared tensor [B, *shape] hold neither NaN nor infinite values.
+def finite_rows(inputs: Mapping[str, Array]) -> NDArray[np.bool_]:
+    """Return which rows [B] of prepared inputs [B, *shape] hold neither NaN nor infinite values.
 
     Asked of the pixels and not of the scores, because a ReLU may turn NaN into zero and answer with confidence.
     """
-    finite: NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(images.reshape(len(images), -1)), axis=1)
+    finite = np.ones(len(next(iter(inputs.values()))), np.bool_)
+    for array in inputs.values():
+        if array.dtype.kind == "f":
+            finite &= np.logical_and.reduce(np.isfinite(array.reshape(len(array), -1)), axis=1)
     return finite

@@ -18,8 +18,8 @@ LAYERS = (
     ("arrays", "preprocess", "samples"),
     ("backends",),
     ("result",),
-    ("answers", "all_exits"),
     ("steps",),
+    ("answers",),
     ("engine",),
     ("loading",),
     ("",),  # eeinfer itself: what `import eeinfer` gives

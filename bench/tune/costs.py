@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eeinfer.backends.base import Backend
+from eeinfer.backends.base import Backend, Inputs
 from eeinfer.bench.workers import messages
 from eeinfer.bundle.layout import bytes_in_front
 from eeinfer.bundle.manifest import Manifest
@@ -18,11 +18,11 @@ _AT_ONCE = 1e12  # bytes per millisecond where nothing is carried
 
 def measure_costs(backend: Backend, manifest: Manifest, request: messages.Cost) -> messages.Costs:
     """Run every segment at every batch size, sizes taking turns, and move rows about."""
-    images = _noise(manifest, max(2, *request.sizes))
-    sizes = _affordable(backend, manifest, images, request)
-    passes = [[_pass(backend, manifest, images[:size]) for size in sizes] for _ in range(request.passes)]
+    inputs = _noise(manifest, max(2, *request.sizes))
+    sizes = _affordable(backend, manifest, inputs, request)
+    passes = [[_pass(backend, manifest, _first(inputs, size)) for size in sizes] for _ in range(request.passes)]
     ms = np.array(passes).min(axis=0)  # [sizes, E]; what else the machine does only ever adds
-    move_ms, bytes_per_ms = _moving(backend, manifest, images[: max(2, sizes[-1])])
+    move_ms, bytes_per_ms = _moving(backend, manifest, _first(inputs, max(2, sizes[-1])))
     return messages.Costs(
         sizes=sizes,
         segment_ms=tuple(tuple(float(time) for time in segment) for segment in ms.T),
@@ -31,24 +31,28 @@ def measure_costs(backend: Backend, manifest: Manifest, request: messages.Cost) 
     )
 
 
-def _noise(manifest: Manifest, rows: int) -> NDArray[Any]:
+def _noise(manifest: Manifest, rows: int) -> Inputs:
     spec = manifest.input.tensor
-    return np.random.default_rng(0).standard_normal((rows, *spec.sizes())).astype(spec.dtype)
+    return {spec.name: np.random.default_rng(0).standard_normal((rows, *spec.sizes())).astype(spec.dtype)}
 
 
-def _affordable(backend: Backend, manifest: Manifest, images: NDArray[Any], request: messages.Cost) -> tuple[int, ...]:
+def _first(inputs: Inputs, rows: int) -> Inputs:
+    return {name: array[:rows] for name, array in inputs.items()}
+
+
+def _affordable(backend: Backend, manifest: Manifest, inputs: Inputs, request: messages.Cost) -> tuple[int, ...]:
     """Warm every size up; stop at the first that takes too long."""
     sizes = []
     for size in request.sizes:
         sizes.append(size)
-        _pass(backend, manifest, images[:size])
-        if sum(_pass(backend, manifest, images[:size])) > request.size_seconds * 1e3:
+        _pass(backend, manifest, _first(inputs, size))
+        if sum(_pass(backend, manifest, _first(inputs, size))) > request.size_seconds * 1e3:
             break
     return tuple(sizes)
 
 
-def _pass(backend: Backend, manifest: Manifest, images: NDArray[Any]) -> list[float]:
-    live, times = backend.start(images), []
+def _pass(backend: Backend, manifest: Manifest, inputs: Inputs) -> list[float]:
+    live, times = backend.start(inputs), []
     for segment in range(len(manifest.segments)):
         began = perf_counter()
         backend.run(segment, live)
@@ -57,20 +61,20 @@ def _pass(backend: Backend, manifest: Manifest, images: NDArray[Any]) -> list[fl
     return times
 
 
-def _moving(backend: Backend, manifest: Manifest, images: NDArray[Any]) -> tuple[float, float]:
+def _moving(backend: Backend, manifest: Manifest, inputs: Inputs) -> tuple[float, float]:
     """Return milliseconds of a compaction that moves nothing, and bytes per millisecond of one that moves half."""
     in_front = bytes_in_front(manifest)
-    segment, half = max(int(np.argmax(in_front)) - 1, 0), len(images) // 2
-    still = _compaction_ms(backend, images, segment, np.arange(half))
-    moved = _compaction_ms(backend, images, segment, np.arange(half) + half)
+    segment, half = max(int(np.argmax(in_front)) - 1, 0), len(next(iter(inputs.values()))) // 2
+    still = _compaction_ms(backend, inputs, segment, np.arange(half))
+    moved = _compaction_ms(backend, inputs, segment, np.arange(half) + half)
     return still, half * max(in_front) / max(moved - still, _LEAST_MS) or _AT_ONCE
 
 
-def _compaction_ms(backend: Backend, images: NDArray[Any], segment: int, order: NDArray[Any]) -> float:
+def _compaction_ms(backend: Backend, inputs: Inputs, segment: int, order: NDArray[Any]) -> float:
     """Return milliseconds of a compaction behind ``segment``; what the tensors hold does not matter."""
     times = []
     for _ in range(_MOVES):
-        live = backend.start(images)
+        live = backend.start(inputs)
         backend.run(segment, live)
         began = perf_counter()
         live = backend.compact(live, order)

@@ -1,6 +1,6 @@
 """What an engine asks of a backend. Tensors belong to the backend; only what an exit decides is on the host."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from eeinfer.backends.levels import Level
 
+Inputs: TypeAlias = Mapping[str, NDArray[Any]]  # prepared tensors [B, *shape] by the names of the manifest's inputs
 Live: TypeAlias = Any  # the rows of one batch that are still in, as the backend keeps them
 
 
@@ -35,8 +36,8 @@ class Lane(Protocol):
     def exits(self) -> tuple[Exit, ...]:
         """The answers, B = 1. Ask for exit k after ``run(k)``; it is valid until the next ``load``."""
 
-    def load(self, image: NDArray[Any]) -> None:
-        """Take a copy of one prepared image [1, *shape]."""
+    def load(self, inputs: Inputs) -> None:
+        """Take a copy of one prepared row, B = 1."""
 
     def run(self, segment: int) -> float:
         """Compute a segment, all earlier ones having run, and return its score."""
@@ -86,8 +87,8 @@ class Backend(Protocol):
     def new_lane(self) -> Lane:
         """Make the buffers for one image at a time."""
 
-    def start(self, images: NDArray[Any]) -> Live:
-        """Take a batch of prepared images [B, *shape]; they may be read in place until ``release``."""
+    def start(self, inputs: Inputs) -> Live:
+        """Take a batch of prepared rows; they may be read in place until ``release``."""
 
     def run(self, segment: int, live: Live) -> Exit:
         """Compute a segment for every row of ``live``. The exit's arrays are valid until the next call with it."""
@@ -99,6 +100,12 @@ class Backend(Protocol):
         """Return ``live`` with the rows ``order`` [stays] int64, in that order.
 
         Position i is row i, but for rows that left: there rows from behind ``stays`` fill the holes.
+        """
+
+    def join(self, live: Live, other: Live, order: NDArray[Any]) -> Live:
+        """Return the rows ``order`` of two batches, of which the same segments have run; neither may be used again.
+
+        Rows of ``other`` are numbered on behind those of ``live``, whose holes are filled from behind as in `compact`.
         """
 
     def release(self, live: Live) -> None:

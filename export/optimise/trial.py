@@ -2,20 +2,18 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from eeinfer.backends.base import Exit
+from eeinfer.backends.base import Exit, Inputs
 from eeinfer.backends.ort.rows import OrtRows
 from eeinfer.backends.ort.segments import OpenSegments
 from eeinfer.backends.ort.threads import PARKED, Threads
 from eeinfer.bundle.folder import Bundle
-from eeinfer.bundle.manifest import TensorSpec
+from eeinfer.bundle.manifest import Manifest
 from eeinfer.errors import ExportError, first_line
 
-_ROWS = 2
+_ROWS, _LENGTH = 2, 8  # the length of dynamic axes that may be so long
 _SAME = 1e-4  # how far the optimised logits may be off, relative to the largest beyond 1
 _SAME_HALF = 4e-3  # likewise in fp16: the optimiser leaves out roundings, which are of 5e-4 each
 _NO_MEMORY = ("alloc", "memory")  # in what ONNX Runtime says when there is none left
@@ -52,7 +50,7 @@ def answers(bundle: Bundle, *, optimised: bool) -> list[Exit]:
         threads = Threads(mode=PARKED, counts=(1,) * len(bundle.manifest.segments))
         opened = OpenSegments(bundle, threads, optimised=optimised)
         rows = OrtRows(opened.sessions, bundle.manifest, _ROWS)
-        rows.load(_images(bundle.manifest.input.tensor))
+        rows.load(_noise(bundle.manifest))
         return [rows.run(k) for k in range(len(opened.sessions))]
 
 
@@ -67,8 +65,15 @@ def check_answers(bundle: Bundle, expected: list[Exit], found: list[Exit]) -> No
         raise Unsuitable("optimised they answer differently")
 
 
-def _images(spec: TensorSpec) -> NDArray[Any]:
-    return np.random.default_rng(0).standard_normal((_ROWS, *spec.sizes())).astype(spec.dtype)
+def _noise(manifest: Manifest) -> Inputs:
+    """Whole numbers are 0 and 1, which any table of embeddings holds and any mask is made of."""
+    lengths = {name: min(axis.max, max(axis.min, _LENGTH)) for name, axis in manifest.axes.items()}
+    draw, made = np.random.default_rng(0), {}
+    for spec in (input.tensor for input in manifest.inputs):
+        shape, dtype = (_ROWS, *spec.sizes(lengths)), np.dtype(spec.dtype)
+        noise = draw.standard_normal(shape) if dtype.kind == "f" else draw.integers(0, 2, shape)
+        made[spec.name] = noise.astype(dtype)
+    return made
 
 
 def _same(expected: Exit, answer: Exit, allowed: float) -> bool:

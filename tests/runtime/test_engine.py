@@ -174,7 +174,9 @@ class Clock:
 def test_a_deadline_returns_the_last_finished_exit(
     scripted_engine: Engine, monkeypatch: pytest.MonkeyPatch, rows: int, deadline_ms: float | None, exit: int
 ) -> None:
-    monkeypatch.setattr("eeinfer.engine.perf_counter", Clock())
+    clock = Clock()
+    for module in ("engine", "steps", "answers"):
+        monkeypatch.setattr(f"eeinfer.{module}.perf_counter", clock)
     result = scripted_engine(played([[0.1, 0.2, 0.3]] * rows), tau=0.5, deadline_ms=deadline_ms)
     assert result.exits.tolist() == [exit] * rows
     assert result.predictions.tolist() == [500 + i for i in range(rows)]

@@ -129,8 +129,8 @@ def test_a_large_batch_leaves_no_buffers_behind(tiny_engine: Engine, monkeypatch
     monkeypatch.setattr("eeinfer.backends.ort.backend._KEPT_BYTES", 1000)
     images = np.zeros((500, 8, 8), np.uint8)
     assert len(tiny_engine(images, tau=1)) == 500
-    assert isinstance(tiny_engine._backend, OrtBackend)
-    assert all(rows.capacity < 500 for rows in tiny_engine._backend._idle)  # there is no other way to see it
+    assert isinstance(tiny_engine._running().backend, OrtBackend)
+    assert all(rows.capacity < 500 for rows in tiny_engine._running().backend._idle)  # there is no other way to see it
 
 
 def test_warnings_name_the_caller(scripted_engine: Engine) -> None:

@@ -39,19 +39,21 @@ class _OnGpu(networks.Fixed):
             open_backend(self.backend, Bundle.open(path), device=setup.device, options=self.options)
             for path in sorted(self.folder(setup).iterdir())
         ]
+        self._input = Bundle.open(setup.bundle).manifest.input.tensor.name
         self._lanes = [backend.new_lane() for backend in self._backends]
         level = self._backends[0].level
         self.detail = self._backends[0].name + ("" if level is None else f" at level {level:d}")
 
     def run(self, network: int, images: Array) -> Array:
         """Return the predictions [B] of one network; they are overwritten by its next call."""
+        inputs = {self._input: images}
         if len(images) == 1:
             lane = self._lanes[network]
-            lane.load(images)
+            lane.load(inputs)
             lane.run(0)
             return np.asarray(lane.exits[0].prediction)
         backend = self._backends[network]
-        live = backend.start(images)
+        live = backend.start(inputs)
         try:
             return np.asarray(backend.run(0, live).prediction)
         finally:

@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from eeinfer.backends.base import Exit, Live
+from eeinfer.backends.base import Exit, Inputs, Live
 from eeinfer.backends.onnx_runtime import share_threads
 from eeinfer.backends.ort.profile import find_profile
 from eeinfer.backends.ort.rows import OrtLane, OrtRows
@@ -72,15 +72,19 @@ class OrtBackend:
         """Make the buffers for one image at a time."""
         return OrtLane(self._open.sessions, self._open.manifest)
 
-    def start(self, images: NDArray[Any]) -> Live:
-        """Take a batch into buffers that a call before has left, or into new ones; ``images`` are read in place."""
+    def start(self, inputs: Inputs) -> Live:
+        """Take a batch into buffers that a call before has left, or into new ones; ``inputs`` are read in place."""
+        rows = self._room(len(next(iter(inputs.values()))))
+        rows.load(inputs)
+        return rows
+
+    def _room(self, count: int) -> OrtRows:
         try:
             rows = self._idle.pop()
         except IndexError:
             rows = None
-        if rows is None or rows.capacity < len(images):
-            rows = OrtRows(self._open.sessions, self._open.manifest, len(images))
-        rows.load(images)
+        if rows is None or rows.capacity < count:
+            rows = OrtRows(self._open.sessions, self._open.manifest, count)
         return rows
 
     def run(self, segment: int, live: Live) -> Exit:
@@ -94,8 +98,17 @@ class OrtBackend:
 
     def compact(self, live: Live, order: NDArray[Any]) -> Live:
         """Move the last rows into the holes."""
-        live.compact(order)
+        live.take([live], order)
         return live
+
+    def join(self, live: Live, other: Live, order: NDArray[Any]) -> Live:
+        """Copy the rows of the other batch to where there is room for both."""
+        joined = live if len(order) <= live.capacity else self._room(len(order))
+        joined.take([live, other], order)
+        self.release(other)
+        if joined is not live:
+            self.release(live)
+        return joined
 
     def release(self, live: Live) -> None:
         """Keep the buffers for the next batch, unless they are large."""

@@ -1,18 +1,18 @@
 """ONNX Runtime sessions and memory of our own: what they read and write is bound, not passed."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eeinfer.backends.base import Exit
+from eeinfer.backends.base import Exit, Inputs
 from eeinfer.backends.onnx_runtime import onnxruntime
+from eeinfer.backends.ort.memory import DynamicAxes, Memory
 from eeinfer.bundle.layout import EXIT_OUTPUTS, alive
-from eeinfer.bundle.manifest import Manifest, TensorSpec
+from eeinfer.bundle.manifest import Manifest
 
-_CACHE_LINE_BYTES = 64
-_MOST_CALLS = 1024  # bound beforehand, of all segments and batch sizes
+_MOST_CALLS = 1024  # bound beforehand, of all segments, batch sizes and lengths
 
 
 class OrtRows:
@@ -24,92 +24,136 @@ class OrtRows:
     def __init__(self, sessions: list[Any], manifest: Manifest, capacity: int) -> None:
         self.capacity, self.count = capacity, 0
         self._sessions, self._segments = sessions, manifest.segments
-        self._input = manifest.input.tensor.name
-        self._memory: dict[str, NDArray[Any]] = {}
-        for segment in self._segments:
-            self._memory |= buffers(segment.carried, capacity)
-        own = (spec.name for segment in self._segments for spec in segment.carried if spec.shares is None)
-        self._bytes = sum(self._memory[name].nbytes for name in own)
+        names = {input.tensor.name for input in manifest.inputs}
+        self._axes = DynamicAxes(manifest)
+        self._memory = Memory((spec for part in self._segments for spec in part.carried), capacity)
         self._exits = [Exit.zeros(len(manifest.classes), capacity) for _ in sessions]
-        self._reads_image = [any(spec.name == self._input for spec in part.inputs) for part in self._segments]
-        self._alive = [[spec.name for spec in specs] for specs in alive(manifest)]
-        self._calls: dict[tuple[int, int], tuple[Any, Exit]] = {}
-        self._images: NDArray[Any] | None = None
-        self._at = 0
+        self._reads = [[spec.name for spec in part.inputs if spec.name in names] for part in self._segments]
+        # What later segments read, in front of the first segment and behind every one.
+        self._alive = [names, *({spec.name for spec in specs} for specs in alive(manifest))]
+        self._calls: dict[tuple[int, int, tuple[int, ...]], tuple[Any, Exit]] = {}
+        self._tensors: dict[str, NDArray[Any]] = {}
+        self._lengths: dict[str, int] | None = None
+        self._inputs: dict[str, NDArray[Any]] = {}
+        self._key: tuple[int, ...] = ()  # the lengths, as a part of the key of a call
+        self._done = 0  # segments that have run
 
     @property
     def bytes(self) -> int:
-        """How much memory the buffers take, the images of the caller included, to which they may cling."""
-        images = 0 if self._images is None else self._images.nbytes
-        return images + self._bytes
+        """How much memory the buffers take, the inputs of the caller included, to which they may cling."""
+        return self._memory.bytes + sum(array.nbytes for array in self._inputs.values())
 
-    def load(self, images: NDArray[Any]) -> None:
-        """Take up to ``capacity`` images [n, *shape]; they are read in place."""
-        self._images, self.count = images, len(images)
+    def load(self, inputs: Inputs) -> None:
+        """Take up to ``capacity`` rows; they are read in place."""
+        self._set(dict(inputs), self._axes.lengths(inputs))
+        self.count, self._done = len(next(iter(inputs.values()))), 0
 
     def run(self, segment: int) -> Exit:
         """Compute a segment, all earlier ones having run."""
-        key = segment, self.count
+        key = segment, self.count, self._key
         if key not in self._calls:
             self._calls[key] = self._bound(segment, self.count)
         binding, exit = self._calls[key]
-        if self._reads_image[segment]:
-            binding.bind_cpu_input(self._input, self._images)
+        for name in self._reads[segment]:
+            binding.bind_cpu_input(name, self._inputs[name])
         self._sessions[segment].run_with_iobinding(binding)
-        self._at = segment
+        self._done = segment + 1
         return exit
 
-    def compact(self, order: NDArray[Any]) -> None:
-        """Go on with the rows ``order``: those that are not in their place are moved there."""
-        moved = [(to, source) for to, source in enumerate(order.tolist()) if to != source]
-        for name in self._alive[self._at]:
-            if name == self._input:
-                assert self._images is not None
-                self._images = self._images[order]  # the caller's memory is not ours to write into
-                continue
-            memory = self._memory[name]
-            for to, source in moved:
-                memory[to] = memory[source]
-        self.count = len(order)
+    def take(self, sources: Sequence["OrtRows"], order: NDArray[Any]) -> None:
+        """Go on with the rows ``order``, counted over all sources, of which the same segments have run.
+
+        This may be one of the sources; then rows that are in their place stay there, and none that is read is written.
+        """
+        first = sources[0]
+        assert all((source._done, source._lengths) == (first._done, first._lengths) for source in sources)
+        assert first._lengths is not None
+        places = [(source, row) for source in sources for row in range(source.count)]
+        kept = first._alive[first._done]
+        inputs = {
+            name: np.concatenate([source._inputs[name] for source in sources])[order]
+            for name in first._inputs
+            if name in kept
+        }
+        if self is not first:
+            self._set({}, first._lengths)
+        carried = [name for name in kept if name not in first._inputs]
+        for to, (source, row) in enumerate(places[at] for at in order.tolist()):
+            if source is not self or row != to:
+                for name in carried:
+                    self._tensors[name][to] = source._tensors[name][row]
+        self._inputs, self.count, self._done = inputs, len(order), first._done
+
+    def _set(self, inputs: dict[str, NDArray[Any]], lengths: dict[str, int]) -> None:
+        self._inputs = inputs
+        if lengths != self._lengths:
+            if self._memory.grow(lengths):
+                self._calls.clear()
+            self._tensors = self._memory.tensors(lengths)
+            self._lengths, self._key = lengths, tuple(lengths.values())
 
     def _bound(self, segment: int, rows: int) -> tuple[Any, Exit]:
         if len(self._calls) >= _MOST_CALLS:
             self._calls.clear()
         part, exit = self._segments[segment], Exit(*(array[:rows] for array in self._exits[segment]))
-        inputs = {spec.name: self._memory[spec.name][:rows] for spec in part.inputs if spec.name != self._input}
-        outputs = {spec.name: self._memory[spec.name][:rows] for spec in part.carried}
+        given = self._reads[segment]
+        inputs = {spec.name: self._tensors[spec.name][:rows] for spec in part.inputs if spec.name not in given}
+        outputs = {spec.name: self._tensors[spec.name][:rows] for spec in part.carried}
         outputs |= dict(zip(EXIT_OUTPUTS, exit, strict=True))
         return bind(self._sessions[segment], inputs, outputs), exit
 
 
 class OrtLane:
-    """One image's way through the cascade with everything bound beforehand. Implements ``Lane``."""
+    """One row's way through the cascade with everything bound beforehand. Implements ``Lane``."""
 
     run_on_device: Callable[..., int] | None = None
 
     def __init__(self, sessions: list[Any], manifest: Manifest) -> None:
         self.exits = tuple(Exit.zeros(len(manifest.classes), 1) for _ in sessions)
         self._scores = [exit.score.item for exit in self.exits]
+        self._sessions, self._segments = sessions, manifest.segments
         self._runs = [session.run_with_iobinding for session in sessions]
-        self._bindings = []
-        image = manifest.input.tensor
-        self._image = buffer(image, 1)
-        self._memory = memory = {image.name: self._image}  # bindings do not own their memory
-        for session, segment, exit in zip(sessions, manifest.segments, self.exits, strict=True):
-            made = buffers(segment.carried, 1)
-            memory |= made
-            inputs = {spec.name: memory[spec.name] for spec in segment.inputs}
-            self._bindings.append(bind(session, inputs, dict(zip(EXIT_OUTPUTS, exit, strict=True)) | made))
+        self._names = [input.tensor.name for input in manifest.inputs]
+        carried = (spec for segment in manifest.segments for spec in segment.carried)
+        # Bindings do not own their memory: it is kept here.
+        self._memory = Memory((*(input.tensor for input in manifest.inputs), *carried), 1)
+        self._axes = DynamicAxes(manifest)
+        self._ways: dict[tuple[int, ...], tuple[list[tuple[str, NDArray[Any]]], list[Any]]] = {}
+        self._turn(self._axes.shortest)
 
-    def load(self, image: NDArray[Any]) -> None:
-        """Copy the image to where the segments read it: that costs no more than binding it would."""
-        self._image[...] = image
+    def load(self, inputs: Inputs) -> None:
+        """Copy the row to where the segments read it: that costs no more than binding it would."""
+        lengths = self._axes.lengths(inputs)
+        if lengths != self._lengths:
+            self._turn(lengths)
+        for name, memory in self._given:
+            memory[...] = inputs[name]
 
     def run(self, segment: int) -> float:
         """Compute a segment from buffer to buffer and return its score."""
         self._runs[segment](self._bindings[segment])
         score: float = self._scores[segment]()
         return score
+
+    def _turn(self, lengths: dict[str, int]) -> None:
+        """Let everything be as long as ``lengths`` says."""
+        if self._memory.grow(lengths) or len(self._ways) * len(self._runs) >= _MOST_CALLS:
+            self._ways.clear()
+        key = tuple(lengths.values())
+        if key not in self._ways:
+            self._ways[key] = self._bound(self._memory.tensors(lengths))
+        self._lengths = lengths
+        self._given, self._bindings = self._ways[key]
+
+    def _bound(self, tensors: dict[str, NDArray[Any]]) -> tuple[list[tuple[str, NDArray[Any]]], list[Any]]:
+        bindings = []
+        for session, segment, exit in zip(self._sessions, self._segments, self.exits, strict=True):
+            inputs = {spec.name: tensors[spec.name] for spec in segment.inputs}
+            outputs = dict(zip(EXIT_OUTPUTS, exit, strict=True)) | {
+                spec.name: tensors[spec.name] for spec in segment.carried
+            }
+            bindings.append(bind(session, inputs, outputs))
+        return [(name, tensors[name]) for name in self._names], bindings
 
 
 def bind(session: Any, inputs: dict[str, NDArray[Any]], outputs: dict[str, NDArray[Any]]) -> Any:
@@ -121,20 +165,3 @@ def bind(session: Any, inputs: dict[str, NDArray[Any]], outputs: dict[str, NDArr
     for name, array in outputs.items():
         binding.bind_ortvalue_output(name, wrap(array))
     return binding
-
-
-def buffers(carried: Iterable[TensorSpec], rows: int) -> dict[str, NDArray[Any]]:
-    """Make memory for what a segment carries, by name; what shares memory comes after the tensor it shares it with."""
-    made: dict[str, NDArray[Any]] = {}
-    for spec in carried:
-        made[spec.name] = buffer(spec, rows) if spec.shares is None else made[spec.shares]
-    return made
-
-
-def buffer(spec: TensorSpec, rows: int) -> NDArray[Any]:
-    """Make zeros [rows, *shape] that start on a cache line, which NumPy does not promise and vector code likes."""
-    dtype, shape = np.dtype(spec.dtype), (rows, *spec.sizes())
-    size = dtype.itemsize * int(np.prod(shape))
-    memory = np.zeros(size + _CACHE_LINE_BYTES, np.uint8)
-    start = -memory.ctypes.data % _CACHE_LINE_BYTES
-    return memory[start : start + size].view(dtype).reshape(shape)

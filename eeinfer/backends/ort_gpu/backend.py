@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eeinfer.backends.base import Exit
+from eeinfer.backends.base import Exit, Inputs
 from eeinfer.backends.buckets import LARGEST, bucket, padded
 from eeinfer.backends.graph_check import check_graph
 from eeinfer.backends.levels import Level
@@ -98,7 +98,7 @@ class OrtGpuBackend:
         """
         if self._unwaited is None:
             self._unwaited = self._lane(run_options(UNWAITED), score_on_host=False)
-        self._unwaited.load(image)
+        self._unwaited.load({self._manifest.input.tensor.name: image})
         start = self._stream.mark()
         for segment in range(exit + 1):
             self._unwaited.enqueue(segment)
@@ -109,9 +109,9 @@ class OrtGpuBackend:
         session = open_on(self._provider, path, [self._manifest.input.tensor])
         return BoundGraph(session, self._provider, self._stream, example, read)
 
-    def start(self, images: NDArray[Any]) -> list[Chunk]:
+    def start(self, inputs: Inputs) -> list[Chunk]:
         """Copy prepared images [B, *shape] to the GPU."""
-        name = self._manifest.input.tensor.name
+        ((name, images),) = inputs.items()
         parts = [images[at : at + LARGEST] for at in range(0, len(images), LARGEST)]
         return [Chunk(rows=len(part), tensors={name: self._provider.wrap(_fill(part))}) for part in parts]
 
@@ -146,10 +146,21 @@ class OrtGpuBackend:
         with self._turn:
             return [self._gathered(live, order[at : at + LARGEST]) for at in range(0, len(order), LARGEST)]
 
+    def join(self, live: list[Chunk], other: list[Chunk], order: NDArray[np.int64]) -> list[Chunk]:
+        """Gather rows of both on the GPU."""
+        joined = self.compact([*live, *other], order)
+        self.release(live)
+        self.release(other)
+        return joined
+
     def _gathered(self, live: list[Chunk], order: NDArray[np.int64]) -> Chunk:
-        """All chunks but the last are full, so that a row's chunk follows from its number."""
-        used, place = np.unique(order // LARGEST, return_inverse=True)
-        rows = _fill(place * LARGEST + order % LARGEST)
+        """Gather the rows ``order``, counted over all chunks, of which each is padded to a bucket of its own."""
+        ends = np.cumsum([chunk.rows for chunk in live])
+        owners = np.searchsorted(ends, order, side="right")
+        used, place = np.unique(owners, return_inverse=True)
+        starts = np.cumsum([0, *(bucket(live[number].rows) for number in used)])
+        firsts = np.array([ends[number] - live[number].rows for number in used])
+        rows = _fill(starts[place] + order - firsts[place])
         sources = [live[number].tensors for number in used]
         tensors = {
             name: self._gatherer.take(self._specs[name], [tensors[name] for tensors in sources], rows)

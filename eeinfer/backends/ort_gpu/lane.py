@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eeinfer.backends.base import Exit
+from eeinfer.backends.base import Exit, Inputs
 from eeinfer.backends.ort_gpu.providers import Provider
 from eeinfer.bundle.layout import EXIT_OUTPUTS
 from eeinfer.bundle.manifest import Manifest, TensorSpec
@@ -78,8 +78,9 @@ class GpuLane:
             self._latest = None
         return self._exits
 
-    def load(self, image: NDArray[Any]) -> None:
+    def load(self, inputs: Inputs) -> None:
         """Copy the image into its buffer."""
+        (image,) = inputs.values()
         with self._turn:
             self._image.update_inplace(np.ascontiguousarray(image))
 

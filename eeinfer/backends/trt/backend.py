@@ -6,7 +6,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from eeinfer.backends.base import Exit
+from eeinfer.backends.base import Exit, Inputs
 from eeinfer.backends.cuda import open_cuda
 from eeinfer.backends.levels import Level, read_level
 from eeinfer.backends.trt.batch import Batch
@@ -61,8 +61,9 @@ class TrtBackend:
         self.level = first.level
         self._lanes, self._idle = [first], list[Workspace]()
 
-    def start(self, images: NDArray[Any]) -> Batch:
+    def start(self, inputs: Inputs) -> Batch:
         """Take prepared images [B, *shape] to the device."""
+        (images,) = inputs.values()
         self._cuda.enter()
         try:
             workspace = self._idle.pop()
@@ -84,6 +85,13 @@ class TrtBackend:
         """Move the last rows into the holes, on the device, and into smaller buckets."""
         self._cuda.enter()
         live.compact(order)
+        return live
+
+    def join(self, live: Batch, other: Batch, order: NDArray[Any]) -> Batch:
+        """Move the rows of the other batch in, on the device."""
+        self._cuda.enter()
+        live.join(other, order)
+        self.release(other)
         return live
 
     def release(self, live: Batch) -> None:

@@ -54,12 +54,22 @@ class Batch:
 
     def compact(self, order: NDArray[Any]) -> None:
         """Let position i hold the row order[i]; rows from behind fill holes, so that none that is read is written."""
+        self._fill(self._chunks, order)
+
+    def join(self, other: "Batch", order: NDArray[Any]) -> None:
+        """Let position i hold the row order[i] of this batch's and, behind them, the other's, which can end then."""
+        self._cuda.synchronize(other._workspace.stream)
+        self._fill([*self._chunks, *other._chunks], order)
+        self._left = [block for block in self._left if all(block is not chunk.block for chunk in other._chunks)]
+        self._cuda.synchronize(self._workspace.stream)
+
+    def _fill(self, sources: list[Chunk], order: NDArray[Any]) -> None:
         if self._moving:  # twice in a row: the first moves are still being read
             self._cuda.synchronize(self._workspace.stream)
-        sources, start = self._chunks, 0
-        self._chunks = self._taken(len(order), sources)
+        start = 0
+        self._chunks = self._taken(len(order), self._chunks)
         for chunk in self._chunks:
-            self._gather(sources, np.asarray(order[start : start + chunk.rows]), start, chunk.block)
+            self._gather(sources, np.asarray(order[start : start + chunk.rows]), chunk.block)
             start += chunk.rows
         stay = [chunk.block for chunk in self._chunks]
         self._left += [chunk.block for chunk in sources if chunk.block not in stay]
@@ -80,18 +90,19 @@ class Batch:
             chunks.append(Chunk(there[number].block if fits else self._workspace.block(bucket), count))
         return chunks
 
-    def _gather(self, sources: list[Chunk], rows: NDArray[np.int64], start: int, target: Block) -> None:
-        """Fill a block with ``rows``, counted over all sources; ``start`` is the row that its first one was."""
-        counts = [chunk.rows for chunk in sources]
+    def _gather(self, sources: list[Chunk], rows: NDArray[np.int64], target: Block) -> None:
+        """Fill a block with ``rows``, counted over all sources; those that are in their place are left there."""
+        counts, own = [chunk.rows for chunk in sources], np.array([chunk.block is target for chunk in sources])
+        if not own.any():  # padding repeats a row, because whatever lies there is computed
+            rows = np.concatenate([rows, np.full(target.rows - len(rows), rows[0])])
         ends = np.cumsum(counts)
-        if any(chunk.block is target for chunk in sources):
-            places = np.flatnonzero(rows != start + np.arange(len(rows)))
-        else:  # padding repeats a row, because whatever lies there is computed
-            rows, places = np.concatenate([rows, np.full(target.rows - len(rows), rows[0])]), np.arange(target.rows)
-        owners = np.searchsorted(ends, rows[places], side="right")
-        places = places[np.argsort(owners, kind="stable")]
+        owners = np.searchsorted(ends, rows, side="right")
+        within = rows - (ends - counts)[owners]
+        places = np.flatnonzero(~own[owners] | (within != np.arange(len(rows))))
+        places = places[np.argsort(owners[places], kind="stable")]
+        owners = owners[places]
         target.moves.pairs[: len(places), 0] = places
-        target.moves.pairs[: len(places), 1] = rows[places] - (ends - counts)[np.sort(owners)]
+        target.moves.pairs[: len(places), 1] = within[places]
         self._cuda.to_device(target.moves.address, target.moves.memory, self._workspace.stream)
         first = 0
         for source, count in zip(sources, np.bincount(owners, minlength=len(sources)).tolist(), strict=True):

@@ -12,7 +12,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from eeinfer.backends.base import Exit
+from eeinfer.backends.base import Exit, Inputs
 from eeinfer.backends.cuda.api import CudaError, Event
 from eeinfer.backends.levels import Level
 from eeinfer.backends.trt.device_loop import DeviceLoop
@@ -45,8 +45,12 @@ class TrtLane:
         self._last = len(self.exits) - 1
         self.run_on_device: Callable[[Sequence[float]], int] | None = self._loop.run if self._loop else None
 
-    def load(self, image: NDArray[Any]) -> None:
+    def load(self, inputs: Inputs) -> None:
         """Take one prepared image [1, *shape] into page-locked memory; segment 0 brings it to the device."""
+        (image,) = inputs.values()
+        self._take(image)
+
+    def _take(self, image: NDArray[Any]) -> None:
         self._block.image[:1] = image
         self._enqueued = 0
 
@@ -66,7 +70,7 @@ class TrtLane:
         Segments of their own are put into the stream all at once: what the same way takes beyond that is the host's.
         """
         self._cuda.enter()
-        self.load(image)
+        self._take(image)
         start, end = self._clock
         self._cuda.record(start, self._workspace.stream)
         if self._loop is not None:

@@ -52,9 +52,9 @@ def test_an_engine_takes_its_threads_and_costs_from_the_profile(tiny_bundle: Pat
     save_profile(bundle, PROFILE)
     with eeinfer.load(tiny_bundle) as engine:
         assert engine.threads == 2
-        assert isinstance(engine._backend, OrtBackend)
-        assert engine._backend.worth_compacting(2, 2, 1)
-        assert not engine._backend.worth_compacting(1, 2, 1)
+        assert isinstance(engine._running().backend, OrtBackend)
+        assert engine._running().backend.worth_compacting(2, 2, 1)
+        assert not engine._running().backend.worth_compacting(1, 2, 1)
 
 
 def test_threads_that_are_asked_for_stand_above_the_profile(tiny_bundle: Path, bundle: Bundle) -> None:

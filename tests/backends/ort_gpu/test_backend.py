@@ -104,7 +104,7 @@ def test_rows_may_be_kept_in_any_order_across_chunks(scripted_bundle: Path) -> N
     count = 2 * LARGEST + 7
     backend = cpu_provider.backend(scripted_bundle)
     rows = np.array([[0.1, 0.1, 0.1, name] for name in range(count)], np.float32)
-    live = backend.start(rows)
+    live = backend.start({"input": rows})
     backend.run(0, live)
     order = np.random.default_rng(0).permutation(count)[: LARGEST + 3]
     kept = backend.compact(live, order)

@@ -60,8 +60,8 @@ def test_every_exit_of_every_row(engine: Engine, scripted_engine: Engine, scores
 @settings(deadline=None)  # the machine may be busy
 @given(data=st.data(), count=st.integers(1, 19))
 def test_rows_are_moved_on_the_device_whenever_asked(engine: Engine, data: st.DataObject, count: int) -> None:
-    backend, names = engine._running(), np.arange(500, 500 + count)
-    live = backend.start(played([[0.1, 0.2, 0.3]] * count))
+    backend, names = engine._running().backend, np.arange(500, 500 + count)
+    live = backend.start({"input": played([[0.1, 0.2, 0.3]] * count)})
     try:
         for segment in range(3):
             exit = backend.run(segment, live)
@@ -77,26 +77,26 @@ def test_rows_are_moved_on_the_device_whenever_asked(engine: Engine, data: st.Da
 
 
 def test_rows_can_be_moved_before_the_first_segment(engine: Engine) -> None:
-    backend = engine._running()
-    live = backend.compact(backend.start(played([[0.1, 0.2, 0.3]] * 6)), np.array([5, 1]))
+    backend = engine._running().backend
+    live = backend.compact(backend.start({"input": played([[0.1, 0.2, 0.3]] * 6)}), np.array([5, 1]))
     assert backend.run(0, live).prediction.tolist() == [505, 501]
     backend.release(live)
 
 
 def test_rows_can_be_moved_twice_before_the_device_has_begun(scripted: Path) -> None:
     def names(backend: Any) -> list[int]:
-        live = backend.start(played([[0.1, 0.2, 0.3]] * 8))
+        live = backend.start({"input": played([[0.1, 0.2, 0.3]] * 8)})
         backend.run(0, live)
         live = backend.compact(live, np.array([7, 1, 2, 3, 4, 5, 6]))
         live = backend.compact(live, np.array([0, 6, 2, 3, 4, 5]))
         return backend.run(1, live).prediction.tolist()
 
     with native(scripted, FakeCuda(schedule="lazy")) as engine:
-        assert names(engine._running()) == [507, 506, 502, 503, 504, 505]
+        assert names(engine._running().backend) == [507, 506, 502, 503, 504, 505]
 
 
 def test_taking_out_rows_pays_when_fewer_are_computed(engine: Engine) -> None:
-    backend = engine._running()
+    backend = engine._running().backend
     assert [stays for stays in range(1, 8) if backend.worth_compacting(1, 8, stays)] == [1, 2, 3, 4]
     assert [stays for stays in range(1, 16) if backend.worth_compacting(1, 16, stays)] == list(
         range(1, 13)
@@ -167,7 +167,7 @@ def test_memory_does_not_grow_from_call_to_call(scripted: Path) -> None:
 
 def test_a_batch_that_is_not_finished_gives_everything_back(scripted: Path) -> None:
     with native(scripted, FakeCuda()) as engine:
-        engine._running().start(played([[0.1, 0.2, 0.3]] * 7))
+        engine._running().backend.start({"input": played([[0.1, 0.2, 0.3]] * 7)})
 
 
 def test_threads_share_nothing_but_the_plans(scripted: Path) -> None:
@@ -182,3 +182,26 @@ def test_threads_share_nothing_but_the_plans(scripted: Path) -> None:
     with native(scripted, FakeCuda()) as engine, ThreadPoolExecutor(3) as pool:
         for future in [pool.submit(work, engine, seed) for seed in range(3)]:
             future.result()
+
+
+@settings(deadline=None)  # the machine may be busy
+@given(data=st.data(), counts=st.tuples(st.integers(1, 11), st.integers(1, 11)), segments=st.integers(0, 2))
+def test_batches_are_joined_on_the_device(
+    engine: Engine, data: st.DataObject, counts: tuple[int, int], segments: int
+) -> None:
+    backend, total = engine._running().backend, sum(counts)
+    names = np.arange(500, 500 + total)
+    x = played([[0.1, 0.2, 0.3]] * total)
+    one, other = backend.start({"input": x[: counts[0]]}), backend.start({"input": x[counts[0] :]})
+    for segment in range(segments):
+        backend.run(segment, one)
+        backend.run(segment, other)
+    if segments and data.draw(st.booleans()):  # what was moved a moment ago may still be under way
+        one = backend.compact(one, np.arange(counts[0]))
+        other = backend.compact(other, np.arange(counts[1]))
+    stays = data.draw(st.lists(st.booleans(), min_size=total, max_size=total).filter(any))
+    order = np.array(compacted([0 if stay else -1 for stay in stays], sum(stays)))
+    both = backend.join(one, other, order)
+    for segment in range(segments, 3):
+        assert backend.run(segment, both).prediction.tolist() == names[order].tolist()
+    backend.release(both)

@@ -166,10 +166,10 @@ def test_a_bucket_larger_than_one_serves_one_image(
 
 @pytest.mark.parametrize("exit", [0, 1, 2])
 def test_the_device_times_the_way_to_any_exit(engine: Engine, exit: int) -> None:
-    cuda, x = engine._running()._cuda, row(0.1, 0.2, 0.3)
-    engine._running().device_ms(x, exit)
+    cuda, x = engine._running().backend._cuda, row(0.1, 0.2, 0.3)
+    engine._running().backend.device_ms(x, exit)
     cuda.ran.clear()
-    assert 0 < engine._running().device_ms(x, exit) < 1000
+    assert 0 < engine._running().backend.device_ms(x, exit) < 1000
     assert cuda.ran.count("engine") == exit + 1
     assert engine(row(0.1, 0.9, 0.3, name=8), tau=0.5).predictions.tolist() == [8]
 
@@ -197,7 +197,7 @@ def test_where_a_capture_is_refused_a_lower_level_runs_and_the_log_says_why(
     scripted: Path, caplog: pytest.LogCaptureFixture, refuses: str, level: int
 ) -> None:
     with caplog.at_level(logging.WARNING), native(scripted, FakeCuda(refuses=[refuses])) as engine:
-        assert engine._running().level == level
+        assert engine._running().backend.level == level
         assert engine(row(0.1, 0.9, 0.3), tau=0.5).exits.tolist() == [1]
     assert f"{refuses} failed" in caplog.text.replace("cudaStreamEndCapture", "end_capture")
 
@@ -215,6 +215,6 @@ def test_a_graph_that_answers_wrongly_is_not_used(
 ) -> None:
     monkeypatch.setattr(FakeCuda, "_enter_branch", lambda *arguments: None)
     with caplog.at_level(logging.WARNING), native(scripted, FakeCuda()) as engine:
-        assert engine._running().level == 2
+        assert engine._running().backend.level == 2
         assert engine(row(0.1, 0.9, 0.3), tau=0.5).exits.tolist() == [1]
     assert "answers differently: exit 1 of 2" in caplog.text

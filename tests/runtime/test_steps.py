@@ -1,0 +1,200 @@
+"""The loop: rows that start together or apart, are joined, leave at their own thresholds, or stop being asked for."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cpu_provider
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import eeinfer
+from eeinfer import BundleError, Engine
+from eeinfer.bundle.folder import Bundle
+from eeinfer.rule import as_limits, exits_at
+from eeinfer.steps import GONE, Batch, Step, Steps
+
+LEVELS = [0.0, 0.3, 0.6, 0.9]
+EXITS = 3
+taus = st.lists(st.sampled_from([0.0, 0.29, 0.59, 0.89, 1.0]), min_size=EXITS, max_size=EXITS)
+rows = st.lists(st.tuples(st.lists(st.sampled_from(LEVELS), min_size=3, max_size=3), taus), min_size=1, max_size=9)
+
+Seen = dict[int, tuple[int, float, int, bool]]  # number of a row -> exit, score, prediction, near
+
+
+@pytest.fixture(scope="module", params=["onnxruntime", "its GPU twin"])
+def steps(request: pytest.FixtureRequest, scripted_bundle: Path) -> Iterator[Steps]:
+    if request.param == "onnxruntime":
+        with eeinfer.load(scripted_bundle, threads=1) as engine:
+            yield engine._running()
+    else:
+        yield Steps(Bundle.open(scripted_bundle), cpu_provider.backend(scripted_bundle))
+
+
+def played(scores: Any, first: int = 0) -> np.ndarray:
+    """The scripted bundle's input: each row's scores, then its name, 500 and up."""
+    return np.array([[*row, 500 + first + i] for i, row in enumerate(scores)], np.float32)
+
+
+def note(seen: Seen, step: Step) -> None:
+    for i, row, near in zip(step.leaves, step.rows, step.near, strict=True):
+        assert row not in seen
+        seen[row] = step.k, float(step.exit.score[i]), int(step.exit.prediction[i]), near
+
+
+def to_the_end(steps: Steps, batch: Batch, seen: Seen) -> None:
+    while len(batch):
+        note(seen, steps.step(batch))
+        steps.leave(batch)
+    steps.end(batch)
+
+
+@settings(deadline=None)  # the machine may be busy
+@given(data=st.data(), script=rows)
+def test_rows_joined_in_any_pattern_answer_as_each_does_alone(steps: Steps, data: st.DataObject, script: Any) -> None:
+    x = played([scores for scores, _ in script])
+    limits = [as_limits(tau, EXITS) for _, tau in script]
+    alone: Seen = {}
+    for i in range(len(script)):
+        to_the_end(steps, steps.start({"input": x[i : i + 1]}, [i], limits[i]), alone)
+
+    seen: Seen = {}
+    waiting = [steps.start({"input": x[i : i + 1]}, [i], limits[i]) for i in range(len(script))]
+    while waiting:  # a scheduler drawn by lot: it steps a batch, or joins two that stand before one segment
+        batch = waiting.pop(data.draw(st.integers(0, len(waiting) - 1)))
+        partner = next((other for other in waiting if other.k == batch.k), None)
+        if partner is not None and data.draw(st.booleans()):
+            waiting.remove(partner)
+            waiting.append(steps.join(batch, partner))
+            continue
+        note(seen, steps.step(batch))
+        if data.draw(st.booleans()):
+            steps.leave(batch)
+        if len(batch):
+            waiting.append(batch)
+        else:
+            steps.end(batch)
+    assert seen == alone
+    expected = [int(exits_at(x[i : i + 1, :3], limits[i])[0]) for i in range(len(script))]
+    assert [seen[i][0] for i in range(len(script))] == expected
+
+
+def test_who_left_stays_behind_when_batches_are_joined(steps: Steps) -> None:
+    limits = (0.5, 0.5, 0.5)
+    one = steps.start({"input": played([[0.9, 0, 0], [0.1, 0.9, 0]])}, [0, 1], limits)
+    other = steps.start({"input": played([[0.1, 0.1, 0.1], [0.9, 0, 0], [0.1, 0.9, 0.1]], first=2)}, [2, 3, 4], limits)
+    assert steps.step(one).rows == [0]
+    assert steps.step(other).rows == [3]
+    both = steps.join(one, other)
+    assert sorted(both.rows) == [1, 2, 4]
+    step = steps.step(both)
+    assert sorted(step.rows) == [1, 4]
+    assert sorted(step.exit.prediction.tolist()) == [501, 502, 504]
+    assert both.rows.count(GONE) == 2
+    assert steps.step(both).rows == [2]
+    steps.end(both)
+
+
+def test_large_batches_are_joined(steps: Steps) -> None:
+    count = 150
+    parts = [
+        steps.start({"input": played([[0.1, 0.1, 0.1]] * count, first=at)}, [*range(at, at + count)], (0.5,) * 3)
+        for at in (0, count)
+    ]
+    for part in parts:
+        steps.step(part)
+    both = steps.join(*parts)
+    assert steps.step(both).exit.prediction.tolist() == [*range(500, 500 + 2 * count)]
+    steps.end(both)
+
+
+def test_each_row_has_a_deadline_of_its_own(steps: Steps) -> None:
+    never = as_limits(1.0, EXITS)
+    late = steps.start({"input": played([[0.1, 0.2, 0.3]])}, [0], never, deadline=0)
+    patient = steps.start({"input": played([[0.1, 0.2, 0.3]], first=1)}, [1], never)
+    both = steps.join(late, patient)
+    assert steps.step(both).rows == [0]
+    assert steps.step(both).rows == []
+    assert steps.step(both).rows == [1]
+    steps.end(both)
+
+
+class Counting:
+    """A backend that counts what is asked of it."""
+
+    def __init__(self, backend: Any) -> None:
+        self._backend, self.runs, self.started, self.released = backend, 0, 0, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._backend, name)
+
+    def start(self, inputs: Any) -> Any:
+        self.started += 1
+        return self._backend.start(inputs)
+
+    def run(self, segment: int, live: Any) -> Any:
+        self.runs += 1
+        return self._backend.run(segment, live)
+
+    def release(self, live: Any) -> None:
+        self.released += 1
+        self._backend.release(live)
+
+
+def test_who_asks_no_further_lets_nothing_more_be_computed(scripted_engine: Engine) -> None:
+    backend = Counting(scripted_engine._running().backend)
+    steps = Steps(scripted_engine.bundle, backend)  # type: ignore[arg-type]  # it passes the rest on
+    way = steps.run({"input": played([[0.9, 0, 0], [0, 0, 0]])}, [0, 1], (0.5, 0.5, 0.5), math.inf)
+    assert next(way).rows == [0]
+    way.close()  # type: ignore[attr-defined]  # it is a generator
+    assert (backend.runs, backend.started, backend.released) == (1, 1, 1)
+    assert [*steps.run({"input": played([])}, [], (0.5,) * 3)] == []
+    assert backend.started == 1
+
+
+class Crooked(Counting):
+    """A backend whose segment 1 answers something else, or nothing, for more than one row."""
+
+    answer: Any = None
+
+    def run(self, segment: int, live: Any) -> Any:
+        exit = super().run(segment, live)
+        if segment == 1 and len(exit.score) > 1:
+            if isinstance(self.answer, Exception):
+                raise self.answer
+            exit = exit._replace(**{name: np.full_like(getattr(exit, name), v) for name, v in self.answer.items()})
+        return exit
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        ({"score": 1.5}, r"answers with the score 1\.5, outside \[0, 1\]; export"),
+        ({"score": -0.1}, r"answers with the score -0\.1"),
+        ({"score": np.inf}, "answers with the score inf"),
+        ({"prediction": 1000}, "answers with class 1000 of 1000"),
+        ({"prediction": -1}, "answers with class -1 of 1000"),
+        (RuntimeError("no kernel for this batch\nand a trace"), "does not run with 2 rows: no kernel for this batch;"),
+    ],
+)
+def test_what_no_segment_may_answer_is_an_error_that_names_it(scripted_engine: Engine, answer: Any, text: str) -> None:
+    backend = Crooked(scripted_engine._running().backend)
+    backend.answer = answer
+    steps = Steps(scripted_engine.bundle, backend)  # type: ignore[arg-type]  # it passes the rest on
+    x = {"input": played([[0.1, 0.1, 0.1], [0.1, 0.1, 0.1]])}
+    with pytest.raises(BundleError, match=rf"segment_01\.onnx {text}"):
+        [*steps.run(x, [0, 1], (0.5, 0.5, 0.5))]
+    assert backend.released == 1
+    with pytest.raises(BundleError, match=r"segment_01\.onnx"):
+        [*steps.run(x, [0, 1], steps.never)]  # as all_exits asks
+
+
+def test_a_score_that_rounding_lifts_above_one_is_none_of_these(scripted_engine: Engine) -> None:
+    backend = Crooked(scripted_engine._running().backend)
+    backend.answer = {"score": np.nextafter(np.float32(1), np.float32(2))}
+    steps = Steps(scripted_engine.bundle, backend)  # type: ignore[arg-type]  # it passes the rest on
+    x = {"input": played([[0.1, 0.1, 0.1], [0.1, 0.1, 0.1]])}
+    assert [step.rows for step in steps.run(x, [0, 1], (0.5, 0.5, 0.5))] == [[], [0, 1]]
