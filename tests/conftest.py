@@ -29,6 +29,11 @@ def scripted_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return small_bundles.write_scripted(tmp_path_factory.mktemp("scripted") / "scripted.eeb")
 
 
+@pytest.fixture(scope="session")
+def words_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small_bundles.write_words(tmp_path_factory.mktemp("words") / "words.eeb")
+
+
 @pytest.fixture
 def bundle_copy(tiny_bundle: Path, tmp_path: Path) -> Path:
     return shutil.copytree(tiny_bundle, tmp_path / "copy.eeb")

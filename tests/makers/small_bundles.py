@@ -1,7 +1,10 @@
-"""Two small three-exit bundles, written with the onnx package alone.
+"""Three small bundles, written with the onnx package alone.
 
 `tiny` is a network on 8 x 8 grey images: a feature map carried from segment to segment, a small state that every
 exit adds to, and a map made in segment 0 that only segment 2 reads.
+
+`words` reads three inputs with a dynamic axis: ids int64 and mask bool [B, length], scale float32 [B]. Exit 0 answers
+from the mean of the words' vectors, exit 1 from the mean of what a layer makes of each.
 
 `scripted` plays back its input [B, 4]: columns 0 to 2 are the scores of the three exits (a negative one becomes
 NaN), column 3 is the row's name, which every exit predicts. So a test decides who leaves where.
@@ -18,6 +21,7 @@ from eeinfer.bundle.folder import hash_file
 from eeinfer.bundle.manifest import (
     MODEL_NAME,
     WEIGHTS_NAME,
+    Axis,
     ExitParity,
     Flops,
     Input,
@@ -38,7 +42,7 @@ Weights = dict[str, np.ndarray]
 Parts = list[tuple[list[NodeProto], list[TensorSpec], list[TensorSpec]]]  # nodes, inputs, carried
 
 
-def spec(name: str, *shape: int, dtype: str = "float32") -> TensorSpec:
+def spec(name: str, *shape: int | str, dtype: str = "float32") -> TensorSpec:
     return TensorSpec(name=name, dtype=dtype, shape=shape)
 
 
@@ -95,7 +99,7 @@ def write_tiny(folder: Path) -> Path:
         ),
     ]
     rule = Preprocess(mean=(0.5,), std=(0.25,))
-    return _write(folder, "tiny", Input(tensor=image, preprocess=rule), parts, weights, CLASSES)
+    return _write(folder, "tiny", (Input(tensor=image, preprocess=rule),), parts, weights, CLASSES)
 
 
 def write_scripted(folder: Path) -> Path:
@@ -107,7 +111,56 @@ def write_scripted(folder: Path) -> Path:
         ([*_script(1, "carried_00"), node("Identity", ["carried_00"], ["carried_01"])], [copy], [late]),
         (_script(2, "input", name_from="carried_01"), [image, late], []),
     ]
-    return _write(folder, "scripted", Input(tensor=image), parts, weights, NAMES)
+    return _write(folder, "scripted", (Input(tensor=image),), parts, weights, NAMES)
+
+
+def word_weights() -> Weights:
+    """What `words` computes with: vectors of 20 words, a layer, and a head for each exit."""
+    rng = np.random.default_rng(1)
+    shapes = {"vectors": (20, 4), "layer": (4, 6), "head0": (4, CLASSES), "head1": (6, CLASSES)}
+    return {name: rng.normal(0, 2, shape).astype(np.float32) for name, shape in shapes.items()}
+
+
+def write_words(folder: Path) -> Path:
+    ids, mask = spec("ids", "length", dtype="int64"), spec("mask", "length", dtype="bool")
+    scale, words = spec("scale"), spec("carried_00", "length", 4)
+    node = helper.make_node
+    parts: Parts = [
+        (
+            [node("Gather", ["vectors", "ids"], ["carried_00"]), *_mean_word(0, "carried_00")],
+            [ids, mask, scale],
+            [words],
+        ),
+        (
+            [
+                node("MatMul", ["carried_00", "layer"], ["made"]),
+                node("Relu", ["made"], ["lifted"]),
+                *_mean_word(1, "lifted"),
+            ],
+            [words, mask, scale],
+            [],
+        ),
+    ]
+    inputs = tuple(Input(tensor=tensor) for tensor in (ids, mask, scale))
+    return _write(folder, "words", inputs, parts, word_weights(), CLASSES, axes={"length": Axis(min=2, max=12)})
+
+
+def _mean_word(k: int, source: str) -> list[NodeProto]:
+    node = helper.make_node
+    return [
+        node("Constant", [], [f"last{k}"], value=numpy_to_onnx.from_array(np.array([-1]))),
+        node("Constant", [], [f"tokens{k}"], value=numpy_to_onnx.from_array(np.array([1]))),
+        node("Cast", ["mask"], [f"m{k}"], to=TensorProto.FLOAT),
+        node("Unsqueeze", [f"m{k}", f"last{k}"], [f"mm{k}"]),
+        node("Mul", [source, f"mm{k}"], [f"kept{k}"]),
+        node("ReduceSum", [f"kept{k}", f"tokens{k}"], [f"sum{k}"], keepdims=0),
+        node("ReduceSum", [f"mm{k}", f"tokens{k}"], [f"count{k}"], keepdims=0),
+        node("Div", [f"sum{k}", f"count{k}"], [f"mean{k}"]),
+        node("MatMul", [f"mean{k}", f"head{k}"], [f"raw{k}"]),
+        node("Unsqueeze", ["scale", f"last{k}"], [f"factor{k}"]),
+        node("Mul", [f"raw{k}", f"factor{k}"], [f"scaled{k}"]),
+        *_exit(k, f"scaled{k}"),
+    ]
 
 
 def _pooled(source: str, target: str) -> list[NodeProto]:
@@ -143,13 +196,21 @@ def _script(k: int, source: str, name_from: str | None = None) -> list[NodeProto
     ]
 
 
-def _write(folder: Path, name: str, input: Input, parts: Parts, weights: Weights, classes: int) -> Path:
+def _write(
+    folder: Path,
+    name: str,
+    inputs: tuple[Input, ...],
+    parts: Parts,
+    weights: Weights,
+    classes: int,
+    axes: dict[str, Axis] | None = None,
+) -> Path:
     folder.mkdir(parents=True)
     stored = _store(folder, weights)
     exits = range(len(parts))
     every_node = [node for nodes, _, _ in parts for node in nodes]
     outputs = [(f"{base}_{k:02d}", base) for k in exits for base in _EXIT]
-    _save(folder / MODEL_NAME, every_node, [input.tensor], outputs, [], stored, classes)
+    _save(folder / MODEL_NAME, every_node, [input.tensor for input in inputs], outputs, [], stored, classes)
     segments = []
     for k, (nodes, reads, carries) in enumerate(parts):
         own = [_renamed(node, k) for node in nodes]
@@ -168,7 +229,8 @@ def _write(folder: Path, name: str, input: Input, parts: Parts, weights: Weights
     files = (MODEL_NAME, WEIGHTS_NAME, *(segment.file for segment in segments))
     manifest = Manifest(
         name=name,
-        inputs=(input,),
+        inputs=inputs,
+        axes=axes or {},
         classes=tuple(f"class {i}" for i in range(classes)),
         score="max_softmax",
         taus=(0.8,) * len(parts),
@@ -226,12 +288,16 @@ def _save(
     graph = helper.make_graph(
         nodes,
         path.stem,
-        [info(tensor.name, TensorProto.FLOAT, ["batch", *tensor.shape]) for tensor in reads],
+        [info(tensor.name, _type(tensor), ["batch", *tensor.shape]) for tensor in reads],
         [
             *(info(name, _EXIT[base], shapes[base]) for name, base in exits),
-            *(info(tensor.name, TensorProto.FLOAT, ["batch", *tensor.shape]) for tensor in carries),
+            *(info(tensor.name, _type(tensor), ["batch", *tensor.shape]) for tensor in carries),
         ],
         [tensor for tensor in stored if tensor.name in used],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     path.write_bytes(model.SerializeToString())
+
+
+def _type(tensor: TensorSpec) -> int:
+    return int(helper.np_dtype_to_tensor_dtype(np.dtype(tensor.dtype)))
