@@ -6,7 +6,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 _TOPOLOGY = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
-_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+_CGROUP = Path("/sys/fs/cgroup")
+_QUOTAS = (  # where it says microseconds per period, and of what period
+    ("cpu.max",),  # cgroup v2
+    ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"),  # v1
+    ("cpu,cpuacct/cpu.cfs_quota_us", "cpu,cpuacct/cpu.cfs_period_us"),  # v1 where nothing links cpu to it
+)
 
 
 def physical_cores() -> int:
@@ -32,8 +37,12 @@ def _siblings(cpu: int) -> str:
 
 
 def _quota_cores() -> int | None:
-    try:
-        quota, period = _QUOTA.read_text().split()
-        return max(1, math.ceil(int(quota) / int(period)))
-    except (OSError, ValueError):  # no cgroup v2, or no limit ("max")
-        return None
+    """Return how many cores the quota pays for; None where there is no quota ("max" in v2, -1 in v1)."""
+    for names in _QUOTAS:
+        try:
+            quota, period = " ".join((_CGROUP / name).read_text() for name in names).split()
+            paid = int(quota) / int(period)
+        except (OSError, ValueError, ZeroDivisionError):
+            continue
+        return max(1, math.ceil(paid)) if paid > 0 else None
+    return None

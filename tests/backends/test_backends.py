@@ -73,28 +73,6 @@ def test_threads_default_to_the_physical_cores(tiny_bundle: Path, monkeypatch: p
         assert engine.threads == 3
 
 
-def test_hyper_threads_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cores, "_siblings", lambda cpu: f"{cpu % 4},{cpu % 4 + 4}")
-    monkeypatch.setattr(cores.os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
-    monkeypatch.setattr(cores, "_quota_cores", lambda: None)
-    assert cores.physical_cores() == 4
-    monkeypatch.setattr(cores.os, "sched_getaffinity", lambda pid: {1, 5}, raising=False)
-    assert cores.physical_cores() == 1
-
-
-@pytest.mark.parametrize(
-    ("text", "cores_paid_for"), [("max 100000", None), ("150000 100000", 2), ("50000 100000", 1), ("", None)]
-)
-def test_a_container_uses_the_cores_it_pays_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, cores_paid_for: int | None
-) -> None:
-    (tmp_path / "cpu.max").write_text(text)
-    monkeypatch.setattr(cores, "_QUOTA", tmp_path / "cpu.max")
-    assert cores._quota_cores() == cores_paid_for
-    monkeypatch.setattr(cores, "_distinct_cores", lambda cpus: 16)
-    assert cores.physical_cores() == min(16, cores_paid_for or 16)
-
-
 def test_other_sessions_of_the_process_live_on(tiny_bundle: Path) -> None:
     # ONNX Runtime refuses sessions with default settings once somebody made a pool for the process: we must not.
     code = """
