@@ -1,10 +1,9 @@
 """CUDA as far as a cascade needs it: a written contract (``api``), NVIDIA's bindings (``driver``), two kernels."""
 
+from eeinfer.backends.choice import gpu_index
 from eeinfer.backends.cuda.api import Cuda, CudaError
 from eeinfer.backends.cuda.driver import CudaDevice, device_count
 from eeinfer.errors import ConfigError
-
-_DEVICE = "cuda"
 
 
 def open_cuda(device: str) -> Cuda:
@@ -14,8 +13,8 @@ def open_cuda(device: str) -> Cuda:
         ConfigError: another word, no NVIDIA GPU or driver, or fewer GPUs than that.
         DependencyError: cuda-bindings or NVRTC is not installed.
     """
-    name, _, index = device.partition(":")
-    if name != _DEVICE or not (index.isdecimal() or device == _DEVICE):
+    number = gpu_index(device)
+    if number is None:
         raise ConfigError(f"device {device!r} is not an NVIDIA GPU; give 'cuda', or 'cuda:1' for the second one")
     try:
         count = device_count()
@@ -23,7 +22,6 @@ def open_cuda(device: str) -> Cuda:
         raise ConfigError(
             f"device {device!r} needs an NVIDIA GPU and its driver ({error}); look with: nvidia-smi"
         ) from error
-    number = int(index or 0)
     if number >= count:
         raise ConfigError(f"device {device!r} is not there: {count} GPUs are found, counted from 0")
     return CudaDevice(number)

@@ -5,7 +5,6 @@ Method by method the contract stands in the protocol; here stands what CUDA need
 
 import ctypes
 from collections.abc import Sequence
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -22,27 +21,11 @@ from eeinfer.backends.cuda.api import (
     Pinned,
     Stream,
 )
-from eeinfer.errors import DependencyError
+from eeinfer.backends.cuda.calls import bindings, call
 
-_OLDEST_BINDINGS = 12, 9
 # CUDA 13 knows these by their plain names, which in CUDA 12 are of versions that know nothing of edge data.
 _NEWEST = {"cudaGraphAddNode": "_v2", "cudaStreamUpdateCaptureDependencies": "_v2", "cudaStreamGetCaptureInfo": "_v3"}
 _BLOCK = 256
-
-
-def bindings() -> tuple[ModuleType, ModuleType]:
-    """Import NVIDIA's bindings of the runtime and of the driver.
-
-    Raises:
-        DependencyError: they are missing or too old.
-    """
-    try:
-        from cuda.bindings import __version__, driver, runtime
-    except ImportError as error:
-        raise DependencyError("an NVIDIA GPU needs the cuda-bindings package: pip install cuda-bindings") from error
-    if tuple(map(int, __version__.split(".")[:2])) < _OLDEST_BINDINGS:
-        raise DependencyError(f"cuda-bindings {__version__} is too old: pip install 'cuda-bindings>=12.9'")
-    return runtime, driver
 
 
 def device_count() -> int:
@@ -53,9 +36,7 @@ def device_count() -> int:
         CudaError: CUDA does not work here; no driver, for example.
     """
     runtime, _ = bindings()
-    status, count = runtime.cudaGetDeviceCount()
-    _check("cudaGetDeviceCount", status)
-    return int(count)
+    return int(call(runtime, "cudaGetDeviceCount"))
 
 
 class CudaDevice:
@@ -70,9 +51,9 @@ class CudaDevice:
         self.capability: tuple[int, int] = (properties.major, properties.minor)
         self._thread_local = self._rt.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
         self._call("cudaFree", 0)  # makes the context that the driver's calls below need
-        self._module = self._call_driver("cuModuleLoadData", kernels.compiled(self.capability))
+        self._module = call(self._driver, "cuModuleLoadData", kernels.compiled(self.capability))
         self._kernels = {
-            name: self._call_driver("cuModuleGetFunction", self._module, name.encode()) for name in kernels.KERNELS
+            name: call(self._driver, "cuModuleGetFunction", self._module, name.encode()) for name in kernels.KERNELS
         }
 
     def enter(self) -> None:
@@ -148,7 +129,7 @@ class CudaDevice:
         types = tuple(type(argument) for argument in arguments)
         block, blocks = min(threads, _BLOCK), -(-threads // _BLOCK)
         sizes = (blocks, 1, 1, block, 1, 1, 0)
-        self._call_driver("cuLaunchKernel", self._kernels[name], *sizes, int(stream), (values, types), 0)
+        call(self._driver, "cuLaunchKernel", self._kernels[name], *sizes, int(stream), (values, types), 0)
 
     def begin_capture(self, stream: Stream) -> None:
         """Start a capture that other threads' calls cannot spoil."""
@@ -213,16 +194,7 @@ class CudaDevice:
         self._call("cudaGraphExecDestroy", executable)
 
     def _call(self, name: str, *arguments: Any) -> Any:
-        status, *results = getattr(self._rt, name)(*arguments)
-        if status:
-            self._rt.cudaGetLastError()  # or the next call would report it again
-            _check(name, status)
-        return results[0] if len(results) == 1 else results
-
-    def _call_driver(self, name: str, *arguments: Any) -> Any:
-        status, *results = getattr(self._driver, name)(*arguments)
-        _check(name, status)
-        return results[0] if len(results) == 1 else results
+        return call(self._rt, name, *arguments)
 
     def _capturing(self, name: str, *arguments: Any) -> Any:
         """Call what fails where a capture is not allowed."""
@@ -231,8 +203,3 @@ class CudaDevice:
             return self._call(newest if hasattr(self._rt, newest) else name, *arguments)
         except CudaError as error:
             raise CaptureRefused(str(error)) from error
-
-
-def _check(name: str, status: Any) -> None:
-    if int(status):
-        raise CudaError(f"{name} failed: {status.name}")

@@ -8,6 +8,7 @@ import ctypes
 from typing import Any
 
 from eeinfer.backends.cuda.api import Argument, Condition, Cuda, CudaError, Stream
+from eeinfer.backends.cuda.calls import call
 from eeinfer.errors import DependencyError
 
 DECIDE, MOVE_ROWS = KERNELS = ("decide", "move_rows")
@@ -94,24 +95,23 @@ def compiled(capability: tuple[int, int]) -> bytes:
     try:
         from cuda.bindings import nvrtc
 
-        _, program = nvrtc.nvrtcCreateProgram((DECLARATION + SOURCE).encode(), b"eeinfer.cu", 0, [], [])
+        program = call(nvrtc, "nvrtcCreateProgram", (DECLARATION + SOURCE).encode(), b"eeinfer.cu", 0, [], [])
     except (ImportError, RuntimeError) as error:  # the binding raises where it finds no library
         raise DependencyError("decisions on the GPU need NVRTC: pip install nvidia-cuda-nvrtc") from error
     architecture = "sm_{}{}".format(*capability)
     try:
-        [status] = nvrtc.nvrtcCompileProgram(program, 1, [f"--gpu-architecture={architecture}".encode()])
-        if int(status):
-            raise CudaError(f"NVRTC cannot compile for {architecture}: {status.name} {_log(nvrtc, program)}".strip())
-        _, size = nvrtc.nvrtcGetCUBINSize(program)
-        code = bytearray(size)
-        nvrtc.nvrtcGetCUBIN(program, code)
+        call(nvrtc, "nvrtcCompileProgram", program, 1, [f"--gpu-architecture={architecture}".encode()])
+        code = bytearray(call(nvrtc, "nvrtcGetCUBINSize", program))
+        call(nvrtc, "nvrtcGetCUBIN", program, code)
         return bytes(code)
+    except CudaError as error:
+        log = _log(nvrtc, program)
+        raise CudaError(f"NVRTC cannot compile for {architecture}: {error} {log}".strip()) from error
     finally:
-        nvrtc.nvrtcDestroyProgram(program)
+        call(nvrtc, "nvrtcDestroyProgram", program)
 
 
 def _log(nvrtc: Any, program: Any) -> str:
-    _, size = nvrtc.nvrtcGetProgramLogSize(program)
-    text = bytearray(size)
-    nvrtc.nvrtcGetProgramLog(program, text)
+    text = bytearray(call(nvrtc, "nvrtcGetProgramLogSize", program))
+    call(nvrtc, "nvrtcGetProgramLog", program, text)
     return text.rstrip(b"\0").decode(errors="replace").strip().partition("\n")[0]

@@ -1,8 +1,9 @@
 """One queue on one GPU, and the clock of that GPU."""
 
+from functools import partial
 from typing import Any
 
-from eeinfer.errors import ConfigError, DependencyError
+from eeinfer.backends.cuda.calls import bindings, call
 
 
 class Stream:
@@ -12,37 +13,31 @@ class Stream:
     """
 
     def __init__(self, gpu: int) -> None:
-        try:
-            from cuda.bindings import runtime
-        except ImportError as error:
-            raise DependencyError(
-                "streams on a GPU need the cuda-bindings package: pip install 'eeinfer[gpu]'"
-            ) from error
-        self._cuda: Any = runtime  # a library without types
-        self._gpu = gpu
-        self._answer("cudaSetDevice", gpu)
-        self._stream = self._answer("cudaStreamCreateWithFlags", runtime.cudaStreamDefault)
+        """Make it.
+
+        Raises:
+            DependencyError: cuda-bindings is missing or too old.
+            CudaError: there is no such GPU, or CUDA does not work here.
+        """
+        runtime, _ = bindings()
+        self._call, self._gpu = partial(call, runtime), gpu
+        self._call("cudaSetDevice", gpu)
+        self._stream = self._call("cudaStreamCreateWithFlags", runtime.cudaStreamDefault)
 
     def __int__(self) -> int:
         return int(self._stream)
 
     def mark(self) -> Any:
         """Put a mark into the stream and return it; the GPU stamps it with its time when it gets there."""
-        self._answer("cudaSetDevice", self._gpu)
-        event = self._answer("cudaEventCreate")
-        self._answer("cudaEventRecord", event, self._stream)
+        self._call("cudaSetDevice", self._gpu)
+        event = self._call("cudaEventCreate")
+        self._call("cudaEventRecord", event, self._stream)
         return event
 
     def elapsed_ms(self, start: Any, end: Any) -> float:
         """Return the GPU's milliseconds between two marks, waiting for the second; neither can be used again."""
-        self._answer("cudaEventSynchronize", end)
-        elapsed = float(self._answer("cudaEventElapsedTime", start, end))
+        self._call("cudaEventSynchronize", end)
+        elapsed = float(self._call("cudaEventElapsedTime", start, end))
         for event in (start, end):
-            self._answer("cudaEventDestroy", event)
+            self._call("cudaEventDestroy", event)
         return elapsed
-
-    def _answer(self, call: str, *arguments: Any) -> Any:
-        status, *values = getattr(self._cuda, call)(*arguments)
-        if int(status):
-            raise ConfigError(f"{call} failed on cuda:{self._gpu} with {status.name}; see: eeinfer doctor")
-        return values[0] if values else None

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from eeinfer.backends.cuda.api import CudaError
 from eeinfer.backends.ort_gpu.streams import Stream
-from eeinfer.errors import ConfigError, DependencyError
+from eeinfer.errors import DependencyError
 
 
 class Status(int):
@@ -50,7 +51,7 @@ class Cuda(ModuleType):
 
 def use(monkeypatch: pytest.MonkeyPatch, cuda: ModuleType | None) -> None:
     bindings = ModuleType("cuda.bindings")
-    bindings.runtime = cuda  # type: ignore[attr-defined]
+    bindings.__version__, bindings.driver, bindings.runtime = "13.0.0", cuda, cuda  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "cuda.bindings", bindings if cuda else None)  # type: ignore[arg-type]
     monkeypatch.setitem(sys.modules, "cuda.bindings.runtime", cuda)  # type: ignore[arg-type]
 
@@ -66,11 +67,11 @@ def test_the_clock_is_the_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_call_that_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, Cuda(status=100))
-    with pytest.raises(ConfigError, match="cudaSetDevice failed on cuda:1 with cudaErrorNoDevice; see: eeinfer doctor"):
+    with pytest.raises(CudaError, match=r"^cudaSetDevice failed: cudaErrorNoDevice$"):
         Stream(1)
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, None)
-    with pytest.raises(DependencyError, match=r"cuda-bindings package: pip install 'eeinfer\[gpu\]'"):
+    with pytest.raises(DependencyError, match=r"cuda-bindings package: pip install 'eeinfer\[cuda\]'"):
         Stream(0)
