@@ -1,15 +1,28 @@
 """Batch sizes on a GPU: few, so that kernels are chosen, and graphs captured, once for each of them."""
 
-BUCKETS = (1, 2, 4, 8, 16, 32, 64)
-LARGEST = BUCKETS[-1]  # more rows than these run one such batch after the other
+from dataclasses import dataclass
 
 
-def bucket(rows: int) -> int:
-    """Return the size to which a batch of ``rows``, at most ``LARGEST``, is padded."""
-    return next(size for size in BUCKETS if size >= rows)
+@dataclass(frozen=True)
+class Buckets:
+    """The sizes to which batches are padded. More rows than the largest run one such batch after the other."""
 
+    sizes: tuple[int, ...]
 
-def padded(rows: int) -> int:
-    """Return for how many rows a batch of ``rows`` costs."""
-    whole, rest = divmod(rows, LARGEST)
-    return whole * LARGEST + (bucket(rest) if rest else 0)
+    @property
+    def largest(self) -> int:
+        """The largest size."""
+        return max(self.sizes)
+
+    def bucket(self, rows: int) -> int:
+        """Return the smallest size that holds ``rows``; the largest where none does."""
+        return min((size for size in self.sizes if size >= rows), default=self.largest)
+
+    def chunks(self, rows: int) -> list[int]:
+        """Return how many rows run together where all ``rows`` run: full largest batches, then the rest."""
+        full, rest = divmod(rows, self.largest)
+        return [self.largest] * full + [rest] * (rest > 0)
+
+    def padded(self, rows: int) -> int:
+        """Return how many rows are computed where ``rows`` are asked for."""
+        return sum(map(self.bucket, self.chunks(rows)))

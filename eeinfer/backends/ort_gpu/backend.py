@@ -12,14 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eeinfer.backends.base import Exit, Inputs
-from eeinfer.backends.buckets import LARGEST, bucket, padded
 from eeinfer.backends.graph_check import check_graph
 from eeinfer.backends.levels import Level
 from eeinfer.backends.ort_gpu.gather import Gatherer
 from eeinfer.backends.ort_gpu.graph import BoundGraph
 from eeinfer.backends.ort_gpu.lane import GpuLane, read_on_host
 from eeinfer.backends.ort_gpu.options import GRAPH, NO_GRAPH, UNWAITED, run_options
-from eeinfer.backends.ort_gpu.providers import Provider
+from eeinfer.backends.ort_gpu.providers import BUCKETS, Provider
 from eeinfer.backends.ort_gpu.sessions import open_on
 from eeinfer.backends.ort_gpu.streams import Stream
 from eeinfer.bundle.folder import Bundle
@@ -29,7 +28,7 @@ from eeinfer.errors import BundleError, ConfigError
 
 @dataclass(slots=True, kw_only=True)
 class Chunk:
-    """Up to ``LARGEST`` rows that are still in."""
+    """The rows of one bucket that are still in."""
 
     rows: int
     tensors: dict[str, Any]  # OrtValues, padded to a bucket, that some later segment still reads
@@ -112,7 +111,7 @@ class OrtGpuBackend:
     def start(self, inputs: Inputs) -> list[Chunk]:
         """Copy prepared images [B, *shape] to the GPU."""
         ((name, images),) = inputs.items()
-        parts = [images[at : at + LARGEST] for at in range(0, len(images), LARGEST)]
+        parts = _split(images)
         return [Chunk(rows=len(part), tensors={name: self._provider.wrap(_fill(part))}) for part in parts]
 
     def run(self, segment: int, live: list[Chunk]) -> Exit:
@@ -139,12 +138,12 @@ class OrtGpuBackend:
 
     def worth_compacting(self, segment: int, rows: int, stays: int) -> bool:
         """Whether fewer rows are computed: inside one bucket they all cost the same."""
-        return padded(stays) < padded(rows)
+        return BUCKETS.padded(stays) < BUCKETS.padded(rows)
 
     def compact(self, live: list[Chunk], order: NDArray[np.int64]) -> list[Chunk]:
         """Gather the rows ``order`` on the GPU, whatever their order is."""
         with self._turn:
-            return [self._gathered(live, order[at : at + LARGEST]) for at in range(0, len(order), LARGEST)]
+            return [self._gathered(live, part) for part in _split(order)]
 
     def join(self, live: list[Chunk], other: list[Chunk], order: NDArray[np.int64]) -> list[Chunk]:
         """Gather rows of both on the GPU."""
@@ -158,7 +157,7 @@ class OrtGpuBackend:
         ends = np.cumsum([chunk.rows for chunk in live])
         owners = np.searchsorted(ends, order, side="right")
         used, place = np.unique(owners, return_inverse=True)
-        starts = np.cumsum([0, *(bucket(live[number].rows) for number in used)])
+        starts = np.cumsum([0, *(BUCKETS.bucket(live[number].rows) for number in used)])
         firsts = np.array([ends[number] - live[number].rows for number in used])
         rows = _fill(starts[place] + order - firsts[place])
         sources = [live[number].tensors for number in used]
@@ -173,7 +172,12 @@ class OrtGpuBackend:
         live.clear()
 
 
+def _split(rows: NDArray[Any]) -> list[NDArray[Any]]:
+    """Part rows into those of each chunk."""
+    return np.split(rows, np.cumsum(BUCKETS.chunks(len(rows)))[:-1])
+
+
 def _fill(rows: NDArray[Any]) -> NDArray[Any]:
     """Repeat the first row until a bucket is full."""
-    missing = bucket(len(rows)) - len(rows)
+    missing = BUCKETS.bucket(len(rows)) - len(rows)
     return np.concatenate([rows, np.repeat(rows[:1], missing, axis=0)]) if missing else np.ascontiguousarray(rows)

@@ -12,11 +12,13 @@ from typing import Any, TypeAlias
 
 from numpy.typing import NDArray
 
-from eeinfer.backends.buckets import LARGEST
+from eeinfer.backends.buckets import Buckets
 from eeinfer.backends.onnx_runtime import onnxruntime
 from eeinfer.bundle.manifest import TensorSpec
 from eeinfer.errors import ConfigError, first_line
 from eeinfer.machine.installed import PLUGIN, tensorrt_library
+
+BUCKETS = Buckets((1, 2, 4, 8, 16, 32, 64))
 
 Attach: TypeAlias = Callable[[Any, Sequence[TensorSpec]], list[Any]]
 
@@ -148,5 +150,5 @@ def profile_shapes(prefix: str, inputs: Sequence[TensorSpec]) -> dict[str, str]:
         f"{prefix}_profile_{which}_shapes": ",".join(
             f"{spec.name}:{'x'.join(map(str, (rows, *spec.shape)))}" for spec in inputs
         )
-        for which, rows in (("min", 1), ("opt", 1), ("max", LARGEST))
+        for which, rows in (("min", 1), ("opt", 1), ("max", BUCKETS.largest))
     }

@@ -69,7 +69,7 @@ class TrtBackend:
             workspace = self._idle.pop()
         except IndexError:
             graphs = self.level >= Level.GRAPHS
-            workspace = Workspace(self._engines, self._engines.buckets, graphs=graphs, image_in_step=False)
+            workspace = Workspace(self._engines, self._engines.buckets.sizes, graphs=graphs, image_in_step=False)
         return Batch(workspace, images)
 
     def run(self, segment: int, live: Batch) -> Exit:
@@ -79,7 +79,7 @@ class TrtBackend:
 
     def worth_compacting(self, segment: int, rows: int, stays: int) -> bool:
         """Whether ``stays`` rows fit into smaller buckets than ``rows``; the gather costs little beside a segment."""
-        return self._engines.padded(stays) < self._engines.padded(rows)
+        return self._engines.buckets.padded(stays) < self._engines.buckets.padded(rows)
 
     def compact(self, live: Batch, order: NDArray[Any]) -> Batch:
         """Move the last rows into the holes, on the device, and into smaller buckets."""

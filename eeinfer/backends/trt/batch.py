@@ -83,9 +83,9 @@ class Batch:
 
     def _taken(self, rows: int, there: Sequence[Chunk] = ()) -> list[Chunk]:
         """Take blocks for so many rows: those that are there and of the right size, new ones behind them."""
-        engines, chunks = self._workspace.engines, list[Chunk]()
-        for number, count in enumerate(engines.chunks(rows)):
-            bucket = engines.bucket(count)
+        buckets, chunks = self._workspace.engines.buckets, list[Chunk]()
+        for number, count in enumerate(buckets.chunks(rows)):
+            bucket = buckets.bucket(count)
             fits = number < len(there) and there[number].block.rows == bucket
             chunks.append(Chunk(there[number].block if fits else self._workspace.block(bucket), count))
         return chunks

@@ -19,7 +19,7 @@ class Context:
         self._context = engines.context(segment)
         self._engines, self._segment = engines, segment  # behind the context, which is let go of first
         spec = engines.manifest.segments[segment]
-        self._insist(self._context.set_optimization_profile_async(engines.buckets.index(bucket), int(stream)))
+        self._insist(self._context.set_optimization_profile_async(engines.profile(bucket), int(stream)))
         self._context.set_device_memory(*scratch)
         for tensor in spec.inputs:
             self._insist(self._context.set_input_shape(tensor.name, (bucket, *tensor.shape)))

@@ -4,6 +4,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from eeinfer.backends.buckets import Buckets
 from eeinfer.backends.cuda.api import Cuda, CudaError
 from eeinfer.backends.trt.library import Library, Reader, installed
 from eeinfer.bundle.build_record import dtype_name
@@ -44,7 +45,7 @@ class Engines:
     def __init__(self, bundle: Bundle, cuda: Cuda, reader: Reader, build: Build) -> None:
         self._engines, self._reader = list[Any](), reader  # in this order they are let go of
         self.cuda, self.manifest, self.library = cuda, bundle.manifest, reader.library
-        self.buckets = tuple(build.batches)
+        self.buckets = Buckets(tuple(build.batches))
         self.exit_specs = exit_specs(len(bundle.manifest.classes))
         self._one_at_a_time = threading.Lock()
         folder = bundle.file(build.folder)
@@ -54,22 +55,13 @@ class Engines:
             _check_engine(engine, segment, self, where=folder / plan.file, remedy=remedy)
             self._engines.append(engine)
 
-    def bucket(self, rows: int) -> int:
-        """Return the smallest bucket that holds ``rows``; the largest where none does."""
-        return next((bucket for bucket in sorted(self.buckets) if bucket >= rows), max(self.buckets))
-
-    def chunks(self, rows: int) -> list[int]:
-        """Return how many rows go together where all ``rows`` run: full largest buckets, then the rest."""
-        full, rest = divmod(rows, max(self.buckets))
-        return [max(self.buckets)] * full + [rest] * (rest > 0)
-
-    def padded(self, rows: int) -> int:
-        """Return how many rows are computed where ``rows`` are asked for."""
-        return sum(map(self.bucket, self.chunks(rows)))
+    def profile(self, bucket: int) -> int:
+        """Return the number of the optimisation profile of a bucket."""
+        return self.buckets.sizes.index(bucket)
 
     def scratch_bytes(self, bucket: int) -> int:
         """Return the activation memory that suffices for whichever segment runs."""
-        profile = self.buckets.index(bucket)
+        profile = self.profile(bucket)
         return max(int(engine.get_device_memory_size_for_profile_v2(profile)) for engine in self._engines)
 
     def context(self, segment: int) -> Any:
@@ -104,8 +96,8 @@ def _check_engine(engine: Any, segment: Segment, engines: Engines, *, where: Pat
     problem = f"has the tensors {', '.join(sorted(found))}, the manifest {', '.join(sorted(expected))}"
     if found == set(expected):
         problem = next(filter(None, (_problem(engine, *pair) for pair in expected.values())), "")
-    if not problem and engine.num_optimization_profiles != len(engines.buckets):
-        problem = f"has {engine.num_optimization_profiles} profiles for {len(engines.buckets)} batch sizes"
+    if not problem and engine.num_optimization_profiles != len(engines.buckets.sizes):
+        problem = f"has {engine.num_optimization_profiles} profiles for {len(engines.buckets.sizes)} batch sizes"
     if problem:
         raise BundleError(f"{where} {problem}; {remedy}")
 

@@ -33,7 +33,7 @@ class TrtLane:
         """
         self._cuda, self._enqueued = engines.cuda, 0
         self._cuda.enter()
-        bucket = engines.bucket(1)
+        bucket = engines.buckets.bucket(1)
         self._workspace = Workspace(engines, (bucket,), graphs=level >= Level.GRAPHS, image_in_step=True)
         self._block = self._workspace.block(bucket)
         graphs = self._workspace.graphs

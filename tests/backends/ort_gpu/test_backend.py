@@ -13,11 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import eeinfer
-from eeinfer.backends.buckets import LARGEST
 from eeinfer.backends.levels import Level
 from eeinfer.backends.ort_gpu.lane import GpuLane
+from eeinfer.backends.ort_gpu.providers import BUCKETS
 from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import BundleError, ConfigError, NonFiniteWarning
+
+LARGEST = BUCKETS.largest
 
 
 @pytest.fixture(scope="module", params=[Level.PLAIN, Level.GRAPHS], ids=["kernels", "graphs"])
