@@ -1,27 +1,26 @@
 """The report in a terminal."""
 
+import re
 from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from eeinfer.bench.reporting import sentences
+from eeinfer.bench.reporting import cells, sentences
 from eeinfer.bench.reporting.formats import (
     FlopsUnit,
     chosen,
-    device_times,
     flops_unit,
-    has_device_times,
     milliseconds,
     percent,
     point_text,
     selection,
-    significant,
     times,
 )
 from eeinfer.bench.reporting.report import Network, Report, Threshold
 
+_UNIT = re.compile(r" ((?:GPU )?ms|%)$")
 _WIDE = 6  # exits from which their shares no longer fit into 80 columns
 
 
@@ -36,7 +35,7 @@ def render(report: Report) -> Group:
         "",
         _budgets(report),
         "",
-        _overheads(report),
+        _shown(*cells.overheads(report)),
         "",
         *([_break_even(report), ""] if report.break_even else []),
         Text(sentences.verdict(report), style="bold"),
@@ -116,38 +115,19 @@ def _shares(shares: Sequence[float]) -> str:
 def _budgets(report: Report) -> RenderableType:
     fractions = [cell.fraction for cell in next(iter(report.budgets.values()))]
     table = plain_table("accuracy % within a budget of", *(sentences.budget(fraction) for fraction in fractions))
-    for rule, cells in report.budgets.items():
-        table.add_row(rule, *(percent(cell.accuracy) for cell in cells))
-    return table
-
-
-def _overheads(report: Report) -> RenderableType:
-    own = [f"{name}\nGPU ms" for name in ("cascade", "session")] if has_device_times(report) else []
-    table = plain_table("cascade against one session", "cascade\nms", "session\nms", "ratio", "pairs", *own)
-    for row in report.overheads:
-        table.add_row(
-            row.name,
-            milliseconds(report, row.cascade_ms),
-            milliseconds(report, row.session_ms),
-            f"{row.ratio:.3f}",
-            str(row.pairs),
-            *device_times(row),
-        )
+    for rule, found in report.budgets.items():
+        table.add_row(rule, *(percent(cell.accuracy) for cell in found))
     return table
 
 
 def _break_even(report: Report) -> RenderableType:
-    table = plain_table(
-        f"exits at {chosen(report)}", "reached\n%", "leave\n%", "must leave\n%", "costs\nms", "saves\nms", "pays"
-    )
-    for row in report.break_even:
-        table.add_row(
-            f"exit {row.exit}",
-            percent(row.reached),
-            percent(row.fired),
-            percent(row.needed),
-            significant(row.cost_ms),
-            "-" if row.saved_ms is None else significant(row.saved_ms),
-            "yes" if row.pays else "no",
-        )
+    columns, rows = cells.break_even(report)
+    return _shown([f"exits at {chosen(report)}", *columns[1:]], rows)
+
+
+def _shown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> RenderableType:
+    """Units stand beneath what they are of, so that the table fits a terminal."""
+    table = plain_table(columns[0], *(_UNIT.sub(r"\n\1", column) for column in columns[1:]))
+    for row in rows:
+        table.add_row(*row)
     return table

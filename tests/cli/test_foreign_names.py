@@ -43,7 +43,8 @@ def test_the_report_lies_in_this_folder_whatever_the_bundle_is_called(
     assert done.status == 0, done.err
     assert (tmp_path / folder / "report.json").is_file()
     assert set(tmp_path.parent.iterdir()) == before
-    assert "\x1b" not in done.out + done.err
+    page = (tmp_path / folder / "report.html").read_text()
+    assert "\x1b" not in done.out + done.err + page
 
 
 @pytest.mark.parametrize(

@@ -1,75 +1,63 @@
-"""The comparison as one HTML file that needs nothing else."""
+"""The comparison as one HTML file."""
 
-from html import escape
+from collections.abc import Iterator
+from types import SimpleNamespace
 
 from eeinfer.bench.peers.reporting import plots, sentences
 from eeinfer.bench.peers.reporting.decisions import decisions
 from eeinfer.bench.peers.reporting.report import PeerResult, PeersReport
 from eeinfer.bench.peers.reporting.table import cost_cells
 from eeinfer.bench.reporting.formats import NONE, percent, significant
-from eeinfer.bench.reporting.page import figure, paragraph, table, whole_page
+from eeinfer.bench.reporting.page import Row
+from eeinfer.bench.reporting.templates import html, page
 
 
 def html_page(report: PeersReport) -> str:
-    """Return the whole page."""
-    header = paragraph(sentences.circumstances(report)) + "".join(
-        f"<p class=warning>{escape(line)}</p>" for line in sentences.warnings(report)
+    """Return the whole page.
+
+    Raises:
+        DependencyError: Jinja2 or matplotlib is missing.
+    """
+    costs = ["", "open s", "import s", "memory increase MB", "memory peak MB", "same exits %", "same answers %"]
+    exits = [f"exit {k} %" for k in range(len(report.bundle.modules))]
+    return page(
+        "peers.html",
+        command="eeinfer bench --peers",
+        title=sentences.title(report),
+        report=report,
+        sentences=sentences,
+        subject=sentences.subject(report),
+        plots=SimpleNamespace(
+            ratios=html(plots.ratios(report)),
+            memory=html(plots.memory(report)),
+            loading=html(plots.loading(report)),
+        ),
+        ratios=(["", *(peer.name for peer in report.ran[1:])], list(_ratios(report))),
+        decisions=decisions(report),
+        times=(["", *(workload.name for workload in report.workloads)], list(_times(report))),
+        costs=(costs, [(_style(peer, report), [peer.name, *cost_cells(peer)]) for peer in report.ran]),
+        peers=[(peer.name, _about(peer)) for peer in report.peers],
+        shares=(["workload", *exits, "taus"], list(_shares(report))),
     )
-    return whole_page(
-        "eeinfer bench --peers",
-        sentences.title(report),
-        (header, _plots(report), _ratios(report), _times(report), _costs(report), _who(report), _facts(report)),
-    )
 
 
-def _plots(report: PeersReport) -> str:
-    subject = sentences.subject(report)
-    caption = f"Time over {subject}'s: above the line is slower; whiskers: 10th to 90th percentile of rounds"
-    ratios = figure(plots.ratios(report), caption)
-    pair = (
-        figure(plots.memory(report), "Memory; coloured, and in numbers: what came with the model"),
-        figure(plots.loading(report), "Seconds to open the model; grey: to import libraries"),
-    )
-    return f"<section>{ratios}<div class=pair>{''.join(pair)}</div></section>"
+def _style(peer: PeerResult, report: PeersReport) -> str:
+    return "chosen" if peer is report.peers[0] else ""
 
 
-def _ratios(report: PeersReport) -> str:
-    others = report.ran[1:]
-    rows = []
+def _ratios(report: PeersReport) -> Iterator[Row]:
     for workload in report.workloads:
-        cells = (peer.timing(workload.name) for peer in others)
-        rows.append(("", [workload.name, *(NONE if cell is None else sentences.spread(cell.ratio) for cell in cells)]))
-    ideal = sentences.ideal(report)
-    return (
-        f"<section><h2>Time over {sentences.subject(report)}'s, median (p10-p90)</h2>"
-        f"<div class=tight>{table(['', *(peer.name for peer in others)], rows)}</div>{paragraph(sentences.mix(report))}"
-        f"{paragraph(sentences.overhead(report))}{''.join(map(paragraph, decisions(report)))}"
-        f"{paragraph(ideal) + paragraph(sentences.IDEAL) if ideal else ''}{paragraph(sentences.METHOD)}</section>"
-    )
+        found = (peer.timing(workload.name) for peer in report.ran[1:])
+        yield "", [workload.name, *(NONE if one is None else sentences.spread(one.ratio) for one in found)]
 
 
-def _times(report: PeersReport) -> str:
-    rows = []
+def _times(report: PeersReport) -> Iterator[Row]:
     for peer in report.ran:
-        cells = (peer.timing(workload.name) for workload in report.workloads)
-        style = "chosen" if peer is report.peers[0] else ""
-        rows.append((style, [peer.name, *(NONE if cell is None else significant(cell.ms.median) for cell in cells)]))
-    columns = ["", *(workload.name for workload in report.workloads)]
-    return f"<section><h2>Milliseconds per call</h2>{table(columns, rows)}</section>"
-
-
-def _costs(report: PeersReport) -> str:
-    rows = [("chosen" if peer is report.peers[0] else "", [peer.name, *cost_cells(peer)]) for peer in report.ran]
-    columns = ["", "open s", "import s", "memory increase MB", "memory peak MB", "same exits %", "same answers %"]
-    return (
-        f"<section><h2>Loading, memory, agreement</h2>{table(columns, rows)}{paragraph(sentences.MEMORY)}"
-        f"{paragraph(sentences.AGREEMENT)}</section>"
-    )
-
-
-def _who(report: PeersReport) -> str:
-    body = "".join(f"<dt>{escape(peer.name)}</dt><dd>{escape(_about(peer))}</dd>" for peer in report.peers)
-    return f"<section><h2>The peers</h2><dl>{body}</dl></section>"
+        found = (peer.timing(workload.name) for workload in report.workloads)
+        yield (
+            _style(peer, report),
+            [peer.name, *(NONE if one is None else significant(one.ms.median) for one in found)],
+        )
 
 
 def _about(peer: PeerResult) -> str:
@@ -78,11 +66,6 @@ def _about(peer: PeerResult) -> str:
     return ". ".join(text for text in (peer.note, peer.detail, state) if text)
 
 
-def _facts(report: PeersReport) -> str:
-    body = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in sentences.facts(report))
-    shares = [
-        ("", [plan.name, *(percent(share) for share in plan.shares), ", ".join(f"{tau:.4g}" for tau in plan.taus)])
-        for plan in report.workloads
-    ]
-    columns = ["workload", *(f"exit {k} %" for k in range(len(report.bundle.modules))), "taus"]
-    return f"<section><h2>Circumstances</h2><dl>{body}</dl>{table(columns, shares)}</section>"
+def _shares(report: PeersReport) -> Iterator[Row]:
+    for plan in report.workloads:
+        yield "", [plan.name, *(percent(share) for share in plan.shares), ", ".join(f"{tau:.4g}" for tau in plan.taus)]
