@@ -1,9 +1,8 @@
-"""Writing a bundle: everything into a temporary folder beside the target, then one rename."""
+"""Writing a bundle: everything into a hidden folder beside the target, which then takes its place in one step."""
 
 import contextlib
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,8 +12,10 @@ from eeinfer.bundle.folder import hash_file
 from eeinfer.bundle.layout import EXIT_OUTPUTS
 from eeinfer.bundle.manifest import MANIFEST_NAME, Manifest, TensorSpec
 from eeinfer.errors import ExportError
+from eeinfer.export.exchange import put_in_place
 from eeinfer.export.graph.cut import SegmentGraph
 from eeinfer.export.graph.index import tensor_spec
+from eeinfer.export.leftovers import clean_up, working_folder
 
 SUFFIX = ".eeb"
 
@@ -38,19 +39,20 @@ def replacing(target: Path, *, hint: str = "look at its permissions") -> Iterato
     Raises:
         ExportError: the folder of `target` cannot be written; `hint` says what to do then. Or its disk is full.
     """
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    except OSError as error:
-        raise ExportError(f"cannot write beside {target}: {error.strerror}; {hint}") from error
-    try:
-        yield folder
-        folder.chmod(0o755)  # mkdtemp's folders are closed to other users
-        _replace(target, folder)
-    except OSError as error:
-        raise ExportError(f"cannot write {target}: {error.strerror or error}; nothing was changed") from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.ExitStack() as stack:
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            clean_up(target)
+            folder = stack.enter_context(working_folder(target))
+        except OSError as error:
+            raise ExportError(f"cannot write beside {target}: {error.strerror}; {hint}") from error
+        try:
+            yield folder
+            old = put_in_place(folder, target)
+        except OSError as error:
+            raise ExportError(f"cannot write {target}: {error.strerror or error}; nothing was changed") from error
+        if old is not None:
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def bundle_target(out: str | os.PathLike[str], *, force: bool) -> Path:
@@ -90,20 +92,3 @@ def _check_target(target: Path, *, force: bool) -> None:
         raise ExportError(f"{target} exists and is not a bundle; choose another name with --out")
     if not force:
         raise ExportError(f"{target} exists; replace it with --force or choose another name with --out")
-
-
-def _replace(target: Path, folder: Path) -> None:
-    """Put `folder` in the place of `target`; the old bundle stays until the new one stands."""
-    if not target.exists():
-        folder.rename(target)
-        return
-    old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
-    try:
-        target.rename(old / target.name)
-        try:
-            folder.rename(target)
-        except OSError:
-            (old / target.name).rename(target)
-            raise
-    finally:
-        shutil.rmtree(old, ignore_errors=True)

@@ -1,9 +1,16 @@
+import contextlib
 import errno
+import os
+import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from eeinfer.errors import ExportError
+from eeinfer.export import exchange, leftovers
+from eeinfer.export.leftovers import clean_up
 from eeinfer.export.write import new_folder
 
 
@@ -65,3 +72,78 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ExportError, match=r"cannot write beside .*file"):
         write(tmp_path / "file" / "m.eeb", "new")
+
+
+def test_a_new_folder_is_as_open_as_the_umask_says(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        write(tmp_path / "m.eeb", "new")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "m.eeb").stat().st_mode) == 0o750
+    assert stat.S_IMODE((tmp_path / "m.eeb" / "manifest.json").stat().st_mode) == 0o640
+
+
+def test_what_was_closed_to_others_stays_closed(tmp_path: Path) -> None:
+    write(tmp_path / "m.eeb", "old")
+    (tmp_path / "m.eeb").chmod(0o700)
+    (tmp_path / "m.eeb" / "manifest.json").chmod(0o600)
+    write(tmp_path / "m.eeb", "new", force=True)
+    assert stat.S_IMODE((tmp_path / "m.eeb").stat().st_mode) == 0o700
+    assert stat.S_IMODE((tmp_path / "m.eeb" / "manifest.json").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("exchanges", [True, False])
+def test_there_is_a_bundle_at_every_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exchanges: bool) -> None:
+    """Killed while it replaces: where the system exchanges nothing is missing, elsewhere the next command mends it."""
+    target = tmp_path / "m.eeb"
+    write(target, "old")
+    steps = []
+
+    def rename(path: Path, to: Path) -> None:
+        steps.append((path, to))
+        if len(steps) > 1:
+            raise KeyboardInterrupt
+        path.replace(to)
+
+    if not exchanges:
+        monkeypatch.setattr(exchange, "_exchanged", lambda one, other: False)
+    monkeypatch.setattr(Path, "rename", rename)
+    with contextlib.suppress(KeyboardInterrupt):
+        write(target, "new", force=True)
+    monkeypatch.undo()
+    if exchanges and sys.platform == "linux":
+        assert not steps
+        assert (target / "manifest.json").read_text() == "new"
+    else:
+        assert not target.exists()
+        clean_up(target)
+        assert (target / "manifest.json").read_text() == "old"
+
+
+def test_what_a_killed_command_left_is_deleted_by_the_next(tmp_path: Path) -> None:
+    target = tmp_path / "m.eeb"
+    code = (
+        "import os, pathlib, signal, sys; from eeinfer.export.leftovers import working_folder\n"
+        "with working_folder(pathlib.Path(sys.argv[1])) as folder:\n"
+        "    (folder / 'half').write_text('written'); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(target)], check=False)
+    [left] = tmp_path.iterdir()
+    with leftovers.working_folder(target) as alive:
+        for path in (left, alive):
+            os.utime(path, (0, 0))
+        foreign = tmp_path / ".m.eeb.notes"
+        foreign.mkdir()
+        write(target, "new")
+        assert sorted(tmp_path.iterdir()) == sorted([alive, foreign, target])
+
+
+def test_a_link_in_the_place_of_a_hidden_folder_leads_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    victim, planted = tmp_path / "victim", tmp_path / ".m.eeb.000000000000"
+    victim.mkdir()
+    planted.symlink_to(victim)
+    monkeypatch.setattr(leftovers, "hidden_name", lambda path: planted)
+    with pytest.raises(ExportError, match="cannot write beside"):
+        write(tmp_path / "m.eeb", "new")
+    assert not list(victim.iterdir())
