@@ -14,6 +14,10 @@ class BundleError(EeinferError):
     """A bundle is missing, altered, from a newer format, or does not chain."""
 
 
+class ReplacedError(BundleError):
+    """A bundle was replaced or altered while it was read; the one that is there now can be opened."""
+
+
 class InputError(EeinferError):
     """Images, thresholds or options of a call are not what the bundle takes."""
 

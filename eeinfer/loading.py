@@ -2,18 +2,19 @@
 
 import logging
 import os
-from collections.abc import Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from eeinfer import samples
 from eeinfer.backends import open_backend
+from eeinfer.backends.base import Backend
 from eeinfer.backends.ort import optimised
 from eeinfer.bundle.folder import Bundle
 from eeinfer.engine import Engine
-from eeinfer.errors import first_line
+from eeinfer.errors import ReplacedError, first_line
 from eeinfer.rule import Taus, as_limits
 
+_MORE_TRIES = 3  # where the bundle is replaced while it is loaded
 _MOMENT_S = 1.0  # that another process may take to finish the form that it is making
 
 log = logging.getLogger(__name__)
@@ -52,13 +53,26 @@ def load(
         >>> engine = eeinfer.load("model.eeb", tau=0.8)
         >>> engine(images).predictions
     """
-    bundle = Bundle.open(samples.bundle_path() if path is None else path, verify=False)
+    open_segments = partial(open_backend, backend, device=device, threads=threads, verify=verify, options=options)
+    folder = samples.bundle_path() if path is None else path
+    for last in (*[False] * _MORE_TRIES, True):
+        try:
+            return _loaded(folder, tau, open_segments, verify=verify)
+        except ReplacedError:  # noqa: PERF203 - each try takes many milliseconds
+            if last:
+                raise
+    raise AssertionError("unreachable: the last try returns or raises")
+
+
+def _loaded(
+    folder: str | os.PathLike[str], tau: Taus | None, open_segments: Callable[[Bundle], Backend], *, verify: bool
+) -> Engine:
+    bundle = Bundle.open(folder, verify=False)
     taus = as_limits(bundle.manifest.taus if tau is None else tau, len(bundle.manifest.segments))
-    with bundle.verifying() if verify else nullcontext():  # the files' hashes, beside the rest
-        opening = partial(open_backend, backend, bundle, device=device, threads=threads, verify=verify, options=options)
-        opened = opening()
+    with bundle.opening(verify=verify):  # the files' hashes, beside the rest
+        opened = open_segments(bundle)
         if getattr(opened, "optimised", None) is False and _optimised(bundle):
-            opened = opening()  # now it finds the form that was made
+            opened = open_segments(bundle)  # now it finds the form that was made
         return Engine(bundle, opened, taus)  # which runs every segment once
 
 

@@ -1,14 +1,17 @@
 """Whether a manifest holds together: the segments chain, every exit has its threshold, the costs add up."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 
-from eeinfer.bundle.layout import EXIT_OUTPUTS
+from eeinfer.bundle.build_record import FOLDER
+from eeinfer.bundle.layout import EXIT_OUTPUTS, bytes_per_sample
 from eeinfer.bundle.manifest import (
     DEVICES,
     DTYPE_BYTES,
     INTERPOLATIONS,
+    MANIFEST_NAME,
     PRECISIONS,
     Axis,
     Input,
@@ -19,6 +22,13 @@ from eeinfer.bundle.manifest import (
 from eeinfer.errors import BundleError
 
 BATCH = "batch"  # the axis that every tensor has: no other one may be called so
+MOST_EXITS = 1000
+MOST_ROW_BYTES = 1 << 30  # of a tensor, at the longest axes
+MOST_FLOPS = 1 << 62
+MOST_PIXELS = 1 << 14  # of the side to which images are scaled
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")  # of a file
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def check_manifest(manifest: Manifest, *, where: Path) -> None:
@@ -32,6 +42,7 @@ def check_manifest(manifest: Manifest, *, where: Path) -> None:
         BundleError: naming the first thing that does not fit.
     """
     for check in (
+        _check_names,
         _check_counts,
         _check_taus,
         _check_precision,
@@ -44,10 +55,21 @@ def check_manifest(manifest: Manifest, *, where: Path) -> None:
             raise BundleError(f"{where}: {problem}; export it again")
 
 
+def _check_names(manifest: Manifest) -> str | None:
+    """Names are those of files directly in the folder, so that no reader has to think about paths."""
+    for name in (*manifest.files, *(segment.file for segment in manifest.segments)):
+        if not _NAME.fullmatch(name) or name in (MANIFEST_NAME, FOLDER):
+            return f"the manifest names {name!r}; only plain names of files in the bundle are allowed"
+    bad = next((name for name, file in manifest.files.items() if not _SHA256.fullmatch(file.sha256)), None)
+    return None if bad is None else f"the manifest has no SHA-256 for {bad}"
+
+
 def _check_counts(manifest: Manifest) -> str | None:
     exits = len(manifest.segments)
     if not exits:
         return "the manifest has no segments"
+    if exits > MOST_EXITS:
+        return f"the manifest has {exits} segments, at most {MOST_EXITS} are run"
     if not manifest.classes:
         return "the manifest has no classes"
     if len(manifest.taus) != exits:
@@ -115,6 +137,8 @@ def _preprocess_problem(input: Input) -> str | None:
         return "preprocessing has a mean or std that is not finite, or a std that is not positive"
     if rule.interpolation not in INTERPOLATIONS:
         return f"preprocessing has the interpolation {rule.interpolation!r}, known are {', '.join(INTERPOLATIONS)}"
+    if rule.resize is not None and rule.resize > MOST_PIXELS:
+        return f"preprocessing scales the shorter side to {rule.resize}, more than {MOST_PIXELS} pixels"
     if rule.resize is not None and rule.resize < max(shape[1:]):
         return f"preprocessing scales the shorter side to {rule.resize}, less than the input's {max(shape[1:])}"
     return None
@@ -169,7 +193,11 @@ def _spec_problem(spec: TensorSpec, axes: dict[str, Axis]) -> str | None:
     if any(isinstance(size, int) and size < 1 for size in spec.shape):
         return f"an empty tensor, {_text(spec)}"
     unknown = next((size for size in spec.shape if isinstance(size, str) and size not in axes), None)
-    return None if unknown is None else f"a tensor with the axis {unknown!r}, which has no bounds, {_text(spec)}"
+    if unknown is not None:
+        return f"a tensor with the axis {unknown!r}, which has no bounds, {_text(spec)}"
+    if bytes_per_sample(spec, axes) > MOST_ROW_BYTES:
+        return f"a tensor of more than {MOST_ROW_BYTES} bytes per row, {_text(spec)}"
+    return None
 
 
 def _check_flops(manifest: Manifest) -> str | None:
@@ -178,6 +206,8 @@ def _check_flops(manifest: Manifest) -> str | None:
         total += segment.flops
         if segment.flops < 0 or segment.cumulative_flops != total:
             return f"segment {number} has {segment.cumulative_flops} cumulative FLOPs where its parts sum to {total}"
+    if not 0 <= manifest.flops.static <= MOST_FLOPS or total > MOST_FLOPS:
+        return f"the network has {manifest.flops.static} FLOPs and its segments {total}, outside [0, {MOST_FLOPS}]"
     return None
 
 

@@ -1,53 +1,167 @@
-"""Which other files an ONNX graph reads, found without the onnx package.
+"""What an ONNX graph would read and do beyond its own file, found without the onnx package, and what is refused.
 
-An ONNX file is a protocol buffer: fields of a number, a wire type and a value. Only the branches that can hold
-a tensor are followed (numbers from onnx.proto, which never change), and only where the key of a location stands in
-them; weights stored inside are skipped by length.
+An ONNX file is a protocol buffer: fields of a number, a wire type and a value (numbers from onnx.proto, which never
+change). Every message that can hold a tensor, a node or a graph is walked, wherever it stands. The weights of our
+graphs lie in files of their own, so that there is little to walk.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from eeinfer.errors import BundleError
 
+STANDARD = frozenset({"", "ai.onnx"})  # domains of operators in a bundle
+OPTIMISED = STANDARD | {"com.microsoft", "com.microsoft.nchwc", "com.ms.internal.nhwc"}  # and what ONNX Runtime makes
+
+MOST_NODES = 200_000  # of a file
+DEEPEST = 16  # graphs inside graphs
+_MOST_DIGITS = 18  # of an offset or a length
+
 _VARINT, _BYTES = 0, 2  # wire types
 _FIXED_BYTES = {1: 8, 5: 4}  # wire type -> size
 _MORE = 0x80  # set in every byte of a number but the last
-_LOCATION = b"location"  # the key under which external data names its file
+_KEYS = frozenset({b"location", b"offset", b"length", b"checksum"})  # of external data, as onnx defines them
 
-_BRANCHES = {  # message -> field number -> message found there
-    "model": {7: "graph", 25: "function"},
-    "graph": {1: "node", 5: "tensor", 15: "sparse"},
-    "function": {7: "node"},
-    "node": {5: "attribute"},
-    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
-    "sparse": {1: "tensor", 2: "tensor"},
-    "tensor": {13: "entry"},
+_MODEL = {7: "graph", 20: "training", 25: "function"}  # field number -> what is found there
+_GRAPH = {1: "node", 5: "tensor", 15: "sparse"}
+_ATTRIBUTE = {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 21: "reference", 22: "sparse", 23: "sparse"}
+_SPARSE = {1: "tensor", 2: "tensor"}
+_ENTRY = 13  # of a tensor: a key and a value about its external data
+_REFUSED = {
+    "training": "holds a training graph",
+    "function": "holds functions of its own",
+    "reference": "holds an attribute of a function",
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """A tensor whose numbers lie in another file."""
+
+    location: str  # as the graph names it
+    offset: int  # bytes from its start
+    length: int | None  # bytes; None where the graph does not say
+
+
+def references(data: bytes, *, where: Path, domains: Collection[str] = STANDARD) -> list[Reference]:
+    """Return all external data that the ONNX model in ``data`` reads, and refuse what no bundle needs.
+
+    Args:
+        data: the model.
+        where: its place, for messages.
+        domains: of the operators that are allowed.
+
+    Raises:
+        BundleError: ``data`` is no ONNX model, holds functions or a training graph, operators of another domain,
+            external data that is not stated as onnx defines it, or more nodes or nested graphs than any network.
+    """
+    walk = _Walk(data, domains)
+    try:
+        walk.model()
+    except (ValueError, IndexError) as error:
+        raise BundleError(
+            f"{where} is no ONNX graph of a bundle, it {error}; copy the bundle again or export it again"
+        ) from error
+    return walk.found
 
 
 def external_files(data: bytes, *, where: Path) -> set[str]:
     """Return the locations of all external data that the ONNX model in ``data`` names.
 
     Raises:
-        BundleError: ``data`` is not an ONNX model.
+        BundleError: as ``references``, for the operators of an optimised form.
     """
-    try:
-        return set(_locations(data, 0, len(data), "model"))
-    except (ValueError, IndexError, RecursionError) as error:
-        raise BundleError(f"{where} is not an ONNX graph: {error}; copy the bundle again") from error
+    return {reference.location for reference in references(data, where=where, domains=OPTIMISED)}
 
 
-def _locations(data: bytes, at: int, end: int, message: str) -> Iterator[str]:
-    if message == "entry":
-        entry = {number: data[start:stop] for number, start, stop in _fields(data, at, end)}
-        if entry.get(1) == _LOCATION:
-            yield entry.get(2, b"").decode()
-        return
-    branches = _BRANCHES[message]
-    for number, start, stop in _fields(data, at, end):
-        if number in branches and data.find(_LOCATION, start, stop) >= 0:  # most nodes and small tensors hold none
-            yield from _locations(data, start, stop, branches[number])
+class _Walk:
+    """One way through a model; what is wrong with it is raised as a ValueError that completes "it ..."."""
+
+    def __init__(self, data: bytes, domains: Collection[str]) -> None:
+        self.data, self.found = data, list[Reference]()
+        self._domains = {domain.encode() for domain in domains}
+        self._nodes = 0
+
+    def model(self) -> None:
+        graphs = 0
+        for number, start, stop in _fields(self.data, 0, len(self.data)):
+            if number in _MODEL:
+                _refuse(_MODEL[number])
+                self._graph(start, stop, 1)
+                graphs += 1
+        if not graphs:
+            raise ValueError("has no graph")
+
+    def _graph(self, start: int, stop: int, depth: int) -> None:
+        if depth > DEEPEST:
+            raise ValueError(f"has graphs inside graphs, more than {DEEPEST} deep")
+        for number, first, last in _fields(self.data, start, stop):
+            if number == 1:
+                self._node(first, last, depth)
+            elif number in _GRAPH:
+                self._values(_GRAPH[number], first, last)
+
+    def _node(self, start: int, stop: int, depth: int) -> None:
+        self._nodes += 1
+        if self._nodes > MOST_NODES:
+            raise ValueError(f"has more than {MOST_NODES} nodes")
+        for number, first, last in _fields(self.data, start, stop):
+            if number == 5:
+                self._attribute(first, last, depth)
+            elif number == 7 and self.data[first:last] not in self._domains:
+                raise ValueError(f"has an operator of the domain {self.data[first:last].decode()!r}")
+
+    def _attribute(self, start: int, stop: int, depth: int) -> None:
+        for number, first, last in _fields(self.data, start, stop):
+            kind = _ATTRIBUTE.get(number)
+            if kind == "graph":
+                self._graph(first, last, depth + 1)
+            elif kind is not None:
+                _refuse(kind)
+                self._values(kind, first, last)
+
+    def _values(self, kind: str, start: int, stop: int) -> None:
+        """A tensor, or the two of a sparse one; one without the word is skipped, as its numbers lie in it."""
+        if self.data.find(b"location", start, stop) < 0:
+            return
+        if kind == "tensor":
+            self._tensor(start, stop)
+            return
+        for number, first, last in _fields(self.data, start, stop):
+            if number in _SPARSE:
+                self._tensor(first, last)
+
+    def _tensor(self, start: int, stop: int) -> None:
+        entries: dict[bytes, bytes] = {}
+        for number, first, last in _fields(self.data, start, stop):
+            if number == _ENTRY:
+                entry = {number: self.data[at:end] for number, at, end in _fields(self.data, first, last)}
+                key = entry.get(1, b"")
+                if key not in _KEYS or key in entries:
+                    raise ValueError(f"has external data with the key {key.decode()!r}, unknown or given twice")
+                entries[key] = entry.get(2, b"")
+        if entries:
+            self.found.append(_reference(entries))
+
+
+def _reference(entries: dict[bytes, bytes]) -> Reference:
+    if b"location" not in entries:
+        raise ValueError("has external data without a location")
+    length = _whole_number(entries[b"length"]) if b"length" in entries else None
+    offset = _whole_number(entries.get(b"offset", b"0"))
+    return Reference(location=entries[b"location"].decode(), offset=offset, length=length)
+
+
+def _whole_number(digits: bytes) -> int:
+    if not digits.isdigit() or len(digits) > _MOST_DIGITS:  # ASCII digits alone: no sign, no space
+        raise ValueError(f"has external data at {digits.decode()!r}, which is no number of bytes")
+    return int(digits)
+
+
+def _refuse(kind: str) -> None:
+    if kind in _REFUSED:
+        raise ValueError(_REFUSED[kind])
 
 
 def _fields(data: bytes, at: int, end: int) -> Iterator[tuple[int, int, int]]:
@@ -63,9 +177,9 @@ def _fields(data: bytes, at: int, end: int) -> Iterator[tuple[int, int, int]]:
             yield key >> 3, at, at + value
             at += value
         elif kind != _VARINT:
-            raise ValueError(f"broken at byte {at}")
+            raise ValueError(f"is broken at byte {at}")
     if at > end:
-        raise ValueError(f"broken at byte {at}")
+        raise ValueError(f"is broken at byte {at}")
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
@@ -78,4 +192,4 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
             return value, at
         shift += 7
         if shift > 63:
-            raise ValueError(f"broken at byte {at}")
+            raise ValueError(f"is broken at byte {at}")

@@ -6,25 +6,28 @@
       segment_00.onnx    one graph per exit ...
       weights.bin        ONNX external data, shared by all graphs
 
-Opening reads the manifest, checks that it holds together (eeinfer.bundle.checks) and that the files are the ones it
-was written with. Nothing outside the folder is ever read.
+Opening reads the manifest, checks that it holds together (eeinfer.bundle.checks), that the files are the ones it was
+written with (eeinfer.bundle.contents), and that nobody replaced them meanwhile (eeinfer.bundle.stamp). Nothing outside
+the folder is ever read.
 """
 
 import hashlib
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 
 from eeinfer.bundle.checks import check_manifest
-from eeinfer.bundle.external import external_files
+from eeinfer.bundle.contents import check_files, check_graph, check_nothing_else, check_size, read_manifest
 from eeinfer.bundle.manifest import MANIFEST_NAME, MODEL_NAME, FileHash, Manifest
 from eeinfer.bundle.manifest_file import decode_manifest
-from eeinfer.errors import BundleError
+from eeinfer.bundle.stamp import Stamp, stamp
+from eeinfer.errors import BundleError, EeinferError, ReplacedError
 from eeinfer.files import read_pieces
 
+_MORE_TRIES = 3  # where the bundle is replaced while it is opened
 _SMALL_BYTES = 8 << 20  # hashed within the 5 ms that a thread may wait for its turn in Python
 
 
@@ -35,6 +38,7 @@ class Bundle:
     path: Path
     manifest: Manifest
     fingerprint: str  # SHA-256 of the manifest as it was read, which holds those of all other files
+    seen: Stamp = ()  # of the folder and all its files, before any of them was read
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, verify: bool = True) -> "Bundle":
@@ -49,13 +53,27 @@ class Bundle:
                 outside itself, or its segments do not chain.
         """
         folder = Path(path)
-        data = _read_manifest(folder)
+        for last in (*[False] * _MORE_TRIES, True):
+            before = stamp(folder, [MANIFEST_NAME])
+            try:
+                return cls._open(folder, before, verify=verify)
+            except BundleError:
+                if last or stamp(folder, [MANIFEST_NAME]) == before:
+                    raise
+        raise AssertionError("unreachable: the last try returns or raises")
+
+    @classmethod
+    def _open(cls, folder: Path, before: Stamp, *, verify: bool) -> "Bundle":
+        data = read_manifest(folder)
         manifest = decode_manifest(data, where=folder / MANIFEST_NAME)
         check_manifest(manifest, where=folder)
+        seen = (*before, *stamp(folder, manifest.files)[1:])
         check_files(folder, manifest)
-        bundle = cls(path=folder, manifest=manifest, fingerprint=hashlib.sha256(data).hexdigest())
+        check_nothing_else(folder, manifest)
+        bundle = cls(path=folder, manifest=manifest, fingerprint=hashlib.sha256(data).hexdigest(), seen=seen)
         if verify:
             bundle.verify()
+        bundle.check_unchanged()
         return bundle
 
     def verify(self) -> None:
@@ -65,7 +83,7 @@ class Bundle:
             BundleError: one is missing or was altered.
         """
         for name, expected in self.manifest.files.items():
-            _check_size(self.path, name, expected)
+            check_size(self.path, name, expected)
             if hash_file(self.file(name)) != expected:
                 raise BundleError(f"{self.path}: {name} was altered, its SHA-256 is not the manifest's; copy it again")
 
@@ -88,6 +106,35 @@ class Bundle:
             finally:
                 checked.result()
 
+    @contextmanager
+    def opening(self, *, verify: bool) -> Iterator[None]:
+        """Let the block read the files; whatever it made of them does not count if they were replaced meanwhile.
+
+        Args:
+            verify: also compare the files with their SHA-256, beside what the block does.
+
+        Raises:
+            ReplacedError: the files are not those that were there when the bundle was opened, which explains whatever
+                went wrong in the block.
+            BundleError: as ``verifying``.
+        """
+        try:
+            with self.verifying() if verify else nullcontext():
+                yield
+        except EeinferError as error:
+            self.check_unchanged(error)
+            raise
+        self.check_unchanged()
+
+    def check_unchanged(self, cause: Exception | None = None) -> None:
+        """Refuse what was read, or explain ``cause``, where another bundle has taken the place of this one.
+
+        Raises:
+            ReplacedError: the folder or a file in it is another one than when the bundle was opened.
+        """
+        if self.seen and stamp(self.path, (MANIFEST_NAME, *self.manifest.files)) != self.seen:
+            raise ReplacedError(f"{self.path} was replaced or altered while it was read; open it again") from cause
+
     @property
     def is_small(self) -> bool:
         """Whether the files are read before a thread for it has started."""
@@ -99,64 +146,13 @@ class Bundle:
 
     @property
     def model(self) -> Path:
-        """The one graph with every exit."""
+        """The one graph with every exit, looked at now.
+
+        Raises:
+            BundleError: it reads anything but the bundle's weights, or is no graph.
+        """
+        check_graph(self.path, MODEL_NAME, self.manifest.files)
         return self.path / MODEL_NAME
-
-
-def _read_manifest(folder: Path) -> bytes:
-    if not folder.exists():
-        raise BundleError(f"no bundle at {folder}; make one with: eeinfer export checkpoint.pt --out {folder}")
-    if not folder.is_dir():
-        raise BundleError(f"{folder} is a file; a bundle is the folder that eeinfer export writes")
-    path = folder / MANIFEST_NAME
-    if not path.is_file():
-        raise BundleError(f"{folder} is not a bundle: it has no {MANIFEST_NAME}; give the folder that export wrote")
-    _check_inside(folder, MANIFEST_NAME)
-    return path.read_bytes()
-
-
-def check_files(folder: Path, manifest: Manifest) -> None:
-    """Refuse a folder that has not the files the manifest vouches for, of the sizes it says.
-
-    Raises:
-        BundleError: a path that leaves the folder, a file that is missing, of another size or not vouched for.
-    """
-    graphs = [MODEL_NAME, *(segment.file for segment in manifest.segments)]
-    for name in (*manifest.files, *(name for name in graphs if name not in manifest.files)):
-        _check_inside(folder, name)
-        if name not in manifest.files:
-            raise BundleError(f"{folder}: the manifest has no hash for {name}; export it again")
-        _check_size(folder, name, manifest.files[name])
-    for name in graphs:
-        _check_external(folder, name, manifest)
-
-
-def _check_inside(folder: Path, name: str) -> None:
-    path = PurePosixPath(name)
-    plain = name and not path.is_absolute() and ".." not in path.parts and "\0" not in name
-    if not plain or "\\" in name or PureWindowsPath(name).drive:
-        raise BundleError(f"{folder}: the manifest names {name!r}; only plain paths inside the bundle are allowed")
-    file = folder / name
-    if len(path.parts) == 1 and not file.is_symlink():
-        return
-    if not file.resolve().is_relative_to(folder.resolve()):
-        raise BundleError(f"{folder}: {name} is a link that leaves the bundle; copy the file itself into the folder")
-
-
-def _check_size(folder: Path, name: str, expected: FileHash) -> None:
-    path = folder / name
-    if not path.is_file():
-        raise BundleError(f"{folder}: {name} is missing; copy the bundle again or export it again")
-    size = path.stat().st_size
-    if size != expected.bytes:
-        raise BundleError(f"{folder}: {name} has {size} bytes, the manifest says {expected.bytes}; copy it again")
-
-
-def _check_external(folder: Path, name: str, manifest: Manifest) -> None:
-    """Weights come from files that the manifest vouches for: a graph could name any other file."""
-    for external in external_files((folder / name).read_bytes(), where=folder / name):
-        if external not in manifest.files:
-            raise BundleError(f"{folder}: {name} reads weights from {external!r}, which the manifest does not list")
 
 
 def hash_file(path: Path) -> FileHash:

@@ -20,7 +20,9 @@ from msgspec import Meta
 
 from eeinfer.bundle.build_record import BUILD_NAME, FOLDER
 from eeinfer.bundle.checks import check_manifest
-from eeinfer.bundle.folder import Bundle, check_files
+from eeinfer.bundle.contents import check_files
+from eeinfer.bundle.external import OPTIMISED
+from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.manifest import FileHash, Segment
 from eeinfer.bundle.sums import check_sums
 from eeinfer.errors import BundleError
@@ -144,8 +146,8 @@ def read_form(bundle: Bundle, path: Path) -> Form:
         raise BundleError(f"{path} was made from another state of the bundle")
     manifest = msgspec.structs.replace(bundle.manifest, segments=build.segments, files=build.files)
     check_manifest(manifest, where=path)
-    check_files(path, manifest)
-    return Form(path=path, record=record, build=build, bundle=replace(bundle, path=path, manifest=manifest))
+    check_files(path, manifest, domains=OPTIMISED)
+    return Form(path=path, record=record, build=build, bundle=replace(bundle, path=path, manifest=manifest, seen=()))
 
 
 @dataclass(frozen=True, kw_only=True)

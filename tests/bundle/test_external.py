@@ -1,3 +1,5 @@
+"""Graphs that would read or do more than a bundle's graph: made as bytes that the onnx package writes."""
+
 import contextlib
 from pathlib import Path
 
@@ -5,50 +7,145 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from onnx import AttributeProto, GraphProto, ModelProto, SparseTensorProto, TensorProto, helper, numpy_helper
+from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto, helper, numpy_helper
 
-from eeinfer.bundle.external import external_files
+from eeinfer.bundle.external import OPTIMISED, Reference, external_files, references
 from eeinfer.errors import BundleError
 
+WHERE = Path("m.onnx")
 
-def outside(location: str) -> TensorProto:
+
+def outside(location: str, **more: str) -> TensorProto:
     tensor = TensorProto(name=location, data_type=TensorProto.FLOAT, dims=[1], data_location=TensorProto.EXTERNAL)
-    tensor.external_data.add(key="offset", value="0")
-    tensor.external_data.add(key="location", value=location)
+    for key, value in ({"offset": "0", "location": location, "length": "4"} | more).items():
+        tensor.external_data.add(key=key, value=value)
     return tensor
 
 
 def inside(graph: GraphProto, location: str) -> None:
     """Hide a tensor wherever ONNX allows one."""
     graph.initializer.append(outside(f"{location}_initializer"))
-    graph.sparse_initializer.append(SparseTensorProto(values=outside(f"{location}_sparse"), dims=[1]))
+    sparse = SparseTensorProto(values=outside(f"{location}_values"), indices=outside(f"{location}_indices"), dims=[1])
+    graph.sparse_initializer.append(sparse)
     attribute = AttributeProto(name="value", type=AttributeProto.TENSOR, t=outside(f"{location}_attribute"))
     attribute.tensors.append(outside(f"{location}_list"))
+    attribute.sparse_tensor.CopyFrom(SparseTensorProto(values=outside(f"{location}_sparse"), dims=[1]))
     graph.node.add(op_type="Constant", output=["c"]).attribute.append(attribute)
 
 
+def branching(branch: GraphProto, *, attribute: str = "g") -> NodeProto:
+    node = NodeProto(op_type="If")
+    found = node.attribute.add(name="then_branch", type=AttributeProto.GRAPH)
+    if attribute == "g":
+        found.g.CopyFrom(branch)
+    else:
+        found.graphs.append(branch)
+    return node
+
+
+def refuse(model: ModelProto, text: str) -> None:
+    with pytest.raises(BundleError, match=rf"m\.onnx is no ONNX graph of a bundle, it {text}"):
+        references(model.SerializeToString(), where=WHERE)
+
+
 def test_external_files_are_found_wherever_a_tensor_may_stand() -> None:
-    model, branch = ModelProto(ir_version=9), GraphProto()
+    model, branch, many = ModelProto(ir_version=9), GraphProto(), GraphProto()
     inside(branch, "branch")
+    inside(many, "many")
     inside(model.graph, "graph")
-    node = model.graph.node.add(op_type="If")
-    node.attribute.append(helper.make_attribute("then_branch", branch))
-    function = model.functions.add(name="f")
-    function.node.add(op_type="Constant").attribute.append(helper.make_attribute("value", outside("function")))
+    model.graph.node.extend([branching(branch), branching(many, attribute="graphs")])
     model.graph.initializer.append(numpy_helper.from_array(np.zeros(1000), "held within"))
-    kinds = ("initializer", "sparse", "attribute", "list")
-    expected = {f"{place}_{kind}" for place in ("graph", "branch") for kind in kinds} | {"function"}
-    assert external_files(model.SerializeToString(), where=Path("m.onnx")) == expected
+    kinds = ("initializer", "values", "indices", "attribute", "list", "sparse")
+    expected = {f"{place}_{kind}" for place in ("graph", "branch", "many") for kind in kinds}
+    assert external_files(model.SerializeToString(), where=WHERE) == expected
+
+
+def test_what_is_read_is_said_to_the_byte() -> None:
+    model = ModelProto(graph=GraphProto(initializer=[outside("w", offset="64", length="100", checksum="0")]))
+    expected = Reference(location="w", offset=64, length=100)
+    assert references(model.SerializeToString(), where=WHERE) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        ({"offset": "-1"}, "external data at '-1', which is no number of bytes"),
+        ({"offset": "+1"}, "no number of bytes"),
+        ({"offset": " 1"}, "no number of bytes"),
+        ({"offset": ""}, "no number of bytes"),
+        ({"length": "1e3"}, "no number of bytes"),
+        ({"length": "0x10"}, "no number of bytes"),
+        ({"offset": "9" * 19}, "no number of bytes"),
+        ({"prepacked_0": "x"}, "the key 'prepacked_0', unknown or given twice"),
+    ],
+)
+def test_external_data_is_stated_as_onnx_defines_it(more: dict[str, str], text: str) -> None:
+    refuse(ModelProto(graph=GraphProto(initializer=[outside("w", **more)])), f"has .*{text}")
+
+
+def test_external_data_is_stated_once() -> None:
+    tensor = outside("w")
+    tensor.external_data.add(key="location", value="other")
+    refuse(ModelProto(graph=GraphProto(initializer=[tensor])), "has external data with the key 'location'")
+
+
+def test_functions_and_training_graphs_are_refused() -> None:
+    model = ModelProto(graph=GraphProto())
+    model.functions.add(name="f").node.add(op_type="Constant").attribute.append(
+        helper.make_attribute("value", outside("function"))
+    )
+    refuse(model, "holds functions of its own")
+    training = ModelProto(graph=GraphProto())
+    inside(training.training_info.add().algorithm, "training")
+    refuse(training, "holds a training graph")
+    reference = ModelProto(graph=GraphProto())
+    reference.graph.node.add(op_type="Relu").attribute.add(name="alpha", ref_attr_name="outer")
+    refuse(reference, "holds an attribute of a function")
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_operators_of_another_domain_are_refused(nested: bool) -> None:
+    graph = GraphProto()
+    graph.node.add(op_type="Attention", domain="com.microsoft")
+    model = ModelProto(graph=GraphProto(node=[branching(graph)]) if nested else graph)
+    refuse(model, "has an operator of the domain 'com.microsoft'")
+    assert references(model.SerializeToString(), where=WHERE, domains=OPTIMISED) == []
+
+
+def test_a_number_written_the_long_way_hides_nothing() -> None:
+    """Field 7 of a node as two bytes: protocol buffers allow it."""
+    node = b"\xba\x00" + bytes([len(b"my.domain")]) + b"my.domain"
+    graph = b"\x0a" + bytes([len(node)]) + node
+    with pytest.raises(BundleError, match=r"domain 'my\.domain'"):
+        references(b"\x3a" + bytes([len(graph)]) + graph, where=WHERE)
+
+
+def test_graphs_inside_graphs_have_a_depth() -> None:
+    graph = GraphProto()
+    for _ in range(16):
+        graph = GraphProto(node=[branching(graph)])
+    refuse(ModelProto(graph=graph), "has graphs inside graphs, more than 16 deep")
+    assert references(ModelProto(graph=graph.node[0].attribute[0].g).SerializeToString(), where=WHERE) == []
+
+
+def test_nodes_have_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eeinfer.bundle.external.MOST_NODES", 3)
+    model = ModelProto(graph=GraphProto(node=[NodeProto(op_type="Relu")] * 3))
+    assert references(model.SerializeToString(), where=WHERE) == []
+    model.graph.node.add(op_type="Relu")
+    refuse(model, "has more than 3 nodes")
 
 
 def test_a_truncated_graph_is_refused(tiny_bundle: Path) -> None:
     data = (tiny_bundle / "model.onnx").read_bytes()
     assert external_files(data, where=Path("model.onnx")) == {"weights.bin"}
-    with pytest.raises(BundleError, match=r"model\.onnx is not an ONNX graph.*copy the bundle again"):
+    with pytest.raises(BundleError, match=r"model\.onnx is no ONNX graph.*copy the bundle again"):
         external_files(data[:-1], where=Path("model.onnx"))
+    with pytest.raises(BundleError, match="it has no graph"):
+        external_files(b"", where=WHERE)
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_end_in_an_answer_or_a_refusal(data: bytes) -> None:
     with contextlib.suppress(BundleError):
-        external_files(data, where=Path("m.onnx"))
+        external_files(data, where=WHERE)

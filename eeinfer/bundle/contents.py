@@ -1,0 +1,121 @@
+"""Whether the files in a bundle's folder are those that the manifest vouches for, and read nothing else."""
+
+import stat
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from eeinfer.bundle.build_record import FOLDER as ENGINES
+from eeinfer.bundle.external import STANDARD, Reference, references
+from eeinfer.bundle.manifest import MANIFEST_NAME, MODEL_NAME, FileHash, Manifest
+from eeinfer.errors import BundleError
+from eeinfer.files import read_small
+
+MOST_MANIFEST_BYTES = 16 << 20
+MOST_GRAPH_BYTES = 256 << 20  # its weights lie elsewhere
+
+
+def read_manifest(folder: Path) -> bytes:
+    """Return the bytes of the manifest in ``folder``.
+
+    Raises:
+        BundleError: there is no such folder, or it holds no manifest of its own that is a file of moderate size.
+    """
+    if not folder.exists():
+        raise BundleError(f"no bundle at {folder}; make one with: eeinfer export checkpoint.pt --out {folder}")
+    if not folder.is_dir():
+        raise BundleError(f"{folder} is a file; a bundle is the folder that eeinfer export writes")
+    path = folder / MANIFEST_NAME
+    if not path.is_file():
+        raise BundleError(f"{folder} is not a bundle: it has no {MANIFEST_NAME}; give the folder that export wrote")
+    _check_inside(folder, MANIFEST_NAME)
+    try:
+        return read_small(path, MOST_MANIFEST_BYTES)
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read: {error.strerror or error}; copy the bundle again") from error
+
+
+def check_files(folder: Path, manifest: Manifest, *, domains: Collection[str] = STANDARD) -> None:
+    """Refuse a folder without the files that the manifest vouches for, of their sizes, or whose segments reach out.
+
+    The one graph with every exit is looked at when it is asked for: where it is damaged, the segments run nevertheless.
+
+    Args:
+        folder: where the files lie.
+        manifest: what vouches for them.
+        domains: of the operators that the segments may have.
+
+    Raises:
+        BundleError: a file that is missing, of another size or not vouched for, a
+            segment that ``check_graph`` refuses.
+    """
+    segments = dict.fromkeys(segment.file for segment in manifest.segments)
+    for name in (*manifest.files, *(name for name in (MODEL_NAME, *segments) if name not in manifest.files)):
+        _check_inside(folder, name)
+        if name not in manifest.files:
+            raise BundleError(f"{folder}: the manifest has no hash for {name}; export it again")
+        check_size(folder, name, manifest.files[name])
+    for name in segments:
+        check_graph(folder, name, manifest.files, domains=domains)
+
+
+def check_nothing_else(folder: Path, manifest: Manifest) -> None:
+    """Refuse files that the manifest does not list; builds and hidden files, which nobody reads, are none of them.
+
+    Raises:
+        BundleError: there is another file or folder.
+    """
+    known = {MANIFEST_NAME, ENGINES, *manifest.files}
+    for path in folder.iterdir():
+        if path.name not in known and not path.name.startswith("."):
+            raise BundleError(f"{folder}: {path.name} is not listed in the manifest; move it out of the bundle")
+
+
+def check_graph(folder: Path, name: str, files: Mapping[str, FileHash], *, domains: Collection[str] = STANDARD) -> None:
+    """Refuse a graph that reads anything but the weights that the manifest lists, or does what no bundle's graph does.
+
+    Raises:
+        BundleError: as ``references``, or it reads from a file that is not listed, or beyond its end.
+    """
+    path = folder / name
+    try:
+        data = read_small(path, MOST_GRAPH_BYTES)
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read: {error.strerror or error}; copy the bundle again") from error
+    for reference in references(data, where=path, domains=domains):
+        if problem := _reference_problem(reference, files):
+            raise BundleError(f"{folder}: {name} reads weights from {reference.location!r}, {problem}")
+
+
+def check_size(folder: Path, name: str, expected: FileHash) -> None:
+    """Refuse a file that is missing, no plain file or of another size.
+
+    Raises:
+        BundleError: saying which.
+    """
+    try:
+        found = (folder / name).stat()
+    except OSError:
+        found = None
+    if found is None or not stat.S_ISREG(found.st_mode):
+        raise BundleError(f"{folder}: {name} is missing; copy the bundle again or export it again")
+    if found.st_size != expected.bytes:
+        raise BundleError(
+            f"{folder}: {name} has {found.st_size} bytes, the manifest says {expected.bytes}; copy it again"
+        )
+
+
+def _reference_problem(reference: Reference, files: Mapping[str, FileHash]) -> str | None:
+    if reference.location not in files:
+        return "which the manifest does not list"
+    size = files[reference.location].bytes
+    if reference.length is None or reference.offset + reference.length > size:
+        return f"but does not say which of its {size} bytes, or says others"
+    return None
+
+
+def _check_inside(folder: Path, name: str) -> None:
+    file = folder / name
+    if file.is_symlink() and not file.resolve().is_relative_to(folder.resolve()):
+        raise BundleError(
+            f"{folder}: {name} is a link that leaves the bundle; copy the files with: cp -rL {folder} copy.eeb"
+        )
