@@ -16,7 +16,6 @@ from eeinfer.training.calibrated import LaplaceExit
 
 VARIANCES = (0.5, 0.7, 1.0, 1.3, 1.5, 1.7, 2.0, 2.5, 3.0, 4.0)  # prior variances that are tried
 TEMPERATURES = (0.3, 0.5, 0.7, 1.0, 1.3, 1.5, 1.7, 2.0, 2.5, 3.0)
-_SLOWEST = 0.95  # largest share of the past in the running means
 _ROWS = 256  # images at a time where all draws are at hand
 
 
@@ -40,25 +39,28 @@ def _inverse(side: Tensor, ridge: float) -> Tensor:
 
 
 class HessianMeans:
-    """Gathers an exit's factors batch by batch: running means in which the past counts min(1 - 1/i, 0.95)."""
+    """Gathers an exit's factors batch by batch: means over all images, whatever their order.
+
+    The authors' code takes running means that forget all but the last twenty batches; where images come sorted by
+    class, as folders list them, the last class would then have most of the weight.
+    """
 
     def __init__(self) -> None:
-        self.features = self.classes = torch.zeros(())
-        self.batches = self.images = 0
+        self.features = self.classes = torch.zeros((), dtype=torch.float64)  # sums over images
+        self.images = 0
 
     def add(self, phi: Tensor, logits: Tensor) -> None:
         """Take in the features [n,F] and logits [n,K] of some training images."""
-        self.batches += 1
         self.images += len(phi)
-        kept = min(1 - 1 / self.batches, _SLOWEST)
         ones = torch.cat([phi.double(), torch.ones(len(phi), 1, dtype=torch.float64)], 1)
         p = logits.double().softmax(1)
-        self.features = kept * self.features + (1 - kept) * (ones.T @ ones) / len(phi)
-        self.classes = kept * self.classes + (1 - kept) * (torch.diag(p.mean(0)) - p.T @ p / len(phi))
+        self.features = self.features + ones.T @ ones
+        self.classes = self.classes + torch.diag(p.sum(0)) - p.T @ p
 
     def factors(self) -> Factors:
         """Return both means, each times the root of the number of images."""
-        return Factors(features=self.images**0.5 * self.features, classes=self.images**0.5 * self.classes)
+        scale = self.images**-0.5  # 1/N for the mean, times the root of N
+        return Factors(features=scale * self.features, classes=scale * self.classes)
 
 
 def noise(draws: int, num_classes: int, seed: int) -> Tensor:

@@ -24,6 +24,7 @@ class GPF(Method):
     State j contributes ``s_j R_j + r_j`` to the answer and ``s_j G_j + g_j`` to the gate. Both sums over the past are
     carried from exit to exit as [B,K], which gives exactly what stacking all states would. One imitator per target
     exit turns any earlier state into that exit's. The network's own classifier answers alone at the last exit.
+    Past states enter later exits without gradient, as in the authors' code and in that of the comparison below.
 
     This is the variant with which the authors of Zero Time Waste compared (ReLU, judged by confidence).
 
@@ -67,8 +68,8 @@ class GPF(Method):
         for i, state in enumerate(states):
             past, gate = _plus(self.answers[i](state), past_before), _plus(self.gates[i](state), gate_before)
             exits.append(self._mix(past, gate / (i + 1), [*imagined[i]], i))
-            if self.original and state.requires_grad:
-                kept = state.detach()
+            if state.requires_grad:
+                kept = state.detach()  # the loss of a later exit must not train this exit's head
                 past, gate = _plus(self.answers[i](kept), past_before), _plus(self.gates[i](kept), gate_before)
             past_before, gate_before = past, gate
         return exits
@@ -89,7 +90,7 @@ class GPF(Method):
 
 
 class OriginalGPF(GPF):
-    """The paper's own variant: tanh, the mixture doubled, past states without gradient, judged by entropy.
+    """The paper's own variant: tanh, the mixture doubled, judged by entropy.
 
     It leaves out that the authors keep lower layers from training now and then.
     """

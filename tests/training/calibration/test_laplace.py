@@ -23,18 +23,29 @@ def fitted() -> Factors:
     return means.factors()
 
 
-def test_factors_are_the_running_means_of_both_sides() -> None:
-    features, classes = np.zeros((WIDTH + 1, WIDTH + 1)), np.zeros((CLASSES, CLASSES))
-    for i in range(3):
-        phi, logits = (tensor.double().numpy() for tensor in observed(8, i))
-        phi = np.concatenate([phi, np.ones((8, 1))], 1)
-        p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-        rho = min(1 - 1 / (i + 1), 0.95)
-        features = rho * features + (1 - rho) * np.mean([np.outer(row, row) for row in phi], 0)
-        classes = rho * classes + (1 - rho) * np.mean([np.diag(row) - np.outer(row, row) for row in p], 0)
+def test_factors_are_the_means_of_both_sides_over_all_images() -> None:
+    phi, logits = (np.concatenate(parts) for parts in zip(*(observed(8, i) for i in range(3)), strict=True))
+    phi = np.concatenate([phi, np.ones((24, 1))], 1).astype(np.float64)
+    p = np.exp(logits.astype(np.float64)) / np.exp(logits.astype(np.float64)).sum(1, keepdims=True)
+    features = np.mean([np.outer(row, row) for row in phi], 0)
+    classes = np.mean([np.diag(row) - np.outer(row, row) for row in p], 0)
     found = fitted()
     np.testing.assert_allclose(found.features.numpy(), np.sqrt(24) * features, rtol=1e-10)
     np.testing.assert_allclose(found.classes.numpy(), np.sqrt(24) * classes, rtol=1e-10, atol=1e-12)
+
+
+def test_factors_do_not_depend_on_the_order_of_the_images_nor_on_the_batches() -> None:
+    phi, logits = observed(2000)
+    by_class = logits.argmax(1).argsort()  # as folders list images
+    found = []
+    for order, rows in ((torch.arange(2000), 2000), (by_class, 16), (by_class, 7)):
+        means = HessianMeans()
+        for part in order.split(rows):
+            means.add(phi[part], logits[part])
+        found.append(means.factors())
+    for other in found[1:]:
+        torch.testing.assert_close(other.features, found[0].features, rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(other.classes, found[0].classes, rtol=1e-12, atol=1e-12)
 
 
 def test_posterior_inverts_the_factors_with_the_prior() -> None:
