@@ -59,7 +59,7 @@ def build_model(config: TrainConfig, input: Input, num_classes: int, modules: tu
         # A stream of their own: heads start the same whatever trained before them.
         torch.manual_seed(derived_seed(config.seed, "heads"))
         heads = build_method(config.method, specs, num_classes)
-    model = EarlyExitModel(backbone.network, places, heads, config.gradient_rescaling)
+    model = EarlyExitModel(backbone.network, places, heads)
     score = kind.score if config.method.score == "method" else config.method.score
     if kind.needs_costs:
         heads.take_costs(cost_shares(model, example))

@@ -123,8 +123,10 @@ class TrainConfig:
     backbone: BackboneConfig = field(default_factory=BackboneConfig)
     exits: tuple[ExitPosition, ...] = (0.2, 0.4, 0.6)  # slot numbers, module names, or shares of the FLOPs in (0, 1)
     method: MethodConfig = field(default_factory=MethodConfig)
-    loss_weights: str | tuple[float, ...] = "method"  # a name of LOSS_WEIGHTS, or one factor per exit
-    gradient_rescaling: bool = False  # each block learns from the mean of the losses above; goes with "sum"
+    loss_weights: str | tuple[float, ...] = (
+        "method"  # a name of LOSS_WEIGHTS ("mean" divides by H), or a factor per exit
+    )
+    gradient_rescaling: bool = False  # in phase 2 each block learns from the mean of the losses above; goes with "sum"
     regime: str = "mixed"  # disjoint, joint, mixed or a phase string such as +++
     phase1: PhaseConfig = field(default_factory=PhaseConfig)  # backbone alone
     phase2: PhaseConfig = field(default_factory=PhaseConfig)  # backbone and heads together

@@ -15,14 +15,13 @@ class EarlyExitModel(nn.Module):
         backbone: images to logits [B,K].
         taps: the modules after which the exits sit, in the order in which they run.
         heads: the method, built for what these modules give.
-        rescale: let each block learn from the mean of the losses above it (`eeinfer.training.exits.rescaling`).
     """
 
-    def __init__(self, backbone: nn.Module, taps: Sequence[str], heads: Method, rescale: bool = False) -> None:
+    def __init__(self, backbone: nn.Module, taps: Sequence[str], heads: Method) -> None:
         super().__init__()
         self.backbone = backbone
         self.heads = heads
-        self.taps = Taps(backbone, taps, rescale=rescale)
+        self.taps = Taps(backbone, taps)
         self.frozen: frozenset[str] = frozenset()
         # Some parameters never train, such as fixed position tables: un-freezing a part must not wake them.
         self._fixed = frozenset(name for name, parameter in self.named_parameters() if not parameter.requires_grad)

@@ -1,4 +1,7 @@
-"""Eq. 2 of "Joint or Disjoint": autograd through the pair of identities against the closed form."""
+"""Eq. 2 of "Joint or Disjoint": what training makes of gradients, against the closed form, on every kind of network."""
+
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -6,25 +9,37 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from eeinfer.bundle.manifest import Input, TensorSpec
-from eeinfer.training import BackboneConfig, MethodConfig, TrainConfig
+from eeinfer.training import BackboneConfig, HeadConfig, MethodConfig, TrainConfig, load_checkpoint, train
 from eeinfer.training.build import build_model
-from eeinfer.training.exits.rescaling import balanced, scale_gradient
+from eeinfer.training.exits.rescaling import gradient_shares, scale_gradients
 from eeinfer.training.model import EarlyExitModel
 
-INPUT = Input(tensor=TensorSpec(name="input", dtype="float32", shape=(3, 8, 8)))
+INPUT = Input(tensor=TensorSpec(name="input", dtype="float32", shape=(3, 16, 16)))
 CLASSES = 4
-
-
-def model(backbone: str, *, rescale: bool) -> EarlyExitModel:
-    options = {"width": 4} if backbone == "resnet8" else {"dim": 8, "depth": 3, "heads": 2, "patch": 4}
-    config = TrainConfig(
-        backbone=BackboneConfig(name=backbone, options=options),
+NETWORKS = {
+    "resnet8": TrainConfig(backbone=BackboneConfig(name="resnet8", options={"width": 4}), exits=(0, 1)),
+    "inside a block": TrainConfig(
+        backbone=BackboneConfig(name="resnet8", options={"width": 4}), exits=("layer2.0.conv1", 1)
+    ),
+    "vit": TrainConfig(
+        backbone=BackboneConfig(name="vit", options={"dim": 8, "depth": 3, "heads": 2, "patch": 4}), exits=(0, 1)
+    ),
+    "msdnet_tiny": TrainConfig(
+        backbone=BackboneConfig(name="msdnet_tiny"),
         exits=(0, 1),
-        method=MethodConfig(name="sdn"),
-        regime="joint",
-        gradient_rescaling=rescale,
-    )
-    built = build_model(config, INPUT, CLASSES).model.double().eval()  # eval: statistics would differ between passes
+        method=MethodConfig(heads=HeadConfig(type="msd", width=8)),
+    ),
+    "ranet_tiny": TrainConfig(
+        backbone=BackboneConfig(name="ranet_tiny"),
+        exits=(0, 1),
+        method=MethodConfig(heads=HeadConfig(type="msd", width=8)),
+    ),
+}
+SEQUENCES = ("resnet8", "vit")  # their blocks follow one another: every later exit reads what an earlier one does
+
+
+def model(name: str) -> EarlyExitModel:
+    built = build_model(NETWORKS[name], INPUT, CLASSES).model.double().eval()  # eval: statistics would differ
     torch.manual_seed(1)
     with torch.no_grad():
         for parameter in built.parameters():  # some classifiers start at zero and would pass no gradient on
@@ -34,46 +49,58 @@ def model(backbone: str, *, rescale: bool) -> EarlyExitModel:
 
 def losses(network: EarlyExitModel) -> list[Tensor]:
     torch.manual_seed(0)
-    x, targets = torch.randn(6, 3, 8, 8, dtype=torch.float64), torch.arange(6) % CLASSES
+    x, targets = torch.randn(6, 3, 16, 16, dtype=torch.float64), torch.arange(6) % CLASSES
     outputs = network(x)
     assert isinstance(outputs, tuple)
     return [F.cross_entropy(logits, targets) for logits in outputs]
 
 
-def gradients(network: nn.Module, loss: Tensor) -> dict[str, Tensor]:
-    named = {name: parameter for name, parameter in network.named_parameters() if parameter.requires_grad}
+def gradients(network: nn.Module, loss: Tensor) -> dict[str, Tensor | None]:
+    named = dict(network.named_parameters())
     found = torch.autograd.grad(loss, list(named.values()), retain_graph=True, allow_unused=True)
-    return {name: torch.zeros_like(p) if g is None else g for (name, p), g in zip(named.items(), found, strict=True)}
+    return dict(zip(named, found, strict=True))
 
 
-@pytest.mark.parametrize("backbone", ["resnet8", "vit"])
-def test_blocks_get_the_mean_of_the_losses_above_and_heads_their_own(backbone: str) -> None:
-    plain, rescaled = model(backbone, rescale=False), model(backbone, rescale=True)
-    rescaled.load_state_dict(plain.state_dict())
-    each = [gradients(plain, loss) for loss in losses(plain)]
-    total = gradients(rescaled, torch.stack(losses(rescaled)).sum())
+@pytest.mark.parametrize("name", NETWORKS)
+def test_blocks_get_the_mean_of_the_losses_above_and_heads_their_own(name: str) -> None:
+    network = model(name)
+    each = [gradients(network, loss) for loss in losses(network)]
+    torch.stack(losses(network)).sum().backward()
+    scale_gradients(gradient_shares(network, torch.zeros(2, 3, 16, 16, dtype=torch.float64)))
     reached = set()
-    for name, gradient in total.items():
-        above = [exit[name] for exit in each if exit[name].any()]
+    for key, parameter in network.named_parameters():
+        above = [gradient for exit in each if (gradient := exit[key]) is not None]
         reached.add(len(above))
-        wanted = torch.stack(above).mean(0) if name.startswith("backbone") else torch.stack(above).sum(0)
-        torch.testing.assert_close(gradient, wanted, rtol=1e-9, atol=1e-12)
+        wanted = torch.stack(above).mean(0) if key.startswith("backbone") else torch.stack(above).sum(0)
+        torch.testing.assert_close(parameter.grad, wanted, rtol=1e-9, atol=1e-12)
     assert reached == {1, 2, 3}  # parameters below three, two and one of the exits
 
 
-def test_nothing_but_gradients_changes() -> None:
-    plain, rescaled = model("resnet8", rescale=False), model("resnet8", rescale=True)
-    rescaled.load_state_dict(plain.state_dict())
-    for one, other in zip(losses(plain), losses(rescaled), strict=True):
-        assert one.item() == other.item()
-    assert plain.state_dict().keys() == rescaled.state_dict().keys()
+@pytest.mark.parametrize("name", SEQUENCES)
+def test_in_a_sequence_the_share_of_block_n_is_as_the_paper_has_it(name: str) -> None:
+    network = model(name)
+    shares = {id(parameter): share for parameter, share in gradient_shares(network, torch.zeros(2, 3, 16, 16).double())}
+    names = {key: shares[id(parameter)] for key, parameter in network.backbone.named_parameters()}
+    found = list(names.values()) if name == "resnet8" else [names[f"blocks.{n}.norm1.weight"] for n in range(3)]
+    assert found == sorted(found)
+    assert {round(1 / share) for share in found} == {1, 2, 3}
 
 
-def test_the_pair_scales_by_hand() -> None:
-    x = torch.tensor([2.0], requires_grad=True)
-    for_head, onward = balanced(x, exit=1, num_exits=4)
-    (5 * for_head + 7 * onward).sum().backward()
-    assert x.grad is not None
-    assert x.grad.item() == pytest.approx((5 + 2 * 7) / 3)  # two exits lie behind the next block, three are left here
-    assert torch.equal(for_head, x)
-    assert torch.equal(scale_gradient(x, 0.5), x)
+def test_the_example_leaves_statistics_and_modes_alone() -> None:
+    network = model("resnet8").train()
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    gradient_shares(network, torch.randn(2, 3, 16, 16).double())
+    assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
+    assert all(module.training for module in network.modules())
+
+
+def test_rescaling_trains_another_network_in_phase_2_alone(tiny: TrainConfig, tmp_path: Path) -> None:
+    def weights(name: str, **changes: object) -> dict[str, Tensor]:
+        config = replace(tiny, loss_weights="sum", **changes)  # type: ignore[arg-type]  # settings by name
+        return load_checkpoint(train(config, tmp_path / name)).model.state_dict()
+
+    for regime, differs in (("joint", True), ("disjoint", False)):
+        plain, rescaled = (
+            weights(f"{regime}-{flag}", regime=regime, gradient_rescaling=flag) for flag in (False, True)
+        )
+        assert any(not torch.equal(value, rescaled[key]) for key, value in plain.items()) is differs
