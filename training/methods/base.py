@@ -24,7 +24,8 @@ def exit_logits(outputs: Outputs) -> tuple[Tensor, ...]:
 def resolve_weights(weights: str | tuple[float, ...], num_exits: int) -> tuple[float, ...]:
     """Return one loss factor per exit for "mean", "sum", "linear" (i+1, normalised), "early" (1, the last 0.3).
 
-    Factors are returned as they are.
+    "mean" divides by the number of exits: with plain SGD a head then learns the slower the more exits there are
+    (METHODS 4.6). Factors are returned as they are.
     """
     if weights == "mean":
         return (1 / num_exits,) * num_exits
@@ -52,6 +53,7 @@ class Method(nn.Module):
     loss_weights: ClassVar[str] = "mean"  # what "method" means in TrainConfig.loss_weights
     options: ClassVar[frozenset[str]] = frozenset()  # names allowed in MethodConfig.options
     needs_costs: ClassVar[bool] = False  # whether take_costs is to be called once the exits are in place
+    selects_by_objective: ClassVar[bool] = False  # weights are selected by `objective`, not by accuracy
 
     def __init__(self, specs: Sequence[FeatureSpec], num_classes: int, config: MethodConfig) -> None:
         super().__init__()
@@ -74,6 +76,13 @@ class Method(nn.Module):
         """Return the weighted sum of the exits' cross-entropies; `targets` [B] int64."""
         losses = [F.cross_entropy(logits, targets, label_smoothing=label_smoothing) for logits in exit_logits(outputs)]
         return torch.stack([weight * loss for weight, loss in zip(weights, losses, strict=True)]).sum()
+
+    def objective(self, outputs: Outputs, targets: Tensor) -> Tensor:
+        """Return how bad the answers [B,...] to validation images are, one number per image [B], in eval mode.
+
+        Asked only where `selects_by_objective` is set: the weights of the smallest mean are kept.
+        """
+        raise NotImplementedError
 
     def stages(self, phase: int, settings: PhaseConfig) -> tuple[Stage, ...]:
         """Return the parts in which phase 2 or 3 runs, one after the other; a single one unless a method needs more."""

@@ -99,6 +99,7 @@ class PTEENet(Method):
 
     score: ClassVar[str] = "own"
     needs_costs: ClassVar[bool] = True
+    selects_by_objective: ClassVar[bool] = True
     options: ClassVar[frozenset[str]] = frozenset({"head", "cost_weight", "label_free"})
 
     def __init__(self, specs: Sequence[FeatureSpec], num_classes: int, config: MethodConfig) -> None:
@@ -129,7 +130,27 @@ class PTEENet(Method):
         The mixture is computed on log-probabilities, which stay finite where a confidence is close to 0 or 1.
         """
         assert isinstance(outputs, Mapping), "own forward"
-        logits, trusts = outputs["logits"], outputs["trusts"]
+        return self._mixture(outputs["logits"], outputs["trusts"], targets, weights, label_smoothing).mean()
+
+    def objective(self, outputs: Outputs, targets: Tensor) -> Tensor:
+        """Return the loss [B] on images that do not train, all exits weighing the same: weights are selected by it.
+
+        The mean accuracy over exits would be the wrong judge: an exit learns little from rows that it leaves to others.
+        """
+        assert isinstance(outputs, Mapping), "own forward"
+        logits, scores = outputs["logits"], outputs["scores"]
+        trusts = [torch.logit(score.double(), eps=1e-12) for score in scores[:-1]]
+        return self._mixture([z.double() for z in logits], trusts, targets, (1 / len(logits),) * len(logits), 0.0)
+
+    def _mixture(
+        self,
+        logits: Sequence[Tensor],
+        trusts: Sequence[Tensor],
+        targets: Tensor,
+        weights: Sequence[float],
+        label_smoothing: float,
+    ) -> Tensor:
+        """Return the weighted sum over exits of NLL(q_i) + lambda d_i, per image [B]."""
         targets = logits[-1].detach().argmax(1) if self.label_free else targets
         log_mixed = torch.log_softmax(logits[-1], 1)
         cost = log_mixed.new_full((len(targets),), self.costs[-1])
@@ -143,7 +164,8 @@ class PTEENet(Method):
 
     def _term(self, log_mixed: Tensor, cost: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:
         # Normalised log-probabilities pass through the softmax of cross_entropy unchanged.
-        return F.cross_entropy(log_mixed, targets, label_smoothing=label_smoothing) + self.cost_weight * cost.mean()
+        nll = F.cross_entropy(log_mixed, targets, label_smoothing=label_smoothing, reduction="none")
+        return nll + self.cost_weight * cost
 
 
 PLACEMENTS: dict[str, Callable[[int, int], float]] = {

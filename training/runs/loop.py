@@ -12,6 +12,7 @@ from torch.optim import SGD, AdamW, Optimizer
 
 from eeinfer.training.config import PhaseConfig
 from eeinfer.training.data.batches import Batch
+from eeinfer.training.exits.rescaling import Shares, scale_gradients
 from eeinfer.training.methods import Method, exit_logits
 from eeinfer.training.methods.stages import Stage
 
@@ -55,8 +56,12 @@ def train_epoch(
     settings: PhaseConfig,
     rate: Callable[[int], float],
     batch_done: Callable[[int], None],
+    shares: Shares = (),
 ) -> float:
-    """Train on every batch once and return the mean loss. `rate` maps the batch number to the learning rate."""
+    """Train on every batch once and return the mean loss.
+
+    `rate` maps the batch number to the learning rate; `shares` are what gradients are multiplied by before they count.
+    """
     module.train()
     total, count = torch.zeros((), device=fabric.device), 0
     for number, (x, targets) in enumerate(batches):
@@ -66,6 +71,7 @@ def train_epoch(
         optimizer.zero_grad(set_to_none=True)
         value = loss(module(x), targets)
         fabric.backward(value)
+        scale_gradients(shares)
         if settings.clip is not None:
             fabric.clip_gradients(module, optimizer, max_norm=settings.clip)
         optimizer.step()
@@ -75,6 +81,19 @@ def train_epoch(
     mean = fabric.all_reduce(total / max(count, 1), reduce_op="mean")
     assert isinstance(mean, Tensor)
     return float(mean)
+
+
+@torch.no_grad()
+def mean_objective(fabric: Fabric, module: nn.Module, batches: Iterable[Batch], method: Method) -> float | None:
+    """Return the mean of the method's own objective over the images, in eval mode; None if there are none."""
+    module.eval()
+    total = torch.zeros(2, dtype=torch.float64, device=fabric.device)  # sum, images
+    for x, targets in batches:
+        x, targets = fabric.to_device((x, targets))
+        values = method.objective(module(x), targets)
+        total += torch.stack([values.double().sum(), total.new_tensor(len(targets))])
+    value, count = fabric.all_reduce(total, reduce_op="sum").tolist()  # type: ignore[union-attr]  # a tensor in, one out
+    return value / count if count else None
 
 
 @torch.no_grad()

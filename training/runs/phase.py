@@ -12,12 +12,20 @@ from lightning_fabric import Fabric
 from eeinfer.errors import ConfigError
 from eeinfer.progress import Progress
 from eeinfer.training.config import TrainConfig
+from eeinfer.training.exits.rescaling import Shares, gradient_shares
 from eeinfer.training.methods import Method, resolve_weights
 from eeinfer.training.methods.stages import Stage
 from eeinfer.training.model import EarlyExitModel
 from eeinfer.training.regimes import TRAINED
 from eeinfer.training.runs.feed import Feed
-from eeinfer.training.runs.loop import accuracies, build_optimizer, learning_rate, phase_loss, train_epoch
+from eeinfer.training.runs.loop import (
+    accuracies,
+    build_optimizer,
+    learning_rate,
+    mean_objective,
+    phase_loss,
+    train_epoch,
+)
 from eeinfer.training.runs.metrics import epoch_line
 from eeinfer.training.runs.state import Record, State
 from eeinfer.training.seeds import derived_seed
@@ -49,7 +57,8 @@ class PhaseRun:
     """Runs a stage of phase `number` of `config` from wherever `state` says it stands.
 
     Selection is by the mean accuracy over the exits that the phase trains towards (in phase 1 the network's own
-    classifier alone), on validation images without augmentation. The first of equally good epochs is kept.
+    classifier alone), or by the method's own objective where it has one, on validation images without augmentation.
+    The first of equally good epochs is kept.
     """
 
     def __init__(
@@ -69,6 +78,7 @@ class PhaseRun:
         self.state, self.keep, self.progress = state, keep, progress
         self.loss = phase_loss(number, stage, model.heads, self._weights())
         optimizer = build_optimizer(self.settings, enter_phase(model, number, stage.frozen))
+        self.shares = self._shares()
         # Phase 1 runs the bare network: heads that do not train would only cost time.
         self.module, self.optimizer = fabric.setup(model.backbone if number == 1 else model, optimizer)
         if state.optimizer is not None:
@@ -94,6 +104,7 @@ class PhaseRun:
             self.settings,
             rate=lambda batch: learning_rate(self.settings, begun + batch, planned),
             batch_done=lambda done: self.progress(doing, begun + done, planned),
+            shares=self.shares,
         )
         if not math.isfinite(loss):
             raise ConfigError(
@@ -101,14 +112,17 @@ class PhaseRun:
                 f"lower lr ({self.settings.lr:g}) or set clip"
             )
         measured = accuracies(self.fabric, self.module, self.feed.evaluation(self.feed.validation))
-        record = self._record(epoch, loss, measured, time.perf_counter() - start)
+        record = self._record(epoch, loss, measured, self._objective(), time.perf_counter() - start)
         self.keep(record)
         self.progress(epoch_line(record))
 
-    def _record(self, epoch: int, loss: float, measured: tuple[float, ...], seconds: float) -> Record:
+    def _record(
+        self, epoch: int, loss: float, measured: tuple[float, ...], objective: float | None, seconds: float
+    ) -> Record:
         """Move the state on by the epoch that has just ended and return its line for the metrics."""
         state = self.state
-        score = sum(measured) / len(measured) if measured else None
+        mean = sum(measured) / len(measured) if measured else None
+        score = mean if objective is None else -objective
         # Without validation images the last epoch counts.
         best = score is None or state.best_score is None or score > state.best_score
         state.epoch, state.stale = epoch + 1, 0 if best else state.stale + 1
@@ -123,7 +137,8 @@ class PhaseRun:
             "epoch": epoch + 1,
             "loss": loss,
             "val_accuracy": list(measured),
-            "val_mean": score,
+            "val_mean": mean,
+            **({} if objective is None else {"val_objective": objective}),
             "lr": self.optimizer.param_groups[0]["lr"],
             "best": best,
             "seconds": round(seconds, 3),
@@ -139,7 +154,7 @@ class PhaseRun:
             **self._name(),
             "epochs": state.epoch,
             "best_epoch": state.best_epoch,
-            "val_mean": state.best_score,
+            **self._best(),
             "seconds": round(sum(r["seconds"] for r in state.history[len(state.history) - state.epoch :]), 3),
         }
         state.summaries.append(summary)
@@ -150,6 +165,27 @@ class PhaseRun:
         state.model = self.model.state_dict()
         self.keep(None)
         self.progress(f"phase {self.number} is over: epoch {summary['best_epoch']} of {summary['epochs']} is kept")
+
+    def _best(self) -> Record:
+        """Return what the best epoch was chosen by."""
+        score = self.state.best_score
+        if score is None or not self._by_objective():
+            return {"val_mean": score}
+        return {"val_objective": -score}
+
+    def _by_objective(self) -> bool:
+        return self.number != 1 and self.model.heads.selects_by_objective  # phase 1 knows no exits
+
+    def _objective(self) -> float | None:
+        if not self._by_objective():
+            return None
+        validation = self.feed.evaluation(self.feed.validation)
+        return mean_objective(self.fabric, self.module, validation, self.model.heads)
+
+    def _shares(self) -> Shares:
+        if not self.config.gradient_rescaling or self.number != 2:  # only phase 2 trains the backbone towards exits
+            return ()
+        return gradient_shares(self.model, torch.zeros(2, *self.feed.input.tensor.shape, device=self.fabric.device))
 
     def _name(self) -> Record:
         return {"phase": self.number, **({"stage": self.stage.name} if self.stage.name else {})}

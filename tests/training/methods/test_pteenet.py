@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from method_networks import heads, inputs
 from torch import nn
 
 from eeinfer.errors import ConfigError
-from eeinfer.training import MethodConfig
+from eeinfer.training import MethodConfig, TrainConfig, load_checkpoint, train
 from eeinfer.training.exits.costs import cost_shares
 from eeinfer.training.heads.features import FeatureSpec
 from eeinfer.training.methods import build_method
@@ -64,6 +65,28 @@ def test_without_labels_the_networks_own_predictions_are_the_targets() -> None:
     own = outputs["logits"][-1].argmax(1).numpy()
     assert float(found.detach()) == pytest.approx(by_hand(outputs, own, 0.9, (1 / 3,) * 3), rel=1e-5)
     assert torch.equal(found, method.loss(outputs, (targets + 1) % 5, (1 / 3,) * 3, 0.0))
+
+
+def test_weights_are_selected_by_the_loss_on_other_images() -> None:
+    method = heads("pteenet", {"head": "plain"}, count=2)
+    outputs, targets = outputs_of(method)
+    taps, final = [inputs(6, (6,), seed=k) for k in (1, 2)], inputs(6, (5,), seed=9)
+    values = method.objective(method.eval()(taps, final), targets)
+    assert values.shape == (6,)
+    assert float(values.mean().detach()) == pytest.approx(
+        by_hand(outputs, targets.numpy(), 0.9, (1 / 3,) * 3), rel=1e-5
+    )
+
+
+def test_a_run_keeps_the_epoch_of_the_smallest_objective(tiny: TrainConfig, tmp_path: Path) -> None:
+    config = replace(tiny, method=MethodConfig(name="pteenet"), regime="disjoint", loss_weights="method")
+    config = replace(config, phase3=replace(config.phase3, epochs=4, lr=0.05))
+    provenance = load_checkpoint(train(config, tmp_path)).provenance
+    objectives = [record["val_objective"] for record in provenance["epochs"] if record["phase"] == 3]
+    last = provenance["phases"][-1]
+    assert last["val_objective"] == min(objectives)
+    assert last["best_epoch"] == 1 + objectives.index(min(objectives))
+    assert all("val_objective" not in record for record in provenance["epochs"] if record["phase"] == 1)
 
 
 def test_loss_and_gradients_stay_finite_where_a_confidence_is_certain() -> None:
