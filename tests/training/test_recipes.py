@@ -1,11 +1,13 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from eeinfer.bundle.manifest import Input, TensorSpec
-from eeinfer.training import RECIPES, load_checkpoint, train
+from eeinfer.training import RECIPES, PhaseConfig, load_checkpoint, train
 from eeinfer.training.build import Built, build_model, without_downloads
+from eeinfer.training.recipes import FROM_SCRATCH, fit_for
 from eeinfer.training.recipes.paper import PAPER
 from eeinfer.training.recipes.systems import SYSTEMS
 
@@ -17,6 +19,28 @@ FACTS = {"fashion-mnist": (1, 28, 10), "cifar10": (3, 32, 10), "cifar100": (3, 3
 def test_a_recipe_bears_its_name(name: str) -> None:
     assert RECIPES[name]().recipe == name
     assert RECIPES[name].__doc__
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_sets_all_three_phases(name: str) -> None:
+    config = RECIPES[name]()
+    for number in (1, 2, 3):
+        assert config.phase(number) != PhaseConfig(), f"phase {number} is what a run without a recipe would have"
+
+
+@pytest.mark.parametrize("name", FROM_SCRATCH)
+def test_a_joint_run_starts_at_a_rate_for_fresh_weights_and_has_as_many_epochs(name: str) -> None:
+    mixed, joint = fit_for("mixed", name), fit_for("joint", name)
+    assert joint.phase2.lr == mixed.phase1.lr > mixed.phase2.lr
+    assert joint.phase2.epochs == mixed.phase1.epochs + mixed.phase2.epochs
+    assert mixed == fit_for(None, name) == RECIPES[name]()
+    assert joint == replace(mixed, phase2=joint.phase2)
+
+
+def test_regimes_of_the_shipped_network_run_equally_long() -> None:
+    for regime in ("disjoint", "joint", "mixed"):
+        config = replace(fit_for(regime, "fashion_resnet20"), regime=regime)
+        assert sum(config.phase(number).epochs for number in config.phases) == 15
 
 
 def test_the_demo_recipe_learns_at_every_exit(tmp_path: Path) -> None:

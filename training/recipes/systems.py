@@ -171,6 +171,7 @@ def pteenet_resnet110_cifar10() -> TrainConfig:
         phase1=PhaseConfig(
             epochs=500, optimizer="adamw", lr=1e-3, weight_decay=0.0, scheduler="none", patience=50
         ),  # its patience is not known
+        phase2=_adam(30, 5e-4),  # not the paper's, which freezes the network
         phase3=_adam(30, 5e-4),
     )
 
@@ -188,6 +189,7 @@ def cdl_fashion_resnet20() -> TrainConfig:
         method=MethodConfig(name="cdl", options={"prune_tau": 0.9}),
         regime="disjoint",
         phase1=PhaseConfig(epochs=15, lr=0.1, warmup=0.1, clip=5.0),
+        phase2=PhaseConfig(epochs=15, lr=0.01, warmup=0.1, clip=5.0),  # not the paper's, which freezes the network
         phase3=_adam(10, 1e-3),
     )
 

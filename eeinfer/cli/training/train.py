@@ -60,6 +60,7 @@ def train(
         return
     config = configured(
         recipe,
+        regime,
         [
             *_given(("data.name", data), ("data.root", root and str(root)), ("regime", regime), ("seed", seed)),
             # A builder's options and exits mean nothing to another backbone: only what is given here applies to it.
@@ -88,18 +89,19 @@ def train(
     typer.echo(path)
 
 
-def configured(recipe: str, changes: list[settings.Setting]) -> "TrainConfig":
-    """Return a recipe's config with some settings replaced.
+def configured(recipe: str, regime: str | None, changes: list[settings.Setting]) -> "TrainConfig":
+    """Return a recipe's config with phases fit for the regime that `changes` ask for, and with all that they change.
 
     Raises:
-        ConfigError: the recipe, a setting or a value is unknown or out of range.
+        ConfigError: the recipe, the regime, a setting or a value is unknown or out of range.
     """
     from eeinfer.training import RECIPES
     from eeinfer.training.config import config_from_dict, config_to_dict
+    from eeinfer.training.recipes import fit_for
 
     if recipe not in RECIPES:
         raise ConfigError(f"unknown recipe {recipe!r}: known are {', '.join(RECIPES)}; see eeinfer train --list")
-    return config_from_dict(settings.overridden(config_to_dict(RECIPES[recipe]()), changes))
+    return config_from_dict(settings.overridden(config_to_dict(fit_for(regime, recipe)), changes))
 
 
 def _given(*pairs: tuple[str, object]) -> list[settings.Setting]:
