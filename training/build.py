@@ -1,6 +1,6 @@
 """From a config to a model: data facts, backbone, exits and heads, all from the config's seed."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 
@@ -64,11 +64,6 @@ def build_model(config: TrainConfig, input: Input, num_classes: int, modules: tu
     if kind.needs_costs:
         heads.take_costs(cost_shares(model, example))
     return Built(model=model, modules=places, score=score)
-
-
-def without_downloads(config: TrainConfig) -> TrainConfig:
-    """Return `config` without pretrained weights, for a model whose weights are about to be loaded."""
-    return replace(config, backbone=replace(config.backbone, pretrained=False))
 
 
 def check_names(config: TrainConfig) -> None:

@@ -6,7 +6,8 @@ import torch
 
 from eeinfer.bundle.manifest import Input, TensorSpec
 from eeinfer.training import RECIPES, PhaseConfig, load_checkpoint, train
-from eeinfer.training.build import Built, build_model, without_downloads
+from eeinfer.training.build import Built, build_model
+from eeinfer.training.file_options import without_downloads
 from eeinfer.training.recipes import FROM_SCRATCH, fit_for
 from eeinfer.training.recipes.paper import PAPER
 from eeinfer.training.recipes.systems import SYSTEMS

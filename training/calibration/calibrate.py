@@ -6,11 +6,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from eeinfer.errors import CheckpointError, ConfigError
-from eeinfer.files import write_atomically
 from eeinfer.numbers import is_whole
 from eeinfer.progress import Progress, silent
 from eeinfer.training.calibrated import calibrated
@@ -19,7 +17,8 @@ from eeinfer.training.calibration.laplace import TEMPERATURES, VARIANCES, choose
 from eeinfer.training.calibration.observe import Images, all_logits
 from eeinfer.training.calibration.report import Calibration, ExitQuality, quality
 from eeinfer.training.names import unknown
-from eeinfer.training.runs.checkpoint import load_checkpoint, read_checkpoint
+from eeinfer.training.runs.checkpoint import CHECKPOINT_VERSION, load_checkpoint, read_checkpoint
+from eeinfer.training.runs.sealed import refuse_unwritable, save_sealed
 
 KINDS = ("temperature", "laplace")
 
@@ -57,7 +56,7 @@ def calibrate(
 
     Raises:
         ConfigError: the kind is unknown or does not fit the method, or the run kept no validation images.
-        CheckpointError: no readable checkpoint, one that is calibrated already, or `out` exists.
+        CheckpointError: no readable checkpoint, one that is calibrated already, or `out` exists or cannot be written.
         DataError: the images of the run are not at hand.
     """
     source = Path(checkpoint)
@@ -68,6 +67,7 @@ def calibrate(
         raise CheckpointError(f"{source} is calibrated already; name the checkpoint that it was made from")
     if target.exists() and not force:
         raise CheckpointError(f"{target} exists; replace it with force (--force) or choose another name")
+    refuse_unwritable(target)
     images = Images.of(trained)
     if kind == "temperature":
         how = fit_temperatures(trained.model, images, progress)
@@ -116,7 +116,7 @@ def _write(source: Path, target: Path, how: dict[str, Any], found: Calibration) 
     record |= {name: value for name, value in asdict(found).items() if name not in ("path", "kind")}
     content["calibration"] = how
     content["provenance"] = {**content["provenance"], "calibration": _plain(record)}
-    write_atomically(target, lambda file: torch.save(content, file))
+    save_sealed(target, {**content, "version": CHECKPOINT_VERSION})
 
 
 def _plain(value: Any) -> Any:

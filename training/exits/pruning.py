@@ -11,11 +11,12 @@ from torch import Tensor
 
 from eeinfer.bundle.manifest import Input
 from eeinfer.rule import leaves
-from eeinfer.training.build import Built, build_model, without_downloads
+from eeinfer.training.build import Built, build_model
 from eeinfer.training.config import TrainConfig
 from eeinfer.training.data.batches import Batch, Share
 from eeinfer.training.exits.costs import exit_costs, trunk_costs
 from eeinfer.training.exits.gain import StageGain, head_costs, stage_gains
+from eeinfer.training.file_options import without_downloads
 from eeinfer.training.model import EarlyExitModel
 from eeinfer.training.runs.feed import Feed
 

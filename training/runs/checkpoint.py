@@ -1,11 +1,11 @@
 """The checkpoint: what a run leaves behind, as plain dicts and tensors that load without running any code of theirs.
 
-One integer, ``version``, is raised when an older reader would go wrong.
+One integer, ``version``, is raised when an older reader would go wrong. Weights come from the file alone: no setting in
+it makes a library open another one.
 """
 
-import pickle
+import logging
 import platform
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,17 +16,19 @@ from torch import nn
 
 from eeinfer.bundle.manifest import Input
 from eeinfer.errors import CheckpointError, EeinferError, first_line
-from eeinfer.files import write_atomically
 from eeinfer.machine.versions import versions_of
-from eeinfer.training.build import Built, build_model, without_downloads
+from eeinfer.training.build import Built, build_model
 from eeinfer.training.calibrated import calibrated
 from eeinfer.training.config import TrainConfig, config_from_dict, config_to_dict
-from eeinfer.training.runs.files import is_sound
+from eeinfer.training.file_options import named_files, refuse_files, without_downloads, without_file_options
+from eeinfer.training.runs.sealed import load_sealed, save_sealed
 
 CHECKPOINT_NAME = "checkpoint.pt"
-CHECKPOINT_VERSION = 1
-_FORMAT = "eeinfer checkpoint"
+CHECKPOINT_VERSION = 2  # 2: with a checksum of its own
+_PREFIX = "eeinfer "
+_FORMAT = f"{_PREFIX}checkpoint"
 _PACKAGES = ("eeinfer", "torch", "torchvision", "timm", "lightning-fabric", "numpy")
+_log = logging.getLogger(__name__)
 _AGAIN = "train again with eeinfer train, or name the checkpoint.pt of a finished run"
 
 
@@ -46,18 +48,24 @@ class Checkpoint:
 def save_checkpoint(
     path: Path, built: Built, config: TrainConfig, classes: tuple[str, ...], input: Input, facts: dict[str, Any]
 ) -> None:
-    """Write the checkpoint in one step. `facts` are added to its provenance."""
+    """Write the checkpoint in one step. `facts` are added to its provenance.
+
+    Raises:
+        CheckpointError: it cannot be written, as where the disk is full.
+    """
+    started_from, config = named_files(config), without_file_options(config)
     content = {
         "format": _FORMAT,
         "version": CHECKPOINT_VERSION,
         "config": config_to_dict(config),
+        "started_from": started_from,  # options that named files when training began; nothing reads these files again
         "modules": list(built.modules),
         "classes": list(classes),
         "input": msgspec.to_builtins(input),
         "provenance": {**_origin(config), **facts, "versions": library_versions()},
         "model": {name: tensor.detach().cpu().contiguous() for name, tensor in built.model.state_dict().items()},
     }
-    write_atomically(path, lambda file: torch.save(content, file))
+    save_sealed(path, content)
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:
@@ -69,6 +77,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     path = Path(path)
     content = read_checkpoint(path)
     try:
+        refuse_files(content["config"])
         config = config_from_dict(content["config"])
         input = msgspec.convert(content["input"], Input)
         classes = tuple(map(str, content["classes"]))
@@ -92,13 +101,33 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     )
 
 
+def settings_of(content: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings with which the run of a checkpoint's content began, files that it started from included."""
+    config: dict[str, Any] = content["config"]
+    backbone = {**config["backbone"], "options": {**config["backbone"]["options"], **content.get("started_from", {})}}
+    return {**config, "backbone": backbone}
+
+
+def is_ours(path: Path) -> bool:
+    """Say whether a run may have written this file: a checkpoint or a state, whole or damaged."""
+    try:
+        content, _ = load_sealed(path, _AGAIN)
+    except CheckpointError:
+        with path.open("rb") as file:
+            return file.read(2) in (b"PK", b"")
+    return isinstance(content, dict) and str(content.get("format")).startswith(_PREFIX)
+
+
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """Return the content of a checkpoint of a version that this reader knows, weights included.
 
     Raises:
         CheckpointError: as `load_checkpoint`, but for what needs the model.
     """
-    content = _loaded(path)
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise CheckpointError(f"checkpoint {path} {what}: {_AGAIN}")
+    content, sealed = load_sealed(path, _AGAIN)
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         kind = "weights without settings" if _is_state_dict(content) else "something else"
         raise CheckpointError(
@@ -110,33 +139,16 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise CheckpointError(
             f"{path} has checkpoint version {version!r}, this eeinfer reads up to {CHECKPOINT_VERSION}: upgrade eeinfer"
         )
+    if version > 1 and not sealed:
+        raise CheckpointError(f"{path} is damaged, its checksum is gone: copy it again, or {_AGAIN}")
+    if version == 1:
+        _log.warning("%s has checkpoint version 1, without a checksum of its own: not every damage would be seen", path)
     return content
 
 
 def library_versions() -> dict[str, str]:
     """Return the versions of Python and of every library that shapes the weights."""
     return {"python": platform.python_version(), **versions_of(_PACKAGES)}
-
-
-def _loaded(path: Path) -> Any:
-    if not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist"
-        raise CheckpointError(f"checkpoint {path} {what}: {_AGAIN}")
-    if not zipfile.is_zipfile(path):
-        with path.open("rb") as file:
-            cut_short = file.read(2) == b"PK"
-        what = "is cut short: copy it again" if cut_short else "is no file that torch.save wrote"
-        raise CheckpointError(f"checkpoint {path} {what}, or {_AGAIN}")
-    if not is_sound(path):
-        raise CheckpointError(f"checkpoint {path} is damaged, its checksums do not fit: copy it again, or {_AGAIN}")
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise CheckpointError(
-            f"checkpoint {path} holds pickled code, which eeinfer does not run: {_AGAIN}, or save weights alone"
-        ) from error
-    except Exception as error:  # a zip archive of another kind, or damaged inside
-        raise CheckpointError(f"checkpoint {path} is damaged or foreign: {_AGAIN}") from error
 
 
 def _is_state_dict(content: Any) -> bool:

@@ -2,25 +2,25 @@
 
 import contextlib
 import logging
-import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 from lightning_fabric import Fabric
 
-from eeinfer.errors import ConfigError
+from eeinfer.errors import CheckpointError, ConfigError, first_line
 from eeinfer.progress import Progress, silent
 from eeinfer.training.build import Built, build_model, check_names, model_input
 from eeinfer.training.config import TrainConfig, config_to_dict
 from eeinfer.training.data import Dataset, load_dataset
 from eeinfer.training.exits.pruning import prune
-from eeinfer.training.runs.checkpoint import CHECKPOINT_NAME, read_checkpoint, save_checkpoint
+from eeinfer.training.file_options import without_downloads
+from eeinfer.training.runs.checkpoint import CHECKPOINT_NAME, read_checkpoint, save_checkpoint, settings_of
 from eeinfer.training.runs.feed import Feed
 from eeinfer.training.runs.loop import accuracies
-from eeinfer.training.runs.metrics import METRICS_NAME, TENSORBOARD_NAME, MetricsLog
+from eeinfer.training.runs.metrics import MetricsLog
 from eeinfer.training.runs.phase import Keep, PhaseRun, schedule
+from eeinfer.training.runs.start_over import clear_events, refuse_foreign
 from eeinfer.training.runs.state import STATE_NAME, Record, State, load_state, refuse_other_config, save_state
 
 
@@ -33,26 +33,28 @@ def train(config: TrainConfig, out_dir: str | Path, *, resume: bool = True, prog
     Args:
         config: the run.
         out_dir: the folder for checkpoint.pt, metrics.jsonl and the state; created if absent.
-        resume: go on with the run in `out_dir`; False starts over and replaces it.
+        resume: go on with the run in `out_dir`; False starts over. The checkpoint of the run before stays until the
+            new one replaces it, and what it left is touched only once the new settings hold.
         progress: told of every batch, and of every epoch when its state is on disk.
 
     Raises:
         ConfigError: a setting is unknown or does not fit the network.
         DataError: the data set is missing or damaged, or pretrained weights cannot be fetched.
-        CheckpointError: `out_dir` holds a run with other settings, or a damaged state.
+        CheckpointError: `out_dir` holds a run with other settings, a damaged state, files of these names that no run
+            wrote, or cannot be written.
     """
     check_names(config)
     out = Path(out_dir)
     if not resume:
-        _clear(out)
-    if (finished := _finished(out, config)) is not None:
+        refuse_foreign(out)
+    elif (finished := _finished(out, config)) is not None:
         return finished
     dataset = load_dataset(config.data.name, config.data.root)
     fabric = make_fabric(config)
     fabric.launch()
     gpus = [fabric.device] if fabric.device.type == "cuda" else []
-    with torch.random.fork_rng(devices=gpus), _threads(config.threads):
-        return _train(config, out, dataset, fabric, progress)
+    with torch.random.fork_rng(devices=gpus), _threads(config.threads), _on_disk(out):
+        return _train(config, out, dataset, fabric, progress, resume)
 
 
 def make_fabric(config: TrainConfig) -> Fabric:
@@ -76,19 +78,18 @@ def make_fabric(config: TrainConfig) -> Fabric:
         log.setLevel(level)
 
 
-def _train(config: TrainConfig, out: Path, dataset: Dataset, fabric: Fabric, progress: Progress) -> Path:
+def _train(config: TrainConfig, out: Path, dataset: Dataset, fabric: Fabric, progress: Progress, resume: bool) -> Path:
     input = model_input(config, dataset)
-    state = load_state(out, config) or State(config=config_to_dict(config))
+    state = (load_state(out, config) if resume else None) or State(config=config_to_dict(config))
     # A state holds all weights: there is no need to fetch pretrained ones again.
-    source = replace(config, backbone=replace(config.backbone, pretrained=False)) if state.model else config
-    built = build_model(source, input, len(dataset.classes))
+    built = build_model(without_downloads(config) if state.model else config, input, len(dataset.classes))
     if state.model:
         built.model.load_state_dict(state.model)
     layout = torch.channels_last if config.channels_last else torch.contiguous_format
     built.model.to(device=fabric.device, memory_format=layout)  # type: ignore[call-overload]  # this pair has no overload
     feed = Feed.of(config, dataset, input, fabric)
-    if fabric.is_global_zero:  # only now: settings that do not fit the network leave no folder behind
-        out.mkdir(parents=True, exist_ok=True)
+    if fabric.is_global_zero:  # only now: settings that do not fit the network leave all as it was
+        _begin(out, state, resume)
     fabric.barrier()
     log = MetricsLog(out, state.history) if fabric.is_global_zero else None
     try:
@@ -100,6 +101,14 @@ def _train(config: TrainConfig, out: Path, dataset: Dataset, fabric: Fabric, pro
         if log is not None:
             log.close()
     return _finish(config, out, dataset, built, feed, fabric, state)
+
+
+def _begin(out: Path, state: State, resume: bool) -> None:
+    """Make the folder of the run; on starting over, its state takes the place of whatever an earlier run left."""
+    out.mkdir(parents=True, exist_ok=True)
+    if not resume:
+        save_state(state, out)
+        clear_events(out)
 
 
 def _keeper(state: State, out: Path, log: MetricsLog | None, fabric: Fabric) -> Keep:
@@ -131,12 +140,24 @@ def _finish(
 
 
 def _finished(out: Path, config: TrainConfig) -> Path | None:
-    """Return the checkpoint of `out` if its run is the one of `config` and has ended."""
+    """Return the checkpoint of `out` if its run is that of `config` and has ended: a state is of a run under way."""
     path = out / CHECKPOINT_NAME
-    if not path.exists():
+    if not path.exists() or (out / STATE_NAME).exists():
         return None
-    refuse_other_config(read_checkpoint(path)["config"], config, path)
+    refuse_other_config(settings_of(read_checkpoint(path)), config, path)
     return path
+
+
+@contextlib.contextmanager
+def _on_disk(out: Path) -> Iterator[None]:
+    """Turn what a full or forbidden disk raises into a sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise CheckpointError(
+            f"the run cannot be written to {out} ({first_line(error)}): make room there and give the same command "
+            "again, it goes on from the last epoch; or choose another folder"
+        ) from error
 
 
 @contextlib.contextmanager
@@ -147,9 +168,3 @@ def _threads(number: int | None) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _clear(out: Path) -> None:
-    for name in (CHECKPOINT_NAME, STATE_NAME, METRICS_NAME):
-        (out / name).unlink(missing_ok=True)
-    shutil.rmtree(out / TENSORBOARD_NAME, ignore_errors=True)

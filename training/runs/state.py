@@ -4,16 +4,13 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from eeinfer.errors import CheckpointError
-from eeinfer.files import write_atomically
 from eeinfer.training.config import TrainConfig, config_to_dict
 from eeinfer.training.regimes import phase_string
-from eeinfer.training.runs.files import is_sound
+from eeinfer.training.runs.sealed import load_sealed, save_sealed
 
 STATE_NAME = "state.pt"
-STATE_VERSION = 1
+STATE_VERSION = 2  # 2: with a checksum of its own
 _FORMAT = "eeinfer training state"
 
 Record = dict[str, Any]  # one line of metrics.jsonl
@@ -38,12 +35,13 @@ class State:
 
 
 def save_state(state: State, folder: Path) -> None:
-    """Replace the state in `folder` in one step."""
+    """Replace the state in `folder` in one step.
+
+    Raises:
+        CheckpointError: it cannot be written, as where the disk is full; the state before is kept.
+    """
     content = {item.name: getattr(state, item.name) for item in fields(state)}
-    write_atomically(
-        folder / STATE_NAME,
-        lambda file: torch.save({"format": _FORMAT, "version": STATE_VERSION, **content}, file),
-    )
+    save_sealed(folder / STATE_NAME, {"format": _FORMAT, "version": STATE_VERSION, **content})
 
 
 def load_state(folder: Path, config: TrainConfig) -> State | None:
@@ -56,16 +54,14 @@ def load_state(folder: Path, config: TrainConfig) -> State | None:
     if not path.exists():
         return None
     advice = "delete it to start this run over, or choose another folder"
-    if not is_sound(path):
-        raise CheckpointError(f"{path} is damaged: {advice}")
+    content, sealed = load_sealed(path, advice)
+    ours = isinstance(content, dict) and content.pop("format", None) == _FORMAT
+    version = content.pop("version", None) if ours else None
+    if version not in (1, STATE_VERSION) or (version == STATE_VERSION and not sealed):
+        raise CheckpointError(f"{path} is no state that this version of eeinfer can go on from: {advice}")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        if content.pop("format") != _FORMAT or content.pop("version") != STATE_VERSION:
-            raise CheckpointError(f"{path} is no state that this version of eeinfer can go on from: {advice}")
         state = State(**content)
-    except CheckpointError:
-        raise
-    except Exception as error:  # torch.load fails in many ways on a file that is not its own
+    except TypeError as error:  # other fields than ours
         raise CheckpointError(f"{path} is damaged: {advice}") from error
     refuse_other_config(state.config, config, path)
     return state

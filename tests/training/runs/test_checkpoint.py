@@ -5,11 +5,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from disks import full_disk
 
 from eeinfer.errors import CheckpointError
-from eeinfer.training import TrainConfig, load_checkpoint, train
+from eeinfer.training import BackboneConfig, TrainConfig, load_checkpoint, train
+from eeinfer.training.runs.sealed import save_sealed
 
 
 class Trap:
@@ -25,7 +28,7 @@ def checkpoint(tiny: TrainConfig, tmp_path_factory: pytest.TempPathFactory) -> P
 def altered(source: Path, target: Path, **changes: Any) -> Path:
     content = torch.load(source, weights_only=True)
     content.update(changes)
-    torch.save(content, target)
+    save_sealed(target, content)
     return target
 
 
@@ -45,7 +48,7 @@ def test_a_checkpoint_loads_with_everything_known_about_it(checkpoint: Path, tin
 
 def test_a_checkpoint_holds_no_code(checkpoint: Path) -> None:
     content = torch.load(checkpoint, weights_only=True)
-    assert content["version"] == 1
+    assert content["version"] == 2
     assert all(tensor.is_contiguous() for tensor in content["model"].values())
 
 
@@ -79,7 +82,7 @@ def test_an_altered_weight_is_noticed(checkpoint: Path, tmp_path: Path) -> None:
     content = bytearray(checkpoint.read_bytes())
     content[content.index(weight)] ^= 0x01
     (tmp_path / "altered.pt").write_bytes(content)
-    with pytest.raises(CheckpointError, match="damaged"):
+    with pytest.raises(CheckpointError, match="its checksums do not fit"):
         load_checkpoint(tmp_path / "altered.pt")
 
 
@@ -125,8 +128,89 @@ def test_a_pickled_module_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_newer_version_is_refused_with_both_numbers(checkpoint: Path, tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="version 2, this eeinfer reads up to 1: upgrade"):
-        load_checkpoint(altered(checkpoint, tmp_path / "new.pt", version=2))
+    with pytest.raises(CheckpointError, match="version 3, this eeinfer reads up to 2: upgrade"):
+        load_checkpoint(altered(checkpoint, tmp_path / "new.pt", version=3))
+
+
+def test_the_version_before_is_read_with_a_word(
+    checkpoint: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    content = torch.load(checkpoint, weights_only=True)
+    del content["started_from"]
+    torch.save({**content, "version": 1}, tmp_path / "old.pt")
+    old, new = load_checkpoint(tmp_path / "old.pt").model, load_checkpoint(checkpoint).model
+    x = torch.randn(2, 3, 16, 16)
+    assert all(torch.equal(one, other) for one, other in zip(old(x), new(x), strict=True))
+    assert "old.pt has checkpoint version 1, without a checksum of its own" in caplog.text
+
+
+def test_a_legacy_file_is_named_as_such(tmp_path: Path) -> None:
+    torch.save({"a": torch.zeros(2)}, tmp_path / "legacy.pt", _use_new_zipfile_serialization=False)
+    with pytest.raises(CheckpointError, match=r"legacy format of torch\.save.*save it again"):
+        load_checkpoint(tmp_path / "legacy.pt")
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("backbone.options", {"checkpoint_path": "weights"}),
+        ("backbone.options", {"pretrained_cfg": {"file": "weights"}}),
+        ("backbone.options", {"stem": "/etc/passwd"}),
+        ("backbone.options", {"stem": "weights.pth"}),
+        ("backbone.name", "timm:local-dir:/tmp/weights"),
+        ("method.options", {"ensemble": "..\\weights"}),
+        ("exits", ["~/weights"]),
+    ],
+)
+def test_settings_that_name_files_are_refused(checkpoint: Path, tmp_path: Path, setting: str, value: Any) -> None:
+    config = torch.load(checkpoint, weights_only=True)["config"]
+    *groups, last = setting.split(".")
+    group = config
+    for name in groups:
+        group = group[name]
+    group[last] = value
+    with pytest.raises(CheckpointError, match=f"the setting {setting}.* names a file, and a checkpoint is read"):
+        load_checkpoint(altered(checkpoint, tmp_path / "planted.pt", config=config))
+
+
+def test_files_that_weights_start_from_are_opened_by_training_alone(tiny: TrainConfig, tmp_path: Path) -> None:
+    import timm
+
+    start = timm.create_model("test_resnet", num_classes=4)
+    torch.save(start.state_dict(), tmp_path / "start.pth")
+    options = {"checkpoint_path": str(tmp_path / "start.pth")}
+    backbone = BackboneConfig(name="timm:test_resnet", options=options)
+    config = replace(tiny, backbone=backbone, regime="disjoint", phase1=replace(tiny.phase1, epochs=1, lr=1e-30))
+    path = train(config, tmp_path / "run")
+    (tmp_path / "start.pth").unlink()
+    found = load_checkpoint(path)
+    assert torch.equal(found.model.state_dict()["backbone.fc.weight"], start.state_dict()["fc.weight"])
+    assert found.config.backbone.options == {}
+    assert train(config, tmp_path / "run") == path  # the same run, and it is over
+    other = replace(config, backbone=replace(backbone, options={"checkpoint_path": "other.pth"}))
+    with pytest.raises(CheckpointError, match=r"other settings .*checkpoint_path"):
+        train(other, tmp_path / "run")
+
+
+def test_a_flipped_bit_anywhere_is_noticed(checkpoint: Path, tmp_path: Path) -> None:
+    whole, random = checkpoint.read_bytes(), np.random.default_rng(0)
+    directory = len(whole) - 4000  # the names of the parts and where they lie, then the checksum
+    places = [*random.integers(0, len(whole), 40), *random.integers(directory, len(whole), 80)]
+    for place in map(int, places):
+        content = bytearray(whole)
+        content[place] ^= 1 << int(random.integers(8))
+        (tmp_path / "flipped.pt").write_bytes(content)
+        with pytest.raises(CheckpointError):
+            load_checkpoint(tmp_path / "flipped.pt")
+
+
+def test_a_full_disk_is_a_sentence_and_keeps_what_was_there(checkpoint: Path, tmp_path: Path) -> None:
+    target = tmp_path / "kept.pt"
+    target.write_bytes(checkpoint.read_bytes())
+    with full_disk(4096), pytest.raises(CheckpointError, match=r"kept\.pt cannot be written.*make room"):
+        save_sealed(target, {"weights": torch.zeros(100_000)})
+    assert target.read_bytes() == checkpoint.read_bytes()
+    assert [path.name for path in tmp_path.iterdir()] == ["kept.pt"]
 
 
 @pytest.mark.parametrize(
