@@ -8,14 +8,14 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from eeinfer.arrays import read_image
 from eeinfer.bundle.manifest import Input, Preprocess, TensorSpec
-from eeinfer.errors import DataError
 
 Pixels: TypeAlias = NDArray[np.uint8]  # [N,H,W] grey or [N,H,W,C]
 
 
 class ImageFiles(Sequence[Pixels]):
-    """Image files, decoded one by one when asked for, each [H,W,3] uint8."""
+    """Image files, decoded one by one when asked for, each [H,W,3] uint8, as deployment decodes them."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.paths = tuple(paths)
@@ -27,17 +27,8 @@ class ImageFiles(Sequence[Pixels]):
         if isinstance(index, slice):
             return ImageFiles(self.paths[index])
         if isinstance(index, (int, np.integer)):
-            return self._decoded(self.paths[index])
-        return [self._decoded(self.paths[i]) for i in index]
-
-    def _decoded(self, path: Path) -> Pixels:
-        from PIL import Image
-
-        try:
-            with Image.open(path) as image:
-                return np.asarray(image.convert("RGB"))
-        except (OSError, ValueError, SyntaxError) as error:  # Pillow reports damage with each of the three
-            raise DataError(f"{path} is no readable image ({error}): replace or remove it") from error
+            return read_image(self.paths[index])
+        return [read_image(self.paths[i]) for i in index]
 
 
 @dataclass(frozen=True, kw_only=True)

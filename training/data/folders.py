@@ -1,7 +1,8 @@
 """Where data sets are looked for, and sets of image files in one folder per class."""
 
+import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,11 @@ from eeinfer.training.data.dataset import Dataset, ImageFiles, Split
 
 VARIABLE = "EEINFER_DATA"
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff")
+# Besides hidden ones: of macOS archives, Synology and QNAP servers, recycle bins and Python.
+_NO_CLASSES = ("__MACOSX", "@eaDir", "@Recycle", "#recycle", "$RECYCLE.BIN", "lost+found", "__pycache__")
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+_log = logging.getLogger(__name__)
 
 IMAGENETTE_CLASSES = {
     "n01440764": "tench",
@@ -77,13 +82,17 @@ def _from_folders(name: str, folder: Path, titles: dict[str, str]) -> Dataset:
     tests = [folder / part for part in ("test", "val", "validation") if (folder / part).is_dir()]
     if not (folder / "train").is_dir() or not tests:
         raise DataError(f"{folder} is no {name}: it needs train/CLASS/image.jpg and test/CLASS/image.jpg (or val)")
-    classes = sorted(path.name for path in (folder / "train").iterdir() if path.is_dir())
+    train, test = images_by_class(folder / "train"), images_by_class(tests[0])
+    classes = [*train]
     if len(classes) < 2:
-        raise DataError(f"{folder / 'train'} holds {len(classes)} class folders; a classifier needs two or more")
+        found = (
+            f"images in {len(classes)} class folders" if classes else f"no images ({', '.join(SUFFIXES)}) in folders"
+        )
+        raise DataError(f"{folder / 'train'} holds {found}; a classifier needs two classes or more")
     return Dataset(
         name=name,
-        train=_split(folder / "train", classes),
-        test=_split(tests[0], classes),
+        train=_split(folder / "train", train, classes),
+        test=_split(tests[0], test, classes),
         classes=tuple(titles.get(label, label) for label in classes),
         channels=3,
         size=(224, 224),
@@ -94,16 +103,40 @@ def _from_folders(name: str, folder: Path, titles: dict[str, str]) -> Dataset:
     )
 
 
-def _split(folder: Path, classes: Sequence[str]) -> Split:
-    strange = sorted(path.name for path in folder.iterdir() if path.is_dir() and path.name not in classes)
+def images_by_class(folder: Path) -> dict[str, list[Path]]:
+    """Return the image files of every class below `folder`, classes and files in alphabetical order.
+
+    A class is a folder with images in it; what editors, archives and file servers leave behind is none, nor are the
+    files that they leave within one.
+    """
+    found = {path.name: _images(path) for path in sorted(folder.iterdir()) if path.is_dir() and not _left_behind(path)}
+    for name in (name for name, images in found.items() if not images):
+        _log.warning("%s holds no images (%s) and counts as no class", folder / name, ", ".join(SUFFIXES))
+    return {name: images for name, images in found.items() if images}
+
+
+def _images(folder: Path) -> list[Path]:
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.suffix.lower() in SUFFIXES and not any(map(_left_behind, _below(path, folder)))
+    ]
+
+
+def _below(path: Path, folder: Path) -> list[Path]:
+    """Return `path` and the folders between it and `folder`."""
+    return [path, *(parent for parent in path.parents if folder in parent.parents)]
+
+
+def _left_behind(path: Path) -> bool:
+    return path.name.startswith(".") or path.name in _NO_CLASSES
+
+
+def _split(folder: Path, found: Mapping[str, Sequence[Path]], classes: Sequence[str]) -> Split:
+    strange = [name for name in found if name not in classes]
     if strange:
         raise DataError(f"{folder} holds the class {strange[0]!r}, which the training images do not have")
-    found = [
-        (path, label)
-        for label, name in enumerate(classes)
-        for path in sorted((folder / name).rglob("*"))
-        if path.suffix.lower() in SUFFIXES
-    ]
     if not found:
         raise DataError(f"{folder} holds no images ({', '.join(SUFFIXES)}) in folders named after the classes")
-    return Split(images=ImageFiles([path for path, _ in found]), labels=np.array([label for _, label in found]))
+    labelled = [(path, label) for label, name in enumerate(classes) for path in found.get(name, ())]
+    return Split(images=ImageFiles([path for path, _ in labelled]), labels=np.array([label for _, label in labelled]))

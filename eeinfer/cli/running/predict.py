@@ -12,11 +12,9 @@ from eeinfer.cli.app import Debug, Json, command, say
 from eeinfer.cli.bundles import chosen_bundle
 from eeinfer.cli.options import Tau, taus
 from eeinfer.cli.threads import share_pool
-from eeinfer.errors import InputError
+from eeinfer.errors import DataError, InputError
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
-
     from eeinfer import Engine
 
 
@@ -50,15 +48,17 @@ def predict(
 
 
 def _rows(engine: "Engine", paths: list[Path]) -> Iterator[dict[str, Any]]:  # JSON
-    warm = False
+    from eeinfer.arrays import read_image
+
+    warm, channels = False, engine.manifest.input.tensor.shape[0]
     for path in paths:
         try:
-            image = _read(path)
+            image = read_image(path, channels)
             if not warm:
                 engine(image)  # a first call pays for imports and memory; the times shown should be the cascade's
                 warm = True
             result = engine(image)
-        except InputError as error:  # of this image: the others get their answers
+        except (DataError, InputError) as error:  # of this image: the others get their answers
             say(f"error: {error}" if str(path) in str(error) else f"error: {path}: {error}")
             continue
         label = int(result.predictions[0])
@@ -70,23 +70,6 @@ def _rows(engine: "Engine", paths: list[Path]) -> Iterator[dict[str, Any]]:  # J
             "latency_ms": result.latency_ms,
             "flops": int(result.flops[0]),
         }
-
-
-def _read(path: Path) -> "Image":
-    """Decode an image file fully, so that a truncated one fails here and not inside the engine."""
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(path) as image:
-            image.load()
-            return image
-    except UnidentifiedImageError:
-        raise InputError(f"{path} is not an image file that Pillow can read: give a PNG, JPEG or similar") from None
-    except IsADirectoryError:
-        raise InputError(f"{path} is a folder: give the images in it, such as {path}/*.png") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{path} cannot be read: {reason}") from None
 
 
 def _table(rows: list[dict[str, Any]]) -> Iterator[str]:
