@@ -6,7 +6,6 @@ from pathlib import Path
 from eeinfer.errors import DataError
 from eeinfer.training.data.cifar import load_cifar10, load_cifar100
 from eeinfer.training.data.dataset import Dataset as Dataset
-from eeinfer.training.data.dataset import ImageFiles as ImageFiles
 from eeinfer.training.data.dataset import Split as Split
 from eeinfer.training.data.fashion_mnist import load_fashion_mnist
 from eeinfer.training.data.folders import load_imagefolder, load_imagenette

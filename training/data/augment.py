@@ -13,8 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from eeinfer.arrays import ImageFiles
 from eeinfer.errors import ConfigError
-from eeinfer.training.data.dataset import Dataset, ImageFiles
+from eeinfer.training.data.dataset import Dataset
 from eeinfer.training.names import unknown
 
 Batch: TypeAlias = Any  # uint8 [B,H,W] or [B,H,W,C], or a list of [H,W,C] of any size

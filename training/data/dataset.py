@@ -1,34 +1,15 @@
 """What a data set is: images, labels, class names, and how an image becomes an input."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eeinfer.arrays import read_image
+from eeinfer.arrays import ImageFiles
 from eeinfer.bundle.manifest import Input, Preprocess, TensorSpec
 
 Pixels: TypeAlias = NDArray[np.uint8]  # [N,H,W] grey or [N,H,W,C]
-
-
-class ImageFiles(Sequence[Pixels]):
-    """Image files, decoded one by one when asked for, each [H,W,3] uint8, as deployment decodes them."""
-
-    def __init__(self, paths: Sequence[Path]) -> None:
-        self.paths = tuple(paths)
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return ImageFiles(self.paths[index])
-        if isinstance(index, (int, np.integer)):
-            return read_image(self.paths[index])
-        return [read_image(self.paths[i]) for i in index]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,22 +1,17 @@
 """Where data sets are looked for, and sets of image files in one folder per class."""
 
-import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from eeinfer.arrays import SUFFIXES, ImageFiles, images_by_class
 from eeinfer.errors import DataError
-from eeinfer.training.data.dataset import Dataset, ImageFiles, Split
+from eeinfer.training.data.dataset import Dataset, Split
 
 VARIABLE = "EEINFER_DATA"
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff")
-# Besides hidden ones: of macOS archives, Synology and QNAP servers, recycle bins and Python.
-_NO_CLASSES = ("__MACOSX", "@eaDir", "@Recycle", "#recycle", "$RECYCLE.BIN", "lost+found", "__pycache__")
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-
-_log = logging.getLogger(__name__)
 
 IMAGENETTE_CLASSES = {
     "n01440764": "tench",
@@ -101,35 +96,6 @@ def _from_folders(name: str, folder: Path, titles: dict[str, str]) -> Dataset:
         augment="resized-crop",
         resize_ratio=256 / 224,
     )
-
-
-def images_by_class(folder: Path) -> dict[str, list[Path]]:
-    """Return the image files of every class below `folder`, classes and files in alphabetical order.
-
-    A class is a folder with images in it; what editors, archives and file servers leave behind is none, nor are the
-    files that they leave within one.
-    """
-    found = {path.name: _images(path) for path in sorted(folder.iterdir()) if path.is_dir() and not _left_behind(path)}
-    for name in (name for name, images in found.items() if not images):
-        _log.warning("%s holds no images (%s) and counts as no class", folder / name, ", ".join(SUFFIXES))
-    return {name: images for name, images in found.items() if images}
-
-
-def _images(folder: Path) -> list[Path]:
-    return [
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in SUFFIXES and not any(map(_left_behind, _below(path, folder)))
-    ]
-
-
-def _below(path: Path, folder: Path) -> list[Path]:
-    """Return `path` and the folders between it and `folder`."""
-    return [path, *(parent for parent in path.parents if folder in parent.parents)]
-
-
-def _left_behind(path: Path) -> bool:
-    return path.name.startswith(".") or path.name in _NO_CLASSES
 
 
 def _split(folder: Path, found: Mapping[str, Sequence[Path]], classes: Sequence[str]) -> Split:

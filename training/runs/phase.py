@@ -185,7 +185,7 @@ class PhaseRun:
     def _shares(self) -> Shares:
         if not self.config.gradient_rescaling or self.number != 2:  # only phase 2 trains the backbone towards exits
             return ()
-        return gradient_shares(self.model, torch.zeros(2, *self.feed.input.tensor.shape, device=self.fabric.device))
+        return gradient_shares(self.model, torch.zeros(2, *self.feed.input.tensor.sizes(), device=self.fabric.device))
 
     def _name(self) -> Record:
         return {"phase": self.number, **({"stage": self.stage.name} if self.stage.name else {})}

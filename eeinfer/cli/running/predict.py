@@ -50,7 +50,7 @@ def predict(
 def _rows(engine: "Engine", paths: list[Path]) -> Iterator[dict[str, Any]]:  # JSON
     from eeinfer.arrays import read_image
 
-    warm, channels = False, engine.manifest.input.tensor.shape[0]
+    warm, channels = False, engine.manifest.input.tensor.sizes()[0]
     for path in paths:
         try:
             image = read_image(path, channels)
