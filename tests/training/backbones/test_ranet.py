@@ -1,6 +1,5 @@
 """RANet: the published costs, which no other architecture has, and cuts through features that are fused much later."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,25 +7,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from multiscale_networks import (
-    assert_chain_equals_torch,
-    assert_nothing_dead_is_carried,
-    crossing,
     exit_costs,
     images,
     network,
-    shaken,
-    trained_system_cost,
 )
 
-from eeinfer.bundle.folder import Bundle
-from eeinfer.bundle.layout import alive
-from eeinfer.errors import ConfigError
-from eeinfer.export import export_bundle
-from eeinfer.training import BackboneConfig
-from eeinfer.training.backbones import Task, build_backbone
-from eeinfer.training.backbones.multiscale import OwnExits
 from eeinfer.training.backbones.ranet_blocks import FusionBlock, resized
-from eeinfer.training.exits.placement import place_exits
 
 
 # METHODS names the data set CIFAR-10; its numbers are those of heads for 100 classes.
@@ -39,10 +25,6 @@ from eeinfer.training.exits.placement import place_exits
 )
 def test_every_exit_costs_what_the_reference_counted(name: str, expected: list[float]) -> None:
     assert [round(cost, 2) for cost in exit_costs(name, 32, 100)] == expected
-
-
-def test_training_builds_the_same_system_from_taps_and_msd_heads() -> None:
-    assert trained_system_cost("ranet_cifar_lg", 6, 32, 100) == exit_costs("ranet_cifar_lg", 32, 100)[-1]
 
 
 @pytest.mark.parametrize(
@@ -101,16 +83,6 @@ def test_resizing_keeps_corners_and_is_linear_between() -> None:
     assert resized(x, (3, 3)).tolist() == [[[[0.0, 2.0, 4.0], [4.0, 6.0, 8.0], [8.0, 10.0, 12.0]]]]
 
 
-def test_features_and_heads_come_apart() -> None:
-    model, x = shaken("ranet_tiny"), images(3)
-    with torch.no_grad():
-        logits = model(x)
-        heads = (*model.heads, model.network.head)
-        for head, feature, answer in zip(heads, model.features(x), logits, strict=True):
-            torch.testing.assert_close(head.classify(feature), answer)
-        torch.testing.assert_close(model.network(x), logits[-1])
-
-
 def test_who_stops_at_an_exit_leaves_the_finer_sub_networks_uncomputed() -> None:
     built = network("ranet_tiny").eval()
     ran: list[int] = []
@@ -133,60 +105,3 @@ def test_a_sub_network_reads_every_layer_of_the_one_before() -> None:
             assert torch.equal(before[0], after[0])
             assert not torch.allclose(before[1], after[1])
             before = after
-
-
-def test_the_last_exit_alone_trains_the_whole_network() -> None:
-    built = network("ranet_tiny")
-    built(images(4)).square().sum().backward()
-    assert all(parameter.grad is not None for parameter in built.parameters())
-
-
-def test_slots_are_the_exits_that_the_network_was_built_with() -> None:
-    task = Task(in_channels=1, size=(28, 28), num_classes=10)
-    backbone = build_backbone(BackboneConfig(name="ranet_tiny"), task)
-    assert place_exits(backbone, (0, 1), torch.zeros(2, 1, 28, 28)) == ("taps.0", "taps.1")
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"step_mode": "lin_grow"}, "unknown step_mode 'lin_grow': known are even, lg"),
-        ({"stem": "large"}, "unknown stem 'large': known are small, standard"),
-        ({"scale_list": "1-2"}, "scale_list 1-2, gr_factor 4-2-1, bn_factor 4-2-1 differ in the number of scales"),
-        ({"scale_list": "2-2-3"}, "scale_list is 2-2-3; start at 1"),
-        ({"scale_list": "1-2-4"}, "scale_list is 1-2-4; start at 1"),
-        ({"scale_list": "1-2-1"}, "scale_list is 1-2-1; start at 1"),
-        ({"block_step": 0}, "block_step is 0; allowed are whole numbers from 1"),
-        ({"compress": 0.1}, "compress is 0.1; of the 6 channels of a layer it must leave some, not all"),
-        ({"compress": 1}, "compress is 1; of the 6 channels"),
-        ({"reduction": 0}, "reduction is 0; allowed are numbers above 0, to 1"),
-        ({"reduction": 0.01}, "reduction 0.01 leaves no channel"),
-    ],
-)
-def test_an_option_out_of_range_is_refused(options: dict[str, Any], message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
-        network("ranet", 32, **options)
-
-
-@pytest.fixture(scope="module")
-def model() -> OwnExits:
-    return shaken("ranet_tiny")
-
-
-@pytest.fixture(scope="module")
-def bundle(model: OwnExits, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return export_bundle(model, images(1), tmp_path_factory.mktemp("ranet") / "ranet")
-
-
-def test_the_chain_of_segments_equals_torch(bundle: Path, model: OwnExits) -> None:
-    assert_chain_equals_torch(bundle, model)
-
-
-def test_cuts_carry_finer_stem_maps_and_every_layer_that_is_still_to_be_fused(bundle: Path) -> None:
-    manifest = Bundle.open(bundle).manifest
-    assert_nothing_dead_is_carried(manifest)
-    # Behind exit 0: the stem maps of sub-networks 1 and 2 and the three maps of block 0. Behind exit 1: one stem map
-    # and the three maps of each of two blocks.
-    assert [len(names) for names in crossing(manifest)] == [5, 7]
-    assert {tensor.name for tensor in manifest.segments[2].inputs} == crossing(manifest)[1]
-    assert [{tensor.name for tensor in kept} for kept in alive(manifest)] == [*crossing(manifest), set()]
