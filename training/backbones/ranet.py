@@ -5,7 +5,7 @@ Sub-networks count from 0, the coarsest; level 1 is the coarsest resolution, eac
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -206,15 +206,21 @@ def ranet(
     widths = [n_channels * factor for factor in reversed(growths)]
     strides = [1 + (finer > coarser) for finer, coarser in zip(levels[:0:-1], levels[-2::-1], strict=True)]
     first = Stem(task, widths, strides, stem)
+    parts, exits = _stacked(layout, first.shapes)
+    return RANet(first, parts, exits, task.num_classes, head_channels(head_width, stem))
+
+
+def _stacked(layout: Layout, shapes: Sequence[MapShape]) -> tuple[list[nn.ModuleList], list[MapShape]]:
+    """Return the blocks of every sub-network, from the coarsest on, and the maps that the exits read."""
     parts: list[nn.ModuleList] = []
     exits: list[MapShape] = []
     low: list[list[int]] = []
-    for number, shape in enumerate(reversed(first.shapes)):
+    for number, shape in enumerate(reversed(shapes)):
         part = _SubNetwork(layout, number, shape, low)
         parts.append(part.blocks)
         exits += part.exits
         low = part.steps
-    return RANet(first, parts, exits, task.num_classes, head_channels(head_width, stem))
+    return parts, exits
 
 
 def _check(step_mode: str, levels: tuple[int, ...], growth: int, compress: float, reduction: float) -> None:

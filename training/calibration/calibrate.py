@@ -61,13 +61,10 @@ def calibrate(
     """
     source = Path(checkpoint)
     _check(kind, draws, (*variances, *temperatures))
-    target = source.with_name(f"{source.stem}_{kind}{source.suffix}") if out is None else Path(out)
     trained = load_checkpoint(source)
     if "calibration" in trained.provenance:
         raise CheckpointError(f"{source} is calibrated already; name the checkpoint that it was made from")
-    if target.exists() and not force:
-        raise CheckpointError(f"{target} exists; replace it with force (--force) or choose another name")
-    refuse_unwritable(target)
+    target = _target(source, out, kind, force)
     images = Images.of(trained)
     if kind == "temperature":
         how = fit_temperatures(trained.model, images, progress)
@@ -87,6 +84,15 @@ def _check(kind: str, draws: int, grid: Sequence[float]) -> None:
         raise ConfigError(f"draws is {draws!r}; give a whole number from 1")
     if not all(value > 0 for value in grid):
         raise ConfigError(f"variances and temperatures to choose from are {list(grid)}; give numbers above 0")
+
+
+def _target(source: Path, out: str | Path | None, kind: str, force: bool) -> Path:
+    """Return where the new checkpoint goes, after a look whether it can be written there."""
+    target = source.with_name(f"{source.stem}_{kind}{source.suffix}") if out is None else Path(out)
+    if target.exists() and not force:
+        raise CheckpointError(f"{target} exists; replace it with force (--force) or choose another name")
+    refuse_unwritable(target)
+    return target
 
 
 def _measured(

@@ -113,10 +113,7 @@ def choose(
         covariance, root = factors.posterior(variance)
         constants = covariance.float(), (epsilon @ root.T).float()
         for temperature in temperatures:
-            exit = LaplaceExit(*constants, temperature)
-            p = torch.cat(
-                [exit(*rows) for rows in zip(torch.split(phi, _ROWS), torch.split(logits, _ROWS), strict=True)]
-            )
+            p = _probabilities(LaplaceExit(*constants, temperature), phi, logits)
             mixed = (before + shares[0] * p) / shares[1]
             nll = -float(mixed[torch.arange(len(labels)), labels].clamp_min(1e-12).double().log().mean())
             if best is None or nll < best[0]:
@@ -132,6 +129,11 @@ def choose(
                 )
     assert best is not None, "the grid is not empty"
     return best[1]
+
+
+def _probabilities(exit: LaplaceExit, phi: Tensor, logits: Tensor) -> Tensor:
+    """Return what `exit` answers [N,K], some images at a time."""
+    return torch.cat([exit(*rows) for rows in zip(torch.split(phi, _ROWS), torch.split(logits, _ROWS), strict=True)])
 
 
 def cost_shares(cumulative: Sequence[int]) -> tuple[float, ...]:

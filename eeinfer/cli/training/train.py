@@ -51,8 +51,6 @@ def train(
 
     What no option names stays as the recipe has it. The path of the checkpoint is printed on stdout.
     """
-    from eeinfer.training import load_checkpoint
-    from eeinfer.training import train as run
     from eeinfer.training.config import config_to_dict
 
     if list_recipes:
@@ -74,19 +72,28 @@ def train(
     if show:
         typer.echo(json.dumps(config_to_dict(config), indent=2))
         return
-    if untrained:
-        from eeinfer.training.runs.untrained import save_untrained
-
-        path = save_untrained(config, out or Path("runs") / f"{recipe}-untrained")
-        say(f"next: eeinfer export {path}")
-        typer.echo(path)
-        return
-    with shown_progress() as progress:
-        path = run(config, out or Path("runs") / recipe, resume=resume, progress=progress)
-    measured = " ".join(f"{accuracy:.2%}" for accuracy in load_checkpoint(path).provenance["test_accuracy"])
-    say(f"test accuracy at each exit: {measured}")
+    folder = out or Path("runs") / (f"{recipe}-untrained" if untrained else recipe)
+    path = _untrained(config, folder) if untrained else _trained(config, folder, resume=resume)
     say(f"next: eeinfer export {path}")
     typer.echo(path)
+
+
+def _untrained(config: "TrainConfig", folder: Path) -> Path:
+    from eeinfer.training.runs.untrained import save_untrained
+
+    return save_untrained(config, folder)
+
+
+def _trained(config: "TrainConfig", folder: Path, *, resume: bool) -> Path:
+    """Train and say how well every exit answers."""
+    from eeinfer.training import load_checkpoint
+    from eeinfer.training import train as run
+
+    with shown_progress() as progress:
+        path = run(config, folder, resume=resume, progress=progress)
+    measured = " ".join(f"{accuracy:.2%}" for accuracy in load_checkpoint(path).provenance["test_accuracy"])
+    say(f"test accuracy at each exit: {measured}")
+    return path
 
 
 def configured(recipe: str, regime: str | None, changes: list[settings.Setting]) -> "TrainConfig":
