@@ -30,6 +30,16 @@ def test_train_shows_the_settings_that_options_lead_to(run: Run) -> None:
     assert shown["regime"] == RECIPES["digits"]().regime
 
 
+def test_another_regime_gets_phases_fit_for_it(run: Run) -> None:
+    mixed, joint = (
+        json.loads(run("train", "fashion_resnet20", "--regime", regime, "--show").out) for regime in ("mixed", "joint")
+    )
+    assert joint["phase2"]["epochs"] == mixed["phase1"]["epochs"] + mixed["phase2"]["epochs"]
+    assert joint["phase2"]["lr"] == mixed["phase1"]["lr"]
+    chosen = run("train", "fashion_resnet20", "--regime", "joint", "--epochs", 2, "--set", "phase2.lr=0.3", "--show")
+    assert json.loads(chosen.out)["phase2"] == {**joint["phase2"], "epochs": 2, "lr": 0.3}
+
+
 def test_train_lists_the_recipes(run: Run) -> None:
     assert set(json.loads(run("train", "--list", "--json").out)) == set(RECIPES)
     assert {line.split()[0] for line in run("train", "--list").out.splitlines()} == set(RECIPES)

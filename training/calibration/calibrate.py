@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 from eeinfer.errors import CheckpointError, ConfigError
+from eeinfer.files import check_folder
 from eeinfer.numbers import is_whole
 from eeinfer.progress import Progress, silent
 from eeinfer.training.calibrated import calibrated
@@ -18,7 +19,7 @@ from eeinfer.training.calibration.observe import Images, all_logits
 from eeinfer.training.calibration.report import Calibration, ExitQuality, quality
 from eeinfer.training.names import unknown
 from eeinfer.training.runs.checkpoint import CHECKPOINT_VERSION, load_checkpoint, read_checkpoint
-from eeinfer.training.runs.sealed import refuse_unwritable, save_sealed
+from eeinfer.training.runs.sealed import save_sealed
 
 KINDS = ("temperature", "laplace")
 
@@ -56,7 +57,8 @@ def calibrate(
 
     Raises:
         ConfigError: the kind is unknown or does not fit the method, or the run kept no validation images.
-        CheckpointError: no readable checkpoint, one that is calibrated already, or `out` exists or cannot be written.
+        CheckpointError: no readable checkpoint, one that is calibrated already, or `out` exists.
+        InputError: `out` cannot be written, as where the disk is full.
         DataError: the images of the run are not at hand.
     """
     source = Path(checkpoint)
@@ -91,7 +93,7 @@ def _target(source: Path, out: str | Path | None, kind: str, force: bool) -> Pat
     target = source.with_name(f"{source.stem}_{kind}{source.suffix}") if out is None else Path(out)
     if target.exists() and not force:
         raise CheckpointError(f"{target} exists; replace it with force (--force) or choose another name")
-    refuse_unwritable(target)
+    check_folder(target.parent, "the calibrated checkpoint")
     return target
 
 
@@ -122,6 +124,7 @@ def _write(source: Path, target: Path, how: dict[str, Any], found: Calibration) 
     record |= {name: value for name, value in asdict(found).items() if name not in ("path", "kind")}
     content["calibration"] = how
     content["provenance"] = {**content["provenance"], "calibration": _plain(record)}
+    target.parent.mkdir(parents=True, exist_ok=True)
     save_sealed(target, {**content, "version": CHECKPOINT_VERSION})
 
 

@@ -51,7 +51,7 @@ def save_checkpoint(
     """Write the checkpoint in one step. `facts` are added to its provenance.
 
     Raises:
-        CheckpointError: it cannot be written, as where the disk is full.
+        InputError: it cannot be written, as where the disk is full.
     """
     started_from, config = named_files(config), without_file_options(config)
     content = {

@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 from lightning_fabric import Fabric
 
-from eeinfer.errors import CheckpointError, ConfigError, first_line
+from eeinfer.errors import ConfigError
+from eeinfer.files import check_folder
 from eeinfer.progress import Progress, silent
 from eeinfer.training.build import Built, build_model, check_names, model_input
 from eeinfer.training.config import TrainConfig, config_to_dict
@@ -20,6 +21,7 @@ from eeinfer.training.runs.feed import Feed
 from eeinfer.training.runs.loop import accuracies
 from eeinfer.training.runs.metrics import MetricsLog
 from eeinfer.training.runs.phase import Keep, PhaseRun, schedule
+from eeinfer.training.runs.sealed import writing
 from eeinfer.training.runs.start_over import clear_events, refuse_foreign
 from eeinfer.training.runs.state import STATE_NAME, Record, State, load_state, refuse_other_config, save_state
 
@@ -40,8 +42,9 @@ def train(config: TrainConfig, out_dir: str | Path, *, resume: bool = True, prog
     Raises:
         ConfigError: a setting is unknown or does not fit the network.
         DataError: the data set is missing or damaged, or pretrained weights cannot be fetched.
-        CheckpointError: `out_dir` holds a run with other settings, a damaged state, files of these names that no run
-            wrote, or cannot be written.
+        CheckpointError: `out_dir` holds a run with other settings, a damaged state, or files of these names that no
+            run wrote.
+        InputError: `out_dir` cannot be written, as where the disk is full; the same call goes on later.
     """
     check_names(config)
     out = Path(out_dir)
@@ -49,11 +52,12 @@ def train(config: TrainConfig, out_dir: str | Path, *, resume: bool = True, prog
         refuse_foreign(out)
     elif (finished := _finished(out, config)) is not None:
         return finished
+    check_folder(out, "the run")
     dataset = load_dataset(config.data.name, config.data.root)
     fabric = make_fabric(config)
     fabric.launch()
     gpus = [fabric.device] if fabric.device.type == "cuda" else []
-    with torch.random.fork_rng(devices=gpus), _threads(config.threads), _on_disk(out):
+    with torch.random.fork_rng(devices=gpus), _threads(config.threads), writing(out):
         return _train(config, out, dataset, fabric, progress, resume)
 
 
@@ -146,18 +150,6 @@ def _finished(out: Path, config: TrainConfig) -> Path | None:
         return None
     refuse_other_config(settings_of(read_checkpoint(path)), config, path)
     return path
-
-
-@contextlib.contextmanager
-def _on_disk(out: Path) -> Iterator[None]:
-    """Turn what a full or forbidden disk raises into a sentence."""
-    try:
-        yield
-    except OSError as error:
-        raise CheckpointError(
-            f"the run cannot be written to {out} ({first_line(error)}): make room there and give the same command "
-            "again, it goes on from the last epoch; or choose another folder"
-        ) from error
 
 
 @contextlib.contextmanager

@@ -3,17 +3,18 @@
 torch.load checks neither the archive's own checksums nor its directory, where a flipped bit can lead to other weights.
 """
 
+import contextlib
 import hashlib
-import os
 import pickle
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
 
-from eeinfer.errors import CheckpointError, first_line
+from eeinfer.errors import CheckpointError, InputError, first_line
 from eeinfer.files import write_atomically
 
 _MARK = b"eeinfer sha256 "
@@ -27,26 +28,29 @@ def save_sealed(path: Path, content: Any) -> None:
     """Write plain data and tensors to `path` in one step.
 
     Raises:
-        CheckpointError: the disk is full or the folder cannot be written; what lay at `path` is as it was.
+        InputError: the disk is full or the folder cannot be written; what lay at `path` is as it was.
     """
-    try:
-        write_atomically(path, lambda file: _write(file, content))
-    except (OSError, RuntimeError) as error:  # torch's writer reports a full disk by a RuntimeError of its own
-        cause = error if isinstance(error, OSError) else error.__context__ or error
-        raise CheckpointError(
-            f"{path} cannot be written ({first_line(cause)}): make room there or choose another place; "
-            "nothing that was there has changed"
-        ) from error
+    with writing(path):
+        try:
+            write_atomically(path, lambda file: _write(file, content))
+        except RuntimeError as error:  # torch's writer reports a full disk by an error of its own
+            raise OSError(first_line(error.__context__ or error)) from error
 
 
-def refuse_unwritable(path: Path) -> None:
-    """Look whether `path` can be written before hours of work.
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what a full or forbidden disk raises into a sentence.
 
     Raises:
-        CheckpointError: its folder does not exist or may not be written.
+        InputError: `path` cannot be written.
     """
-    if not os.access(path.parent, os.W_OK | os.X_OK) or path.is_dir():
-        raise CheckpointError(f"{path} cannot be written: name a file in a folder that exists and may be written")
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be written ({first_line(error)}): make room there and give the same command again, or "
+            "choose another place with --out; what was there before is as it was"
+        ) from error
 
 
 def load_sealed(path: Path, again: str) -> tuple[Any, bool]:

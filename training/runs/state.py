@@ -38,7 +38,7 @@ def save_state(state: State, folder: Path) -> None:
     """Replace the state in `folder` in one step.
 
     Raises:
-        CheckpointError: it cannot be written, as where the disk is full; the state before is kept.
+        InputError: it cannot be written, as where the disk is full; the state before is kept.
     """
     content = {item.name: getattr(state, item.name) for item in fields(state)}
     save_sealed(folder / STATE_NAME, {"format": _FORMAT, "version": STATE_VERSION, **content})

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from eeinfer.errors import CheckpointError
+from eeinfer.files import check_folder
 from eeinfer.preprocess import prepare
 from eeinfer.training.build import build_model, check_names, model_input
 from eeinfer.training.config import TrainConfig
@@ -27,11 +28,13 @@ def save_untrained(config: TrainConfig, out_dir: str | Path) -> Path:
         ConfigError: a setting is unknown or does not fit the network.
         DataError: the data set is missing or damaged, or pretrained weights cannot be fetched.
         CheckpointError: `out_dir` holds a checkpoint already.
+        InputError: `out_dir` cannot be written.
     """
     check_names(config)
     path = Path(out_dir) / CHECKPOINT_NAME
     if path.exists():
         raise CheckpointError(f"{path} exists, and an untrained network must not replace it: choose another --out")
+    check_folder(path.parent, "the network")
     dataset = load_dataset(config.data.name, config.data.root)
     input = model_input(config, dataset)
     built = build_model(config, input, len(dataset.classes))

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from disks import full_disk
 from method_networks import check_bundle
 
-from eeinfer.errors import CheckpointError, ConfigError
+from eeinfer.errors import CheckpointError, ConfigError, InputError
 from eeinfer.training import (
     BackboneConfig,
     DataConfig,
@@ -86,6 +87,16 @@ def test_refusals(trained: Path, tmp_path: Path) -> None:
         calibrate(trained, done)
     with pytest.raises(CheckpointError, match="is calibrated already"):
         calibrate(done)
+
+
+def test_a_full_disk_is_a_sentence_and_leaves_nothing_half_written(trained: Path, tmp_path: Path) -> None:
+    before = trained.read_bytes()
+    with full_disk(4096), pytest.raises(InputError, match=r"new\.pt cannot be written.*make room"):
+        calibrate(trained, tmp_path / "new.pt")
+    with pytest.raises(InputError, match="the calibrated checkpoint cannot be written to"):
+        calibrate(trained, trained / "new.pt")
+    assert not [*tmp_path.iterdir()]
+    assert trained.read_bytes() == before
 
 
 def test_refuses_a_run_without_validation_images(trained: Path, tmp_path: Path) -> None:

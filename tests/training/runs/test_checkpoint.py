@@ -10,7 +10,7 @@ import pytest
 import torch
 from disks import full_disk
 
-from eeinfer.errors import CheckpointError
+from eeinfer.errors import CheckpointError, InputError
 from eeinfer.training import BackboneConfig, TrainConfig, load_checkpoint, train
 from eeinfer.training.runs.sealed import save_sealed
 
@@ -207,7 +207,7 @@ def test_a_flipped_bit_anywhere_is_noticed(checkpoint: Path, tmp_path: Path) -> 
 def test_a_full_disk_is_a_sentence_and_keeps_what_was_there(checkpoint: Path, tmp_path: Path) -> None:
     target = tmp_path / "kept.pt"
     target.write_bytes(checkpoint.read_bytes())
-    with full_disk(4096), pytest.raises(CheckpointError, match=r"kept\.pt cannot be written.*make room"):
+    with full_disk(4096), pytest.raises(InputError, match=r"kept\.pt cannot be written.*make room"):
         save_sealed(target, {"weights": torch.zeros(100_000)})
     assert target.read_bytes() == checkpoint.read_bytes()
     assert [path.name for path in tmp_path.iterdir()] == ["kept.pt"]

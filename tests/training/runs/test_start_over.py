@@ -8,8 +8,9 @@ import torch
 from disks import full_disk
 from killed_runs import KillAt, Killed, assert_same, lines, weights
 
-from eeinfer.errors import CheckpointError, ConfigError, DataError
+from eeinfer.errors import CheckpointError, ConfigError, DataError, InputError
 from eeinfer.training import TrainConfig, train
+from eeinfer.training.runs.untrained import save_untrained
 
 
 def test_starting_over_replaces_the_run(tiny: TrainConfig, tmp_path: Path) -> None:
@@ -74,7 +75,7 @@ def test_a_disk_that_fills_up_is_a_sentence_and_the_run_goes_on_later(tiny: Trai
     with pytest.raises(Killed):
         train(tiny, tmp_path / "run", progress=KillAt("epoch", 1))
     before = (tmp_path / "run" / "state.pt").read_bytes()
-    with full_disk(len(before) // 2), pytest.raises(CheckpointError, match=r"state\.pt cannot be written.*make room"):
+    with full_disk(len(before) // 2), pytest.raises(InputError, match=r"state\.pt cannot be written.*make room"):
         train(tiny, tmp_path / "run")
     assert (tmp_path / "run" / "state.pt").read_bytes() == before
     assert_same(weights(train(tiny, tmp_path / "run")), weights(whole))
@@ -82,5 +83,7 @@ def test_a_disk_that_fills_up_is_a_sentence_and_the_run_goes_on_later(tiny: Trai
 
 def test_a_folder_that_cannot_be_made_is_a_sentence(tiny: TrainConfig, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(CheckpointError, match=r"cannot be written to .*file.run"):
+    with pytest.raises(InputError, match=r"the run cannot be written to .*file.run"):
         train(tiny, tmp_path / "file" / "run")
+    with pytest.raises(InputError, match=r"the network cannot be written to .*file.run"):
+        save_untrained(tiny, tmp_path / "file" / "run")
