@@ -34,6 +34,11 @@ def words_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return small_bundles.write_words(tmp_path_factory.mktemp("words") / "words.eeb")
 
 
+@pytest.fixture(scope="session")
+def five_words_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small_bundles.write_words(tmp_path_factory.mktemp("five") / "words.eeb", 5)
+
+
 @pytest.fixture
 def bundle_copy(tiny_bundle: Path, tmp_path: Path) -> Path:
     return shutil.copytree(tiny_bundle, tmp_path / "copy.eeb")

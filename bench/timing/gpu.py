@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eeinfer.backends import open_backend
-from eeinfer.backends.base import Backend, DeviceClock
+from eeinfer.backends.base import Backend, DeviceClock, Inputs
 from eeinfer.backends.choice import gpu_index
 from eeinfer.bench.config import BenchConfig
 from eeinfer.bench.environment import GpuFacts
@@ -79,12 +79,14 @@ class GpuSide:
         self._bundle, self._config, self._gpu = engine.bundle, config, OneGpu(config.device)
         self._facts = {"networks": backend.name, "backend": engine.backend, "level": engine.level}
         self._batches: Sequence[Array] = ()
+        self._inputs: Sequence[Inputs] = ()  # the same, by name
         self._networks: dict[str, GpuNetwork] = {}
 
     def networks(self, batches: Sequence[Array]) -> dict[str, Call]:
         """Open the fixed networks on the provider of the cascade; from here on all is about these batches."""
         self._batches = batches
-        self._networks = gpu_networks(self._bundle, batches, self._open_graph)
+        self._inputs = [{self._bundle.manifest.input.tensor.name: batch} for batch in batches]
+        self._networks = gpu_networks(self._bundle, self._inputs, self._open_graph)
         return dict(self._networks)
 
     def with_device_times(self, latency: Latency, progress: Progress) -> Latency:
@@ -107,7 +109,7 @@ class GpuSide:
         times = []
         for turn in range(2 * _TIMES):
             batch = turn % len(self._batches)
-            times.append((clock(self._batches[batch], row.exit), network.device_ms(batch)))
+            times.append((clock(self._inputs[batch], row.exit), network.device_ms(batch)))
         cascade, session = np.median(times[_TIMES:], axis=0).tolist()
         return cascade, session
 

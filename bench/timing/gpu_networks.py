@@ -3,21 +3,16 @@
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
-from numpy.typing import NDArray
-
-from eeinfer.backends.base import DeviceGraph, GraphOpener
+from eeinfer.backends.base import DeviceGraph, GraphOpener, Inputs
 from eeinfer.bench.timing.networks import KINDS, ends, write_parts
 from eeinfer.bundle.folder import Bundle
-
-Array = NDArray[Any]
 
 
 class GpuNetwork:
     """One network and the batches that it is timed on. Calling it runs it on the batch at a position."""
 
-    def __init__(self, graph: DeviceGraph, batches: Sequence[Array]) -> None:
+    def __init__(self, graph: DeviceGraph, batches: Sequence[Inputs]) -> None:
         self._graph, self._batches = graph, batches
 
     def __call__(self, batch: int) -> None:
@@ -29,7 +24,7 @@ class GpuNetwork:
         return self._graph.device_ms(self._batches[batch])
 
 
-def gpu_networks(bundle: Bundle, batches: Sequence[Array], open_graph: GraphOpener) -> dict[str, GpuNetwork]:
+def gpu_networks(bundle: Bundle, batches: Sequence[Inputs], open_graph: GraphOpener) -> dict[str, GpuNetwork]:
     """Open the network cut at each early exit, without early exits, and with every exit computed.
 
     Raises:

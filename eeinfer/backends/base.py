@@ -46,19 +46,19 @@ class Lane(Protocol):
 class DeviceGraph(Protocol):
     """A further ONNX graph, opened and fed as the segments are, for batches of one size."""
 
-    def run(self, images: NDArray[Any]) -> None:
+    def run(self, inputs: Inputs) -> None:
         """Compute it from NumPy's memory, until what the host reads is there."""
 
-    def device_ms(self, images: NDArray[Any]) -> float:
+    def device_ms(self, inputs: Inputs) -> float:
         """Return the device's own milliseconds for computing it, all outputs left on the device."""
 
 
-# Takes a batch with the image, and the exit where it leaves; returns the device's own milliseconds. All segments are
+# Takes one prepared row, B = 1, and the exit where it leaves; returns the device's own milliseconds. All segments are
 # put into the stream at once: what the same way takes beyond that is spent on the host.
-DeviceClock: TypeAlias = Callable[[NDArray[Any], int], float]
+DeviceClock: TypeAlias = Callable[[Inputs, int], float]
 
 # Takes an ONNX file with the inputs of the bundle, a batch like those to come, and the outputs that the host reads.
-GraphOpener: TypeAlias = Callable[[Path, NDArray[Any], Sequence[str]], DeviceGraph]
+GraphOpener: TypeAlias = Callable[[Path, Inputs, Sequence[str]], DeviceGraph]
 
 
 class Backend(Protocol):

@@ -1,13 +1,27 @@
-"""Whether a graph that ONNX Runtime opened is the one that the manifest describes."""
+"""What is looked at before segments run: whether a backend can run them, and whether they are the manifest's."""
 
 from pathlib import Path
 from typing import Any
 
+from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.layout import exit_specs
 from eeinfer.bundle.manifest import Segment, TensorSpec
 from eeinfer.errors import BundleError
 
 _TYPE_NAMES = {"float32": "float", "float64": "double"}  # where ONNX Runtime's name is not NumPy's
+
+
+def check_fixed_sizes(bundle: Bundle, backend: str) -> None:
+    """Refuse a bundle with dynamic axes beside the batch, for a backend whose buffers are made once.
+
+    Raises:
+        BundleError: naming the axes.
+    """
+    if bundle.manifest.axes:
+        raise BundleError(
+            f"{bundle.path} has the dynamic axes {', '.join(bundle.manifest.axes)}, and backend {backend!r} runs fixed "
+            "sizes alone; run it with device='cpu', or export it again without dynamic"
+        )
 
 
 def check_graph(session: Any, segment: Segment, *, classes: int, where: Path) -> None:

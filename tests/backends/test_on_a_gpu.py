@@ -70,7 +70,7 @@ def test_replayed_graphs_answer_as_launched_kernels_do(tiny_bundle: Path, provid
 
 def test_the_gpu_measures_its_own_time(backend: str, tiny_bundle: Path) -> None:
     opened = open_backend(backend, Bundle.open(tiny_bundle), device="cuda")
-    image = np.zeros((1, 1, 8, 8), np.float32)
+    image = {"input": np.zeros((1, 1, 8, 8), np.float32)}
     assert opened.device_ms is not None
     times = [opened.device_ms(image, 2) for _ in range(20)]
     assert 0 < min(times) < 100

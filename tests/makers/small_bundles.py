@@ -121,9 +121,9 @@ def word_weights() -> Weights:
     return {name: rng.normal(0, 2, shape).astype(np.float32) for name, shape in shapes.items()}
 
 
-def write_words(folder: Path) -> Path:
-    ids, mask = spec("ids", "length", dtype="int64"), spec("mask", "length", dtype="bool")
-    scale, words = spec("scale"), spec("carried_00", "length", 4)
+def write_words(folder: Path, length: int | str = "length") -> Path:
+    ids, mask = spec("ids", length, dtype="int64"), spec("mask", length, dtype="bool")
+    scale, words = spec("scale"), spec("carried_00", length, 4)
     node = helper.make_node
     parts: Parts = [
         (
@@ -142,7 +142,8 @@ def write_words(folder: Path) -> Path:
         ),
     ]
     inputs = tuple(Input(tensor=tensor) for tensor in (ids, mask, scale))
-    return _write(folder, "words", inputs, parts, word_weights(), CLASSES, axes={"length": Axis(min=2, max=12)})
+    axes = {length: Axis(min=2, max=12)} if isinstance(length, str) else {}
+    return _write(folder, "words", inputs, parts, word_weights(), CLASSES, axes=axes)
 
 
 def _mean_word(k: int, source: str) -> list[NodeProto]:

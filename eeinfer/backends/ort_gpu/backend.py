@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eeinfer.backends.base import Exit, Inputs
-from eeinfer.backends.graph_check import check_graph
+from eeinfer.backends.graph_check import check_fixed_sizes, check_graph
 from eeinfer.backends.levels import Level
 from eeinfer.backends.ort_gpu.gather import Gatherer
 from eeinfer.backends.ort_gpu.graph import BoundGraph
@@ -57,6 +57,7 @@ class OrtGpuBackend:
                 f"{bundle.path} is in fp8, which ONNX Runtime computes wrongly: its optimiser drops every ReLU before "
                 f"a QuantizeLinear; run it as TensorRT plans: eeinfer export {bundle.path} --trt"
             )
+        check_fixed_sizes(bundle, name)
         self._sessions = []
         for segment in manifest.segments:
             path = bundle.file(segment.file)
@@ -75,7 +76,7 @@ class OrtGpuBackend:
         self._turn: AbstractContextManager[Any] = nullcontext() if level == Level.PLAIN else threading.Lock()
 
     def new_lane(self) -> GpuLane:
-        """Make the buffers for one image at a time; at level 1 each segment has a graph for them."""
+        """Make the buffers for one row at a time; at level 1 each segment has a graph for them."""
         if self.level == Level.PLAIN:
             return self._lane(run_options(), score_on_host=True)
         return self._lane(run_options({GRAPH: str(next(self._lanes))}), score_on_host=False)
@@ -90,29 +91,32 @@ class OrtGpuBackend:
             turn=self._turn,
         )
 
-    def device_ms(self, image: NDArray[Any], exit: int) -> float:
-        """Return the GPU's own milliseconds for leaving at ``exit`` with one prepared image [1, *shape].
+    def device_ms(self, inputs: Inputs, exit: int) -> float:
+        """Return the GPU's own milliseconds for leaving at ``exit`` with one prepared row, B = 1.
 
         All segments are put into the stream at once: what the same way takes beyond that is spent on the host.
         """
         if self._unwaited is None:
             self._unwaited = self._lane(run_options(UNWAITED), score_on_host=False)
-        self._unwaited.load({self._manifest.input.tensor.name: image})
+        self._unwaited.load(inputs)
         start = self._stream.mark()
         for segment in range(exit + 1):
             self._unwaited.enqueue(segment)
         return self._stream.elapsed_ms(start, self._stream.mark())
 
-    def open_graph(self, path: Path, example: NDArray[Any], read: Sequence[str]) -> BoundGraph:
-        """Open an ONNX file that takes the bundle's input, for batches like ``example``; the host reads ``read``."""
-        session = open_on(self._provider, path, [self._manifest.input.tensor])
+    def open_graph(self, path: Path, example: Inputs, read: Sequence[str]) -> BoundGraph:
+        """Open an ONNX file that takes the bundle's inputs, for batches like ``example``; the host reads ``read``."""
+        session = open_on(self._provider, path, [input.tensor for input in self._manifest.inputs])
         return BoundGraph(session, self._provider, self._stream, example, read)
 
     def start(self, inputs: Inputs) -> list[Chunk]:
-        """Copy prepared images [B, *shape] to the GPU."""
-        ((name, images),) = inputs.items()
-        parts = _split(images)
-        return [Chunk(rows=len(part), tensors={name: self._provider.wrap(_fill(part))}) for part in parts]
+        """Copy prepared rows to the GPU."""
+        parts = {name: _split(array) for name, array in inputs.items()}
+        return [self._chunk(dict(zip(parts, arrays, strict=True))) for arrays in zip(*parts.values(), strict=True)]
+
+    def _chunk(self, inputs: Inputs) -> Chunk:
+        tensors = {name: self._provider.wrap(_fill(array)) for name, array in inputs.items()}
+        return Chunk(rows=len(next(iter(inputs.values()))), tensors=tensors)
 
     def run(self, segment: int, live: list[Chunk]) -> Exit:
         """Compute a segment for every row; the decisions come to the host, what it carries stays on the GPU."""

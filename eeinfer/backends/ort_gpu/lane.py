@@ -1,4 +1,4 @@
-"""One image's way through the cascade on a GPU, from buffer to buffer, with everything bound beforehand."""
+"""One row's way through the cascade on a GPU, from buffer to buffer, with everything bound beforehand."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -42,13 +42,13 @@ class GpuLane:
         """
         self._provider, self._options, self._score_on_host, self._turn = provider, options, score_on_host, turn
         self._exits = tuple(Exit.zeros(len(manifest.classes), 1) for _ in sessions)
-        self._image = self._provider.wrap(_zeros(manifest.input.tensor))
+        self._inputs = {input.tensor.name: provider.wrap(_zeros(input.tensor)) for input in manifest.inputs}
         self._runs = [session.run_with_iobinding for session in sessions]
         self._bindings: list[Any] = []
         self._rebound: list[list[tuple[str, Any]]] = []
         self._answers: list[dict[str, Any]] = []
         self._latest: int | None = None  # the exit that has been computed and not been read
-        buffers = {manifest.input.tensor.name: self._image}
+        buffers = dict(self._inputs)
         for session, segment, exit in zip(sessions, manifest.segments, self._exits, strict=True):
             buffers |= {spec.name: self._provider.wrap(_zeros(spec)) for spec in segment.carried}
             self._add(session, {spec.name: buffers[spec.name] for spec in segment.inputs}, exit)
@@ -79,10 +79,10 @@ class GpuLane:
         return self._exits
 
     def load(self, inputs: Inputs) -> None:
-        """Copy the image into its buffer."""
-        (image,) = inputs.values()
+        """Copy the row into its buffers."""
         with self._turn:
-            self._image.update_inplace(np.ascontiguousarray(image))
+            for name, buffer in self._inputs.items():
+                buffer.update_inplace(np.ascontiguousarray(inputs[name]))
 
     def run(self, segment: int) -> float:
         """Compute a segment from buffer to buffer, and wait for its score."""

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from eeinfer.backends.base import Exit, Inputs
 from eeinfer.backends.cuda import open_cuda
+from eeinfer.backends.graph_check import check_fixed_sizes
 from eeinfer.backends.levels import Level, read_level
 from eeinfer.backends.trt.batch import Batch
 from eeinfer.backends.trt.engines import find_engines
@@ -47,13 +48,14 @@ class TrtBackend:
 
         Raises:
             ConfigError: no such device, or an option that is none.
-            BundleError: there are no plans that fit this library and this device.
+            BundleError: there are no plans that fit this library and this device, or the bundle has dynamic axes.
             DependencyError: TensorRT, cuda-bindings or NVRTC is missing.
             CudaError: the device or TensorRT refuses.
         """
         level = read_level(options, backend=self.name, known=[*Level], default=max(Level))
         if threads is not None:
             warnings.warn(f"threads={threads} has no effect: the segments run on the GPU", stacklevel=5)
+        check_fixed_sizes(bundle, self.name)
         self._cuda = open_cuda(device)
         self.device, self.threads = device, None
         self._engines = find_engines(bundle, self._cuda, verify=verify)
@@ -62,15 +64,14 @@ class TrtBackend:
         self._lanes, self._idle = [first], list[Workspace]()
 
     def start(self, inputs: Inputs) -> Batch:
-        """Take prepared images [B, *shape] to the device."""
-        (images,) = inputs.values()
+        """Take prepared rows to the device."""
         self._cuda.enter()
         try:
             workspace = self._idle.pop()
         except IndexError:
             graphs = self.level >= Level.GRAPHS
-            workspace = Workspace(self._engines, self._engines.buckets.sizes, graphs=graphs, image_in_step=False)
-        return Batch(workspace, images)
+            workspace = Workspace(self._engines, self._engines.buckets.sizes, graphs=graphs, inputs_in_step=False)
+        return Batch(workspace, inputs)
 
     def run(self, segment: int, live: Batch) -> Exit:
         """Compute a segment for every row."""
@@ -99,16 +100,16 @@ class TrtBackend:
         self._idle.append(live.ended())
 
     def new_lane(self) -> TrtLane:
-        """Make the buffers for one image at a time."""
+        """Make the buffers for one row at a time."""
         try:
             return self._lanes.pop()
         except IndexError:
             return TrtLane(self._engines, self.level)
 
-    def device_ms(self, image: NDArray[Any], exit: int) -> float:
-        """Return the GPU's own milliseconds for leaving at ``exit`` with one prepared image [1, *shape]."""
+    def device_ms(self, inputs: Inputs, exit: int) -> float:
+        """Return the GPU's own milliseconds for leaving at ``exit`` with one prepared row, B = 1."""
         lane = self.new_lane()
         try:
-            return lane.device_ms(image, exit)
+            return lane.device_ms(inputs, exit)
         finally:
             self._lanes.append(lane)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eeinfer.backends.base import Exit
+from eeinfer.backends.base import Exit, Inputs
 from eeinfer.backends.cuda.kernels import move_rows
 from eeinfer.backends.trt.block import Block
 from eeinfer.backends.trt.workspace import Workspace
@@ -28,15 +28,16 @@ class Chunk:
 class Batch:
     """The rows still in. What ``Backend`` calls live tensors, for one caller at a time."""
 
-    def __init__(self, workspace: Workspace, images: NDArray[Any]) -> None:
-        """Take prepared images [B, *shape] to the device."""
+    def __init__(self, workspace: Workspace, inputs: Inputs) -> None:
+        """Take prepared rows to the device."""
         self._workspace, self._cuda = workspace, workspace.cuda
         self._alive = [[tensor.name for tensor in tensors] for tensors in alive(workspace.engines.manifest)]
-        self._names = [workspace.engines.manifest.input.tensor.name]  # of the tensors that some later segment reads
-        self._chunks, start = self._taken(len(images)), 0
+        self._names = [*inputs]  # of the tensors that some later segment reads
+        self._chunks, start = self._taken(len(next(iter(inputs.values())))), 0
         self._left, self._moving = list[Block](), False
         for chunk in self._chunks:
-            chunk.block.image[: chunk.rows] = images[start : start + chunk.rows]
+            for name, memory in chunk.block.inputs.items():
+                memory[: chunk.rows] = inputs[name][start : start + chunk.rows]
             chunk.block.take_in(workspace.stream)
             start += chunk.rows
 

@@ -15,7 +15,8 @@ from eeinfer.backends.cuda.holdings import Holdings, packed
 from eeinfer.backends.trt.engines import Engines
 from eeinfer.bundle.layout import bytes_per_sample
 
-EXIT_NUMBER, SCORES = "exit", "scores"  # beside the answers, where the device decides: whose they are, and all scores
+# Beside the answers, where the device decides: whose answers they are, and all scores. No tensors have these names.
+EXIT_NUMBER, SCORES = "<exit>", "<scores>"
 
 
 class Block:
@@ -24,9 +25,8 @@ class Block:
     def __init__(self, engines: Engines, rows: int) -> None:
         self.rows, self.cuda, self._exit_specs = rows, engines.cuda, engines.exit_specs
         self.holdings = Holdings(self.cuda)
-        manifest, image = engines.manifest, engines.manifest.input.tensor
-        self._image_name = image.name
-        tensors = (image, *(spec for segment in manifest.segments for spec in segment.carried))
+        manifest, given = engines.manifest, [input.tensor for input in engines.manifest.inputs]
+        tensors = (*given, *(spec for segment in manifest.segments for spec in segment.carried))
         self.row_bytes = {spec.name: bytes_per_sample(spec) for spec in tensors}
         parts = {spec.name: rows * bytes_per_sample(spec) for spec in self._exit_specs}
         parts |= {EXIT_NUMBER: 4, SCORES: 4 * len(manifest.segments)}
@@ -36,8 +36,10 @@ class Block:
         base = self.holdings.malloc(size)
         self.addresses = {name: base + offset for name, offset in offsets.items()}
         self.addresses |= {name: self.answers + offset for name, offset in self._places.items()}
-        self._image_memory = self.holdings.pinned(rows * self.row_bytes[image.name])
-        self.image = self._image_memory.view(image.dtype).reshape(rows, *image.shape)
+        self._input_memory = {spec.name: self.holdings.pinned(rows * self.row_bytes[spec.name]) for spec in given}
+        self.inputs = {  # where the host writes prepared rows [rows, *shape]
+            spec.name: self._input_memory[spec.name].view(spec.dtype).reshape(rows, *spec.sizes()) for spec in given
+        }
         self._answer_memory = [self.answer_memory() for _ in manifest.segments]
         self.exits = tuple(self.exit(memory) for memory in self._answer_memory)
         self._arrived = [self.holdings.event() for _ in manifest.segments]
@@ -60,8 +62,9 @@ class Block:
         return memory[exit : exit + 4].view(np.int32), memory[scores : scores + 4 * len(self.exits)].view(np.float32)
 
     def take_in(self, stream: Stream) -> None:
-        """Put the copy of the images to the device into ``stream``."""
-        self.cuda.to_device(self.addresses[self._image_name], self._image_memory, stream)
+        """Put the copy of the inputs to the device into ``stream``."""
+        for name, memory in self._input_memory.items():
+            self.cuda.to_device(self.addresses[name], memory, stream)
 
     def bring_back(self, segment: int, stream: Stream) -> None:
         """Put the copy of an exit's answers to the host into ``stream``."""

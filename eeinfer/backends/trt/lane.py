@@ -1,16 +1,13 @@
-"""One image's way through the plans, at any level of ``eeinfer.backends.levels``.
+"""One row's way through the plans, at any level of ``eeinfer.backends.levels``.
 
 At level 2 nothing that is still read is written: segment k + 1 runs after the copy of exit k's answers has left the
 place that all exits share on the device, because both are in one stream, in this order; on the host every exit has a
-place of its own; and the next image is copied to the device behind whatever was left running.
+place of its own; and the next row is copied to the device behind whatever was left running.
 """
 
 import logging
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any
-
-from numpy.typing import NDArray
 
 from eeinfer.backends.base import Exit, Inputs
 from eeinfer.backends.cuda.api import CudaError, Event
@@ -23,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class TrtLane:
-    """Buffers, contexts and graphs for one image at a time. Implements ``Lane``."""
+    """Buffers, contexts and graphs for one row at a time. Implements ``Lane``."""
 
     def __init__(self, engines: Engines, level: Level) -> None:
         """Make and warm up what ``level`` needs, or what the next lower one needs where that is refused.
@@ -34,24 +31,22 @@ class TrtLane:
         self._cuda, self._enqueued = engines.cuda, 0
         self._cuda.enter()
         bucket = engines.buckets.bucket(1)
-        self._workspace = Workspace(engines, (bucket,), graphs=level >= Level.GRAPHS, image_in_step=True)
+        self._workspace = Workspace(engines, (bucket,), graphs=level >= Level.GRAPHS, inputs_in_step=True)
         self._block = self._workspace.block(bucket)
         graphs = self._workspace.graphs
         self._loop = self._made_loop() if level == Level.ON_DEVICE and graphs else None
         self.level = min(level, (Level.ON_DEVICE if self._loop else Level.AHEAD) if graphs else Level.PLAIN)
         self._ahead = self.level >= Level.AHEAD
         self.exits = tuple(Exit(*(array[:1] for array in exit)) for exit in self._block.exits)
+        self._given = [*self._block.inputs.items()]
         self._scores = [exit.score.item for exit in self.exits]
         self._last = len(self.exits) - 1
         self.run_on_device: Callable[[Sequence[float]], int] | None = self._loop.run if self._loop else None
 
     def load(self, inputs: Inputs) -> None:
-        """Take one prepared image [1, *shape] into page-locked memory; segment 0 brings it to the device."""
-        (image,) = inputs.values()
-        self._take(image)
-
-    def _take(self, image: NDArray[Any]) -> None:
-        self._block.image[:1] = image
+        """Take one prepared row, B = 1, into page-locked memory; segment 0 brings it to the device."""
+        for name, memory in self._given:
+            memory[:1] = inputs[name]
         self._enqueued = 0
 
     def run(self, segment: int) -> float:
@@ -64,13 +59,13 @@ class TrtLane:
         score: float = self._scores[segment]()
         return score
 
-    def device_ms(self, image: NDArray[Any], exit: int) -> float:
-        """Return the GPU's own milliseconds for leaving at ``exit``, from the copy of the image to that of the answer.
+    def device_ms(self, inputs: Inputs, exit: int) -> float:
+        """Return the GPU's own milliseconds for leaving at ``exit``, from the copy of the inputs to that of the answer.
 
         Segments of their own are put into the stream all at once: what the same way takes beyond that is the host's.
         """
         self._cuda.enter()
-        self._take(image)
+        self.load(inputs)
         start, end = self._clock
         self._cuda.record(start, self._workspace.stream)
         if self._loop is not None:

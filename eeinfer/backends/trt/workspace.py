@@ -22,17 +22,17 @@ _SPARE_BLOCKS = 4  # per bucket, kept between calls
 class Workspace:
     """For one thread at a time."""
 
-    def __init__(self, engines: Engines, buckets: tuple[int, ...], *, graphs: bool, image_in_step: bool) -> None:
+    def __init__(self, engines: Engines, buckets: tuple[int, ...], *, graphs: bool, inputs_in_step: bool) -> None:
         """Make the stream and the activations.
 
         Args:
             engines: what to run.
             buckets: the ones that will be asked for.
             graphs: whether to replay a CUDA graph per segment and bucket.
-            image_in_step: whether segment 0 begins with the copy of the images; otherwise the caller sees to it.
+            inputs_in_step: whether segment 0 begins with the copy of the inputs; otherwise the caller sees to it.
         """
         self.engines, self.cuda, self.graphs = engines, engines.cuda, graphs
-        self._image_in_step = image_in_step
+        self._inputs_in_step = inputs_in_step
         self._holdings, self._blocks = Holdings(self.cuda), list[Block]()
         self.stream: Stream = self._holdings.stream()
         size = max(map(engines.scratch_bytes, buckets))
@@ -104,7 +104,7 @@ class Workspace:
         self._contexts[segment, block.rows].check_capturable(self.stream)
 
     def _step(self, segment: int, block: Block) -> None:
-        if segment == 0 and self._image_in_step:
+        if segment == 0 and self._inputs_in_step:
             block.take_in(self.stream)
         self.compute(segment, block)
         block.bring_back(segment, self.stream)

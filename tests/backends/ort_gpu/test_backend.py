@@ -162,7 +162,7 @@ def test_the_time_of_a_way_is_that_of_its_segments(tiny_bundle: Path, monkeypatc
     monkeypatch.setattr(GpuLane, "enqueue", lambda _, segment: enqueued.append(segment))
     monkeypatch.setattr(cpu_provider.Clock, "mark", lambda _: len(enqueued))  # a clock that counts segments
     backend = cpu_provider.backend(tiny_bundle)
-    image = np.zeros((1, 1, 8, 8), np.float32)
+    image = {"input": np.zeros((1, 1, 8, 8), np.float32)}
     assert [backend.device_ms(image, exit) for exit in range(3)] == [1e3, 2e3, 3e3]
     assert enqueued == [0, 0, 1, 0, 1, 2]
 
@@ -172,7 +172,7 @@ def test_a_further_graph_is_timed_by_the_stream_of_the_segments(
 ) -> None:
     marks = iter([1.0, 3.5])
     monkeypatch.setattr(cpu_provider.Clock, "mark", lambda _: next(marks))
-    bundle, batch = Bundle.open(tiny_bundle), np.zeros((3, 1, 8, 8), np.float32)
+    bundle, batch = Bundle.open(tiny_bundle), {"input": np.zeros((3, 1, 8, 8), np.float32)}
     graph = cpu_provider.backend(bundle).open_graph(bundle.file("segment_00.onnx"), batch, ["score"])
     graph.run(batch)
     assert graph.device_ms(batch) == 2500

@@ -167,9 +167,9 @@ def test_a_bucket_larger_than_one_serves_one_image(
 @pytest.mark.parametrize("exit", [0, 1, 2])
 def test_the_device_times_the_way_to_any_exit(engine: Engine, exit: int) -> None:
     cuda, x = engine._running().backend._cuda, row(0.1, 0.2, 0.3)
-    engine._running().backend.device_ms(x, exit)
+    engine._running().backend.device_ms({"input": x}, exit)
     cuda.ran.clear()
-    assert 0 < engine._running().backend.device_ms(x, exit) < 1000
+    assert 0 < engine._running().backend.device_ms({"input": x}, exit) < 1000
     assert cuda.ran.count("engine") == exit + 1
     assert engine(row(0.1, 0.9, 0.3, name=8), tau=0.5).predictions.tolist() == [8]
 

@@ -83,7 +83,7 @@ def test_batches_answer_as_on_the_cpu(engine: Engine, tiny_engine: Engine, count
 
 def test_the_device_times_the_way_to_any_exit(engine: Engine) -> None:
     for exit in range(3):
-        assert 0 < engine._running().backend.device_ms(images(1), exit) < 100
+        assert 0 < engine._running().backend.device_ms({"input": images(1)}, exit) < 100
 
 
 def test_threads_have_lanes_of_their_own(engine: Engine) -> None:
