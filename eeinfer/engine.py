@@ -1,7 +1,7 @@
 """The engine: what a caller holds. It prepares what it is given, takes it through the loop and hands out answers."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from time import perf_counter
 from typing import TypeGuard
 
@@ -20,10 +20,32 @@ from eeinfer.steps import Steps
 
 
 class Engine:
-    """A cascade ready to run. Make one with ``eeinfer.load``; any number of threads may call it at once."""
+    """A cascade ready to run. Make one with ``eeinfer.load``; any number of threads may call it at once.
 
-    def __init__(self, bundle: Bundle, backend: Backend, taus: tuple[float, ...]) -> None:
-        self._bundle, self._taus = bundle, taus
+    A copy, or a pickled engine in another process, loads the bundle again from where it lay. On the CPU an engine goes
+    on working in a process that was forked, with one thread per call; on a GPU nothing does: start processes by spawn.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        backend: Backend,
+        taus: tuple[float, ...],
+        *,
+        again: "Callable[[], Engine] | None" = None,
+    ) -> None:
+        """Warm every segment up.
+
+        Args:
+            bundle: what runs.
+            backend: its opened segments.
+            taus: the threshold of every exit, for calls that give none.
+            again: loads another such engine; it is what a pickled engine consists of.
+
+        Raises:
+            BundleError: a segment does not run.
+        """
+        self._bundle, self._taus, self._again = bundle, taus, again
         self._steps: Steps | None = Steps(bundle, backend)
         self._costs = [segment.cumulative_flops for segment in bundle.manifest.segments]
         self._one_row = OneRow(self._costs)
@@ -219,6 +241,13 @@ class Engine:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def __reduce__(self) -> "tuple[Callable[[], Engine], tuple[()]]":
+        """Pickle and copy by path: what comes of it has loaded the bundle again, with the same arguments."""
+        self._running()
+        if self._again is None:
+            raise EeinferError("only an engine made by eeinfer.load can be pickled or copied; make one with it")
+        return self._again, ()
 
     def __repr__(self) -> str:
         where = f"{self.backend} on {self.device}" if self._steps else "closed"

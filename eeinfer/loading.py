@@ -3,7 +3,9 @@
 import logging
 import os
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from functools import partial
+from pathlib import Path
 
 from eeinfer import samples
 from eeinfer.backends import open_backend
@@ -55,9 +57,12 @@ def load(
     """
     open_segments = partial(open_backend, backend, device=device, threads=threads, verify=verify, options=options)
     folder = samples.bundle_path() if path is None else path
+    given, own = None if path is None else str(Path(path).absolute()), None if options is None else dict(options)
+    again = partial(load, given, device=device, tau=deepcopy(tau), threads=threads, backend=backend, options=own)
+    again = partial(again, verify=verify)
     for last in (*[False] * _MORE_TRIES, True):
         try:
-            return _loaded(folder, tau, open_segments, verify=verify)
+            return _loaded(folder, tau, open_segments, again, verify=verify)
         except ReplacedError:  # noqa: PERF203 - each try takes many milliseconds
             if last:
                 raise
@@ -65,7 +70,12 @@ def load(
 
 
 def _loaded(
-    folder: str | os.PathLike[str], tau: Taus | None, open_segments: Callable[[Bundle], Backend], *, verify: bool
+    folder: str | os.PathLike[str],
+    tau: Taus | None,
+    open_segments: Callable[[Bundle], Backend],
+    again: Callable[[], Engine],
+    *,
+    verify: bool,
 ) -> Engine:
     bundle = Bundle.open(folder, verify=False)
     taus = as_limits(bundle.manifest.taus if tau is None else tau, len(bundle.manifest.segments))
@@ -73,7 +83,7 @@ def _loaded(
         opened = open_segments(bundle)
         if getattr(opened, "optimised", None) is False and _optimised(bundle):
             opened = open_segments(bundle)  # now it finds the form that was made
-        return Engine(bundle, opened, taus)  # which runs every segment once
+        return Engine(bundle, opened, taus, again=again)  # which runs every segment once
 
 
 def _optimised(bundle: Bundle) -> bool:
