@@ -3,7 +3,6 @@
 import logging
 import os
 from collections.abc import Callable, Mapping
-from copy import deepcopy
 from functools import partial
 from pathlib import Path
 
@@ -58,8 +57,7 @@ def load(
     open_segments = partial(open_backend, backend, device=device, threads=threads, verify=verify, options=options)
     folder = samples.bundle_path() if path is None else path
     given, own = None if path is None else str(Path(path).absolute()), None if options is None else dict(options)
-    again = partial(load, given, device=device, tau=deepcopy(tau), threads=threads, backend=backend, options=own)
-    again = partial(again, verify=verify)
+    again = partial(load, given, device=device, threads=threads, backend=backend, options=own, verify=verify)
     for last in (*[False] * _MORE_TRIES, True):
         try:
             return _loaded(folder, tau, open_segments, again, verify=verify)
@@ -73,7 +71,7 @@ def _loaded(
     folder: str | os.PathLike[str],
     tau: Taus | None,
     open_segments: Callable[[Bundle], Backend],
-    again: Callable[[], Engine],
+    again: Callable[..., Engine],
     *,
     verify: bool,
 ) -> Engine:
@@ -83,6 +81,7 @@ def _loaded(
         opened = open_segments(bundle)
         if getattr(opened, "optimised", None) is False and _optimised(bundle):
             opened = open_segments(bundle)  # now it finds the form that was made
+        again = partial(again, tau=None if tau is None else taus)
         return Engine(bundle, opened, taus, again=again)  # which runs every segment once
 
 

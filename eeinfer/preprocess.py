@@ -290,8 +290,12 @@ def finite_rows(inputs: Mapping[str, Array]) -> NDArray[np.bool_]:
 
     Asked of the pixels and not of the scores, because a ReLU may turn NaN into zero and answer with confidence.
     """
-    finite = np.ones(len(next(iter(inputs.values()))), np.bool_)
-    for array in inputs.values():
-        if array.dtype.kind == "f":
-            finite &= np.logical_and.reduce(np.isfinite(array.reshape(len(array), -1)), axis=1)
+    masks = [
+        np.logical_and.reduce(np.isfinite(array.reshape(len(array), -1)), axis=1)
+        for array in inputs.values()
+        if array.dtype.kind == "f"
+    ]
+    if not masks:
+        return np.ones(len(next(iter(inputs.values()))), np.bool_)
+    finite: NDArray[np.bool_] = masks[0] if len(masks) == 1 else np.logical_and.reduce(masks)
     return finite

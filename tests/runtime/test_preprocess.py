@@ -5,8 +5,9 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from eeinfer.bundle.manifest import Input, Preprocess, TensorSpec
@@ -216,6 +217,37 @@ def test_arrays_of_every_kind_count_as_the_plain_array_they_hold(form: str) -> N
     assert out.flags.c_contiguous
     assert out.flags.aligned
     np.testing.assert_array_equal(out, rows)
+
+
+shapes = hnp.array_shapes(min_dims=0, max_dims=5, min_side=0, max_side=12)
+kinds = st.one_of(
+    hnp.boolean_dtypes(),
+    hnp.integer_dtypes(),
+    hnp.floating_dtypes(),
+    hnp.complex_number_dtypes(),
+    hnp.datetime64_dtypes(),
+    hnp.byte_string_dtypes(),
+    st.just(np.dtype("u1")),
+    st.just(np.dtype("f4")),
+)
+
+
+@settings(deadline=None)  # the machine may be busy
+@given(
+    dtype=kinds, shape=shapes, form=st.sampled_from(sorted(FORMS)), input=st.sampled_from([colour(), grey(), grey(4)])
+)
+def test_any_array_is_prepared_or_refused(
+    dtype: np.dtype[Any], shape: tuple[int, ...], form: str, input: Input
+) -> None:
+    array = np.zeros(shape, dtype)
+    try:
+        out = prepare(FORMS[form](array) if array.ndim and array.size else array, input)
+    except InputError:
+        return
+    assert out.dtype == np.float32
+    assert out.shape[1:] == input.tensor.shape
+    assert out.flags.c_contiguous
+    assert out.shape[0] in (1, *shape[:1])
 
 
 def test_a_memory_mapped_array_counts_as_the_array_it_holds(tmp_path: Path) -> None:
