@@ -4,7 +4,8 @@ every part of the backbone learns from the mean of the losses above it.
 The losses are added (``loss_weights="sum"``), and the gradient of a parameter that H' exits read is multiplied by 1/H'.
 Behind block n of a network whose H exits follow one another that is ``1/(H-n)``, n from 0, as the paper writes it.
 Counting per parameter defines the same for networks that are no such sequence: the finer scales of MSDNet, the
-sub-networks of RANet, exits inside a block. Heads keep their gradients.
+sub-networks of RANet, exits inside a block. (The code of Li et al. scales what flows through MSDNet's coarsest maps
+alone, by which its finer scales learn from something else.) Heads keep their gradients.
 
 To compare with training without rescaling at equal scale, leave that at ``loss_weights="mean"``: it divides all losses
 by H, so that what every exit reads gets the mean of all losses both ways.

@@ -23,7 +23,8 @@ def digits() -> TrainConfig:
 def fashion_resnet20() -> TrainConfig:
     """Return ResNet-20 on Fashion-MNIST, mixed regime, exits at about 24, 36 and 57 % of its FLOPs.
 
-    All regimes run 15 epochs. Phase 2 goes on from phase 1 at a tenth of its rate: at the same rate it undoes phase 1.
+    All regimes run 15 epochs. Phase 2 goes on at a rate at which phase 1 had learned nearly all: back at 0.1, one epoch
+    took the last exit from 92.8 to 46.3 % of the validation images.
     """
     return TrainConfig(
         recipe="fashion_resnet20",
@@ -32,7 +33,7 @@ def fashion_resnet20() -> TrainConfig:
         exits=(0.2, 0.4, 0.6),
         regime="mixed",
         phase1=PhaseConfig(epochs=6, lr=0.1, warmup=0.1, clip=5.0),
-        phase2=PhaseConfig(epochs=9, lr=0.01, warmup=0.1, clip=5.0),
+        phase2=PhaseConfig(epochs=9, lr=0.03, warmup=0.1, clip=5.0),
         phase3=PhaseConfig(epochs=9, lr=0.1, warmup=0.1, clip=5.0),
         precision="bf16-mixed",
         channels_last=True,

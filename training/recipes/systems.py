@@ -189,7 +189,7 @@ def cdl_fashion_resnet20() -> TrainConfig:
         method=MethodConfig(name="cdl", options={"prune_tau": 0.9}),
         regime="disjoint",
         phase1=PhaseConfig(epochs=15, lr=0.1, warmup=0.1, clip=5.0),
-        phase2=PhaseConfig(epochs=15, lr=0.01, warmup=0.1, clip=5.0),  # not the paper's, which freezes the network
+        phase2=PhaseConfig(epochs=15, lr=0.03, warmup=0.1, clip=5.0),  # not the paper's, which freezes the network
         phase3=_adam(10, 1e-3),
     )
 

@@ -221,6 +221,8 @@ def test_a_full_disk_is_a_sentence_and_keeps_what_was_there(checkpoint: Path, tm
         ({"modules": ["nowhere"]}, "unknown block 'nowhere'"),
         ({"classes": ["a"]}, "size mismatch|Error"),
         ({"model": {}}, "Missing key|Error"),
+        ({"provenance": ["x"]}, "damaged"),
+        ({"calibration": {"kind": "laplace"}}, "damaged"),
         ({"input": {}}, "damaged"),
     ],
 )
