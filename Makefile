@@ -18,7 +18,7 @@ help:
 	@echo "make clean    remove the environment and everything built"
 
 test: $(READY)
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist worksteal
 
 demo: $(READY)
 	$(BIN)/eeinfer demo
