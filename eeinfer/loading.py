@@ -79,7 +79,7 @@ def _loaded(
     taus = as_limits(bundle.manifest.taus if tau is None else tau, len(bundle.manifest.segments))
     with bundle.opening(verify=verify):  # the files' hashes, beside the rest
         opened = open_segments(bundle)
-        if getattr(opened, "optimised", None) is False and _optimised(bundle):
+        if opened.optimised is False and _optimised(bundle):
             opened = open_segments(bundle)  # now it finds the form that was made
         again = partial(again, tau=None if tau is None else taus)
         return Engine(bundle, opened, taus, again=again)  # which runs every segment once

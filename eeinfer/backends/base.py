@@ -27,7 +27,7 @@ class Exit(NamedTuple):
 
 
 class Lane(Protocol):
-    """One image's way through the cascade in buffers that are made once. For one caller at a time."""
+    """Buffers, made once, that take one row through the cascade. For one caller at a time."""
 
     # Runs the whole loop on the device and returns the exit, which is valid then; earlier ones have their score alone.
     run_on_device: Callable[[Sequence[float]], int] | None  # None: the host runs the loop
@@ -78,14 +78,14 @@ class Backend(Protocol):
 
     @property
     def device_ms(self) -> DeviceClock | None:
-        """What measures one image by the device's own clock; None: the device has none."""
+        """What measures one row by the device's own clock; None: the device has none."""
 
     @property
     def open_graph(self) -> GraphOpener | None:
         """What opens further ONNX graphs where the segments run; None: nothing but segments runs here."""
 
     def new_lane(self) -> Lane:
-        """Make the buffers for one image at a time."""
+        """Make the buffers for one row at a time."""
 
     def start(self, inputs: Inputs) -> Live:
         """Take a batch of prepared rows; they may be read in place until ``release``."""

@@ -2,8 +2,8 @@
 
 With default settings a cascade loses: every session brings a thread pool that goes on spinning while the next
 session computes, and an arena of its own whose memory is cold each time. Here all sessions of the process draw from
-one arena, and pools never spin - unless the process has one pool for all its sessions, which is fastest, because it
-spins and nobody is in its way. That pool is made by ``share_threads`` and not by itself: from then on ONNX Runtime
+one arena, and pools never spin, unless the process has one pool for all its sessions. That is fastest: the pool spins,
+and no other pool takes its cores. That pool is made by ``share_threads`` and not by itself: from then on ONNX Runtime
 refuses every session in the process that keeps its default settings, other libraries' too.
 """
 
@@ -20,7 +20,7 @@ _REFUSED_OWN_POOL = "use_per_session_threads must be false"
 
 _lock = threading.Lock()
 _arena_made = False
-_pool_threads: int | None = None  # of the pool that share_threads made
+_pool_threads: int | None = None  # size of the pool that share_threads made
 
 
 def onnxruntime() -> ModuleType:

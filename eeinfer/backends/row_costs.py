@@ -1,12 +1,12 @@
-"""Taking rows out of a batch without moving those that stay, and whether it is worth the trouble."""
+"""Taking rows out of a batch without moving those that stay, and whether that saves time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_ROW_FLOPS_PER_MS = 50e6  # of one thread, as AVX-512 convolutions reach; a tuned engine knows better
-_CALL_MS = 0.02  # of a segment beyond its arithmetic
-_MOVE_MS = 0.01  # of a compaction beyond its copies
-_BYTES_PER_MS = 4e6  # that are copied from row to row
+_ROW_FLOPS_PER_MS = 50e6  # what one thread computes, as AVX-512 convolutions reach; `eeinfer tune` measures it
+_CALL_MS = 0.02  # what a segment takes beyond its arithmetic
+_MOVE_MS = 0.01  # what a compaction takes beyond its copies
+_BYTES_PER_MS = 4e6  # how fast rows are copied
 
 
 def compacted(rows: Sequence[int], stays: int) -> list[int]:
@@ -23,8 +23,8 @@ class RowCosts:
     """What decides whether rows that left are taken out: the time of every segment at some batch sizes."""
 
     sizes: tuple[int, ...]  # batch sizes, ascending
-    segment_ms: tuple[tuple[float, ...], ...]  # of every segment, at each of the sizes
-    alive_bytes: tuple[int, ...]  # of a row, in front of every segment: what has to be moved
+    segment_ms: tuple[tuple[float, ...], ...]  # time of every segment, at each of the sizes
+    alive_bytes: tuple[int, ...]  # what one row keeps in front of every segment, and what moving it copies
     move_ms: float = _MOVE_MS
     bytes_per_ms: float = _BYTES_PER_MS
 

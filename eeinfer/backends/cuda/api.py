@@ -1,7 +1,7 @@
 """What we ask of CUDA: few calls, one device, and what must hold for each. The driver and the tests' fake obey it.
 
 Words. A stream is a queue: what is put into it runs in order, later than the call that put it there and at the latest
-when somebody waits. A capture turns a stream into a pen: what is put into it does not run, it is written into a graph.
+when somebody waits. While a stream captures, what is put into it does not run, it is written into a graph.
 An executable is a graph that can be launched, as one entry of a stream; it replays the very addresses it was captured
 with, so that all memory it names has to stay allocated, and it reads their contents when it runs. A condition is a
 number on the device that a kernel sets and that decides whether a branch of the graph runs.
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from eeinfer.errors import EeinferError
 
-ALIGNMENT_BYTES = 256  # of every tensor; ``malloc`` gives at least that
+ALIGNMENT_BYTES = 256  # every tensor starts at a multiple of it; ``malloc`` aligns at least so
 
 # Handles are opaque; a stream's integer is what other libraries take.
 Stream: TypeAlias = SupportsInt

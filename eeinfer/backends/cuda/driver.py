@@ -57,74 +57,58 @@ class CudaDevice:
         }
 
     def enter(self) -> None:
-        """Make the device current to the calling thread."""
         self._call("cudaSetDevice", self._index)
 
     def malloc(self, size: int) -> int:
-        """Allocate on the device."""
         return int(self._call("cudaMalloc", size))
 
     def free(self, address: int) -> None:
-        """Free what malloc gave."""
         self._call("cudaFree", address)
 
     def pinned(self, size: int) -> Pinned:
-        """Allocate page-locked host memory, zeroed."""
         address = int(self._call("cudaHostAlloc", size, self._rt.cudaHostAllocDefault))
         memory = np.ctypeslib.as_array((ctypes.c_uint8 * size).from_address(address))
         memory[:] = 0
         return memory
 
     def free_pinned(self, memory: Pinned) -> None:
-        """Free what pinned gave."""
         self._call("cudaFreeHost", memory.ctypes.data)
 
     def stream(self) -> Stream:
-        """Make a stream that does not wait for the default one."""
         stream: Stream = self._call("cudaStreamCreateWithFlags", self._rt.cudaStreamNonBlocking)
         return stream
 
     def destroy_stream(self, stream: Stream) -> None:
-        """Destroy a stream."""
         self._call("cudaStreamDestroy", stream)
 
     def synchronize(self, stream: Stream) -> None:
-        """Wait for a stream."""
         self._call("cudaStreamSynchronize", stream)
 
     def event(self, *, timed: bool = False) -> Event:
-        """Make an event."""
         event: Event = self._call("cudaEventCreateWithFlags", 0 if timed else self._rt.cudaEventDisableTiming)
         return event
 
     def destroy_event(self, event: Event) -> None:
-        """Destroy an event."""
         self._call("cudaEventDestroy", event)
 
     def record(self, event: Event, stream: Stream) -> None:
-        """Record an event."""
         self._call("cudaEventRecord", event, stream)
 
     def wait(self, event: Event) -> None:
-        """Wait for an event."""
         self._call("cudaEventSynchronize", event)
 
     def elapsed_ms(self, start: Event, end: Event) -> float:
-        """Return the time between two events."""
         return float(self._call("cudaEventElapsedTime", start, end))
 
     def to_device(self, target: int, source: Pinned, stream: Stream) -> None:
-        """Copy pinned memory to the device."""
         kind = self._rt.cudaMemcpyKind.cudaMemcpyHostToDevice
         self._call("cudaMemcpyAsync", target, source.ctypes.data, source.nbytes, kind, stream)
 
     def to_host(self, target: Pinned, source: int, stream: Stream) -> None:
-        """Copy from the device to pinned memory."""
         kind = self._rt.cudaMemcpyKind.cudaMemcpyDeviceToHost
         self._call("cudaMemcpyAsync", target.ctypes.data, source, target.nbytes, kind, stream)
 
     def run_kernel(self, name: str, threads: int, arguments: Sequence[Argument], stream: Stream) -> None:
-        """Launch one of our kernels."""
         values = tuple(argument.value for argument in arguments)
         types = tuple(type(argument) for argument in arguments)
         block, blocks = min(threads, _BLOCK), -(-threads // _BLOCK)
@@ -136,11 +120,9 @@ class CudaDevice:
         self._call("cudaStreamBeginCapture", stream, self._thread_local)
 
     def begin_branch(self, stream: Stream, branch: Graph) -> None:
-        """Start a capture into the body of a conditional node."""
         self._call("cudaStreamBeginCaptureToGraph", stream, branch, None, None, 0, self._thread_local)
 
     def end_capture(self, stream: Stream) -> Graph:
-        """End a capture."""
         graph: Graph = self._capturing("cudaStreamEndCapture", stream)
         return graph
 
@@ -174,11 +156,9 @@ class CudaDevice:
         return graph, list(nodes)
 
     def destroy_graph(self, graph: Graph) -> None:
-        """Destroy a graph."""
         self._call("cudaGraphDestroy", graph)
 
     def instantiate(self, graph: Graph) -> Executable:
-        """Make a graph executable and destroy the template."""
         try:
             executable: Executable = self._capturing("cudaGraphInstantiate", graph, 0)
         finally:
@@ -186,11 +166,9 @@ class CudaDevice:
         return executable
 
     def launch(self, executable: Executable, stream: Stream) -> None:
-        """Launch a graph."""
         self._call("cudaGraphLaunch", executable, stream)
 
     def destroy_executable(self, executable: Executable) -> None:
-        """Destroy an executable graph."""
         self._call("cudaGraphExecDestroy", executable)
 
     def _call(self, name: str, *arguments: Any) -> Any:

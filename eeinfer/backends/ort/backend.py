@@ -18,8 +18,8 @@ from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.layout import bytes_in_front
 from eeinfer.errors import BundleError, ConfigError
 
-_KNOWN_CASES = 4096  # of rows that stay and rows that left, for which is known what pays
-_KEPT_BYTES = 1 << 26  # of buffers for a batch that wait for the next one
+_KNOWN_CASES = 4096  # answers of `worth_compacting` that are remembered
+_KEPT_BYTES = 1 << 26  # larger buffers are not kept for the next batch
 # ONNX Runtime has no bf16 convolutions for a CPU; of fp8 its optimiser, up to 1.32, drops every ReLU before a
 # QuantizeLinear, and answers wrongly.
 _NOT_HERE = ("bf16", "fp8")
@@ -65,11 +65,9 @@ class OrtBackend:
 
     @property
     def optimised(self) -> bool:
-        """Whether the segments run in the form that was optimised for this machine."""
         return self._open.optimised
 
     def new_lane(self) -> OrtLane:
-        """Make the buffers for one image at a time."""
         return OrtLane(self._open.sessions, self._open.manifest)
 
     def start(self, inputs: Inputs) -> Live:
@@ -88,12 +86,10 @@ class OrtBackend:
         return rows
 
     def run(self, segment: int, live: Live) -> Exit:
-        """Compute a segment from buffer to buffer."""
         exit: Exit = live.run(segment)
         return exit
 
     def worth_compacting(self, segment: int, rows: int, stays: int) -> bool:
-        """Ask the table of costs."""
         return self._worth_compacting(segment, rows, stays)
 
     def compact(self, live: Live, order: NDArray[Any]) -> Live:

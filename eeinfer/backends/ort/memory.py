@@ -10,7 +10,7 @@ from eeinfer.bundle.manifest import Manifest, TensorSpec
 
 _CACHE_LINE_BYTES = 64
 
-Lengths = Mapping[str, int]  # of the dynamic axes, by name
+Lengths = Mapping[str, int]  # how long each dynamic axis is, by its name
 
 
 class Memory:

@@ -26,7 +26,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """A setting of threads and what it took."""
 
     threads: str
-    ms: tuple[float, ...]  # of one image, at each of the exits that were tried
+    ms: tuple[float, ...]  # time of one image, at each of the exits that were tried
     ratio: float  # mean over these exits of its time over the quickest one's
 
 
@@ -40,9 +40,9 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     exits: tuple[int, ...]  # that were tried
     trials: tuple[Trial, ...]  # the quickest first
     sizes: tuple[int, ...]  # batch sizes, ascending
-    segment_ms: tuple[tuple[float, ...], ...]  # of every segment at each of the sizes, under `process`
-    move_ms: float  # of taking rows out, beyond the copies
-    bytes_per_ms: float  # that are copied from row to row
+    segment_ms: tuple[tuple[float, ...], ...]  # time of every segment at each of the sizes, under `process`
+    move_ms: float  # what taking rows out costs beyond the copies
+    bytes_per_ms: float  # how fast rows are copied
     created: str  # ISO 8601
     cores: int  # physical, open to the process
 

@@ -8,7 +8,7 @@ from eeinfer.backends.onnx_runtime import FATAL, onnxruntime, open_in_pool, shar
 from eeinfer.backends.ort.threads import PARKED, STOPPING
 from eeinfer.errors import BundleError, first_line
 
-_KEPT_INSIDE_BYTES = 1024  # of a saved graph's weights; larger ones go to a file of their own
+_KEPT_INSIDE_BYTES = 1024  # weights of a saved graph up to this size stay in it; larger ones go to a file beside it
 _POOL_ENTRIES = {
     PARKED: {"session.intra_op.allow_spinning": "0"},
     STOPPING: {"session.force_spinning_stop": "1"},

@@ -1,4 +1,4 @@
-"""One row's way through the cascade on a GPU, from buffer to buffer, with everything bound beforehand."""
+"""Buffers on a GPU that take one row through the cascade, with everything bound beforehand."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager

@@ -38,7 +38,7 @@ class Provider:
     """
 
     names: tuple[str, ...]  # as ONNX Runtime calls them: the wanted one, then others that may take single nodes
-    device: str  # of its buffers, as ONNX Runtime calls it: "cuda" or "cpu"
+    device: str  # where its buffers lie, as ONNX Runtime calls it: "cuda" or "cpu"
     index: int = 0
     attach: Attach
 

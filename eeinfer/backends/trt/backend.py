@@ -20,8 +20,7 @@ from eeinfer.bundle.folder import Bundle
 class TrtBackend:
     """The plans of one bundle on one GPU. Implements ``eeinfer.backends.base.Backend``.
 
-    A batch meets its first bucket of a size with that bucket's contexts made and its graphs captured, once per
-    caller at a time.
+    The contexts and graphs of a bucket are made when a batch first needs it, once for each caller at the same time.
     """
 
     name = "tensorrt"

@@ -32,7 +32,7 @@ class Batch:
         """Take prepared rows to the device."""
         self._workspace, self._cuda = workspace, workspace.cuda
         self._alive = [[tensor.name for tensor in tensors] for tensors in alive(workspace.engines.manifest)]
-        self._names = [*inputs]  # of the tensors that some later segment reads
+        self._names = [*inputs]  # tensors that some later segment reads
         self._chunks, start = self._taken(len(next(iter(inputs.values())))), 0
         self._left, self._moving = list[Block](), False
         for chunk in self._chunks:

@@ -1,6 +1,6 @@
 """The whole cascade as one CUDA graph: the device decides, and what comes after the exit never runs.
 
-    copy image and taus -> segment 0 -> decide -> IF [ segment 1 -> decide -> IF [ segment 2 ... ] ] -> copy answers
+    copy inputs and taus -> segment 0 -> decide -> IF [ segment 1 -> decide -> IF [ segment 2 ... ] ] -> copy answers
 
 Thresholds are data of the graph, so that they change from call to call without another capture. All exits write
 their answers to one place, so that the last one that ran is what comes back.

@@ -1,4 +1,4 @@
-"""One row's way through the plans, at any level of ``eeinfer.backends.levels``.
+"""Buffers that take one row through the plans, at any level of ``eeinfer.backends.levels``.
 
 At level 2 nothing that is still read is written: segment k + 1 runs after the copy of exit k's answers has left the
 place that all exits share on the device, because both are in one stream, in this order; on the host every exit has a

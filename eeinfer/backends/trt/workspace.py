@@ -38,7 +38,7 @@ class Workspace:
         size = max(map(engines.scratch_bytes, buckets))
         self._scratch = self._holdings.malloc(size), size
         self._contexts = dict[tuple[int, int], Context]()
-        self._steps = dict[tuple[int, int], Executable]()  # of the first block of a bucket: segment, bucket
+        self._steps = dict[tuple[int, int], Executable]()  # by segment and bucket, for its first block
         self._owners = dict[int, Block]()
         self._spare = dict[int, list[Block]]()
         self.close = weakref.finalize(self, _close, self.cuda, self.stream, self._blocks, self._holdings)
