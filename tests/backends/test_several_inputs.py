@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import cpu_provider
+import msgspec
 import numpy as np
 import pytest
 from fake_cuda import FakeCuda
@@ -12,7 +13,11 @@ from native_engines import native, with_plans
 
 import eeinfer
 from eeinfer import Engine
+from eeinfer.backends.base import Backend
 from eeinfer.backends.levels import Level
+from eeinfer.bundle.folder import Bundle
+from eeinfer.bundle.manifest import Input, TensorSpec
+from eeinfer.bundle.manifest_file import write_manifest
 from eeinfer.errors import BundleError
 
 LENGTH = 5
@@ -66,6 +71,29 @@ def test_one_row_after_another(gpu_engine: Engine, cpu_engine: Engine) -> None:
         answer = gpu_engine({name: array[row] for name, array in inputs.items()}, tau=0.6)
         assert answer.exits.item() == expected.exits[row]
         np.testing.assert_allclose(answer.logits[0], expected.logits[row], atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["provider", "plans"])
+def test_rows_move_on_where_no_segment_reads_an_input(five_words_bundle: Path, tmp_path: Path, kind: str) -> None:
+    def scores_of(backend: Backend) -> list[float]:
+        rows = {**texts(8), "unread": np.zeros(8, np.float32)}
+        live = backend.start(rows)
+        backend.run(0, live)
+        live = backend.compact(live, np.array([7, 1, 2]))
+        return backend.run(1, live).score.tolist()
+
+    path = with_plans(five_words_bundle, tmp_path)
+    manifest = Bundle.open(path).manifest
+    unread = Input(tensor=TensorSpec(name="unread", dtype="float32", shape=()))
+    write_manifest(path, msgspec.structs.replace(manifest, inputs=(*manifest.inputs, unread)))
+    with eeinfer.load(path, threads=1) as engine:
+        expected = engine.all_exits({**texts(8), "unread": np.zeros(8, np.float32)}).scores[[7, 1, 2], 1]
+    if kind == "provider":
+        found = scores_of(cpu_provider.backend(path))
+    else:
+        with native(path, FakeCuda()) as engine:
+            found = scores_of(engine._running().backend)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 REFUSED = r"has the dynamic axes length, and backend '{}' runs fixed sizes alone; run it with device='cpu', or export"

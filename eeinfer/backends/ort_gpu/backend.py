@@ -110,8 +110,8 @@ class OrtGpuBackend:
         return BoundGraph(session, self._provider, self._stream, example, read)
 
     def start(self, inputs: Inputs) -> list[Chunk]:
-        """Copy prepared rows to the GPU."""
-        parts = {name: _split(array) for name, array in inputs.items()}
+        """Copy to the GPU what some segment reads of prepared rows."""
+        parts = {name: _split(array) for name, array in inputs.items() if name in self._specs}
         return [self._chunk(dict(zip(parts, arrays, strict=True))) for arrays in zip(*parts.values(), strict=True)]
 
     def _chunk(self, inputs: Inputs) -> Chunk:
