@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from eeinfer.arrays import take
 from eeinfer.bench.config import BenchConfig
 from eeinfer.bench.data import check_data
-from eeinfer.bench.environment import environment, load_average
+from eeinfer.bench.environment import Environment, environment, load_average
 from eeinfer.bench.reporting.findings import Findings
 from eeinfer.bench.reporting.report import BundleFacts, DataFacts, FlopsFacts, GridFacts, Report
 from eeinfer.bench.sweep.budget import RULES
@@ -20,6 +20,7 @@ from eeinfer.bench.sweep.grids import BUDGET, PARAMETERS, Grid, family_for, make
 from eeinfer.bench.sweep.outputs import Outputs, all_outputs
 from eeinfer.bench.sweep.points import Sweep, sweep
 from eeinfer.bench.timing.cascade import CascadeCalls
+from eeinfer.bench.timing.energy import Energy
 from eeinfer.bench.timing.gpu import GpuSide
 from eeinfer.bench.timing.latency import Latency, time_everything
 from eeinfer.bench.timing.networks import fixed_networks
@@ -83,23 +84,43 @@ def measure(
             manifest=manifest, config=config, outputs=outputs, grid=grid, swept=swept, picks=picks, latency=latency
         )
         energy = None if side is None else side.energy(engine, grid.taus[found.headline], progress)
-    return Report(
-        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    return _report(
+        found,
         bundle=bundle_facts(engine.bundle),
         data=DataFacts(name=data, images=len(rows), calibration=calibration, timed=len(picks)),
         environment=environment(config.device, threads, load_before, gpu, plain=plain),
-        settings=found.settings(perf_counter() - began),
-        flops=FlopsFacts(convention=manifest.flops.convention, uncounted=manifest.flops.uncounted),
+        seconds=perf_counter() - began,
+        energy=energy,
+    )
+
+
+def _report(
+    found: Findings,
+    *,
+    bundle: BundleFacts,
+    data: DataFacts,
+    environment: Environment,
+    seconds: float,
+    energy: Energy | None,
+) -> Report:
+    flops, grid, swept = found.manifest.flops, found.grid, found.swept
+    return Report(
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        bundle=bundle,
+        data=data,
+        environment=environment,
+        settings=found.settings(seconds),
+        flops=FlopsFacts(convention=flops.convention, uncounted=flops.uncounted),
         grid=GridFacts(family=grid.family, parameter=PARAMETERS[grid.family]),
         static=found.static,
         all_exits=found.all_exits,
         cuts=found.cuts,
         thresholds=found.thresholds(),
         headline=found.headline,
-        overheads=latency.overheads,
+        overheads=found.latency.overheads,
         break_even=found.break_even(),
         budgets={
-            name: tuple(rule(grid.points, swept.accuracy, swept.mean_flops, manifest.flops.static))
+            name: tuple(rule(grid.points, swept.accuracy, swept.mean_flops, flops.static))
             for name, rule in RULES.items()
         },
         energy=energy or UNSET,

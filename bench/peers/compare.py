@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from eeinfer.arrays import take
-from eeinfer.bench.environment import environment, load_average
+from eeinfer.bench.environment import Environment, environment, load_average
 from eeinfer.bench.measure import bundle_facts
 from eeinfer.bench.peers.checkpoints import find_checkpoint
 from eeinfer.bench.peers.config import PeersConfig
@@ -90,16 +90,7 @@ def compare(
     rows = _rows(len(images), config)
     prepared = prepare(take(images, rows), opened.manifest.input)
     with TemporaryDirectory(prefix="eeinfer-peers-", ignore_cleanup_errors=True) as folder, ExitStack() as stack:
-        setup = Setup(
-            bundle=str(opened.path.resolve()),
-            checkpoint=None if found is None else str(found.resolve()),
-            folder=folder,
-            images=str(Path(folder) / "images.npy"),
-            batch=config.batch,
-            threads=config.threads or physical_cores(),
-            device=config.device,
-            threads_asked=config.threads,
-        )
+        setup = _setup(opened, found, folder, config)
         np.save(setup.images, prepared)
         scouted = scout(setup, config, progress)
         plans = planned(setup, prepared, scouted.answers, taus, config)
@@ -112,21 +103,61 @@ def compare(
             _measure_memory(peer, config)
     facts = None if gpu is None else gpu.facts()
     plain = peers[0].opened is not None and peers[0].opened.plain
-    first, costs = peers[0].turns, [segment.cumulative_flops for segment in opened.manifest.segments]
-    return PeersReport(
-        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        bundle=bundle_facts(opened),
+    return _report(
+        peers,
+        plans,
+        config,
+        bundle=opened,
         data=data,
         environment=environment(config.device, setup.threads, load_before, facts, plain=plain),
-        settings=PeersSettings(
-            batch=config.batch,
-            images=len(rows),
-            rounds=config.rounds,
-            calls={name: len(batches) for name, batches in calls.items()},
-            threads=setup.threads,
-            seed=config.seed,
-            seconds=perf_counter() - began,
-        ),
+        settings=_settings(config, setup, len(rows), calls, perf_counter() - began),
+    )
+
+
+def _settings(
+    config: PeersConfig, setup: Setup, images: int, calls: dict[str, tuple[int, ...]], seconds: float
+) -> PeersSettings:
+    return PeersSettings(
+        batch=config.batch,
+        images=images,
+        rounds=config.rounds,
+        calls={name: len(batches) for name, batches in calls.items()},
+        threads=setup.threads,
+        seed=config.seed,
+        seconds=seconds,
+    )
+
+
+def _setup(bundle: Bundle, checkpoint: Path | None, folder: str, config: PeersConfig) -> Setup:
+    return Setup(
+        bundle=str(bundle.path.resolve()),
+        checkpoint=None if checkpoint is None else str(checkpoint.resolve()),
+        folder=folder,
+        images=str(Path(folder) / "images.npy"),
+        batch=config.batch,
+        threads=config.threads or physical_cores(),
+        device=config.device,
+        threads_asked=config.threads,
+    )
+
+
+def _report(
+    peers: Sequence[_Standing],
+    plans: Sequence[Workload],
+    config: PeersConfig,
+    *,
+    bundle: Bundle,
+    data: str,
+    environment: Environment,
+    settings: PeersSettings,
+) -> PeersReport:
+    first, costs = peers[0].turns, [segment.cumulative_flops for segment in bundle.manifest.segments]
+    return PeersReport(
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        bundle=bundle_facts(bundle),
+        data=data,
+        environment=environment,
+        settings=settings,
         workloads=tuple(workload_facts(plan, costs) for plan in plans),
         peers=tuple(_result(peer, first, plans, config.device) for peer in peers),
         ideal=ideal(first.ms, plans) if config.batch > 1 else None,

@@ -20,23 +20,28 @@ if TYPE_CHECKING:
 _BUNDLE, _SINGLE = ".eeb", ".onnx"
 
 
+Source = Annotated[
+    Path,
+    typer.Argument(
+        metavar="CHECKPOINT",
+        help="What `eeinfer train` wrote; with --precision, --single-file or --trt also a bundle (.eeb).",
+        show_default=False,
+    ),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(help="The bundle or file to write. Without it: beside the checkpoint.", show_default=False),
+]
+SingleFile = Annotated[
+    bool, typer.Option("--single-file", help="Write one ONNX file with nested Ifs that runs without eeinfer.")
+]
+
+
 @command(example="eeinfer export runs/digits/checkpoint.pt --out digits.eeb")
 def export(
-    source: Annotated[
-        Path,
-        typer.Argument(
-            metavar="CHECKPOINT",
-            help="What `eeinfer train` wrote; with --precision, --single-file or --trt also a bundle (.eeb).",
-            show_default=False,
-        ),
-    ],
-    out: Annotated[
-        Path | None,
-        typer.Option(help="The bundle or file to write. Without it: beside the checkpoint.", show_default=False),
-    ] = None,
-    single_file: Annotated[
-        bool, typer.Option("--single-file", help="Write one ONNX file with nested Ifs that runs without eeinfer.")
-    ] = False,
+    source: Source,
+    out: Out = None,
+    single_file: SingleFile = False,
     trt: Trt = False,
     target: Target = None,
     batch: Batch = None,

@@ -1,14 +1,25 @@
 """``eeinfer bench``."""
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from eeinfer.bench.config import GRIDS, BenchConfig
+from eeinfer.bench.config import BenchConfig
 from eeinfer.cli.app import Debug, Json, command, say
 from eeinfer.cli.bundles import BundleArgument, chosen_bundle
 from eeinfer.cli.measuring.callers import Callers, compare_callers
+from eeinfer.cli.measuring.options import (
+    BackendName,
+    Batch,
+    Data,
+    DeviceName,
+    GridFamily,
+    Level,
+    MaxImages,
+    Out,
+    Threads,
+    Thresholds,
+)
 from eeinfer.cli.measuring.peers import (
     Checkpoint,
     Peer,
@@ -29,52 +40,22 @@ _DEFAULTS = BenchConfig()
 @command(example="eeinfer bench --thresholds 100")
 def bench(
     bundle: BundleArgument = None,
-    thresholds: Annotated[
-        int, typer.Option(help="Points of the grids linspace and log, 0 and 1 included.")
-    ] = _DEFAULTS.thresholds,
-    grid: Annotated[
-        str,
-        typer.Option(
-            metavar="|".join(GRIDS),
-            help="Family of thresholds. auto: what suits the score. budget: fitted per exit on half of the images.",
-        ),
-    ] = _DEFAULTS.grid,
-    data: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME|FOLDER|FILE.npz",
-            help="Images: a data set, CLASS/IMAGE files, or arrays 'images' and 'labels'. Without it: as trained on.",
-            show_default=False,
-        ),
-    ] = None,
-    batch: Annotated[int, typer.Option(help="Images per timed call.")] = _DEFAULTS.batch,
-    threads: Annotated[
-        int | None, typer.Option(help="Threads per session. Without it: one per core.", show_default=False)
-    ] = _DEFAULTS.threads,
-    device: Annotated[str, typer.Option(help="cpu, cuda, or cuda:1.")] = _DEFAULTS.device,
-    backend: Annotated[
-        str | None,
-        typer.Option(help="Of the cascade, such as onnxruntime-cuda. Without it: the best one.", show_default=False),
-    ] = _DEFAULTS.backend,
-    level: Annotated[
-        int | None,
-        typer.Option(
-            help="With --device cuda: how little waits for the host, 0 to 3. Without it: the backend's own.",
-            show_default=False,
-        ),
-    ] = _DEFAULTS.level,
-    max_images: Annotated[
-        int | None, typer.Option(help="Accuracy from a random part of the images.", show_default=False)
-    ] = _DEFAULTS.max_images,
+    thresholds: Thresholds = _DEFAULTS.thresholds,
+    grid: GridFamily = _DEFAULTS.grid,
+    data: Data = None,
+    batch: Batch = _DEFAULTS.batch,
+    threads: Threads = _DEFAULTS.threads,
+    device: DeviceName = _DEFAULTS.device,
+    backend: BackendName = _DEFAULTS.backend,
+    level: Level = _DEFAULTS.level,
+    max_images: MaxImages = _DEFAULTS.max_images,
     rounds: Rounds = None,
     peers: Peers = False,
     peer: Peer = None,
     checkpoint: Checkpoint = None,
     callers: Callers = None,
     taus: Taus = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder of the report. Without it: NAME-bench.", show_default=False)
-    ] = None,
+    out: Out = None,
     json_output: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -84,8 +65,6 @@ def bench(
     JSON, CSV and HTML. With --peers the cascade is compared with everything else a user could run, at each exit and
     in a mix of exits. With --callers threads share one engine.
     """
-    from eeinfer.bench import bench_data, measure, render, write_files
-
     refuse_alone(peers, callers, peer, checkpoint, taus)
     config = BenchConfig(
         grid=grid,
@@ -103,36 +82,26 @@ def bench(
     folder = report_folder(path, out)
     if peers:
         compare_peers(
-            path,
-            data,
-            config,
-            names=peer,
-            rounds=rounds,
-            checkpoint=checkpoint,
-            taus=taus,
-            folder=folder,
-            json_output=json_output,
+            path, data, config, folder, names=peer, rounds=rounds, checkpoint=checkpoint, taus=taus, as_json=json_output
         )
-        return
-    if callers:
+    elif callers:
         compare_callers(
-            path,
-            data,
-            counts=callers,
-            rounds=rounds,
-            threads=threads,
-            tau=taus,
-            folder=folder,
-            json_output=json_output,
+            path, data, folder, counts=callers, rounds=rounds, threads=threads, tau=taus, as_json=json_output
         )
-        return
-    images = bench_data(path, data)
+    else:
+        _measure(path, data, config, folder, as_json=json_output)
+
+
+def _measure(bundle: Path, data: str | None, config: BenchConfig, folder: Path, *, as_json: bool) -> None:
+    from eeinfer.bench import bench_data, measure, render, write_files
+
+    images = bench_data(bundle, data)
     if config.device == "cpu":
-        share_pool(path, config.threads)
+        share_pool(bundle, config.threads)
     with shown_progress() as progress:
-        report = measure(path, images.images, images.labels, config, progress, data=images.name)
+        report = measure(bundle, images.images, images.labels, config, progress, data=images.name)
     files = write_files(report, folder)
-    if json_output:
+    if as_json:
         typer.echo(report.to_json().decode(), nl=False)
     else:
         print_table(render(report))

@@ -24,13 +24,13 @@ _IMAGES = 256
 def compare_callers(
     bundle: Path,
     data: str | None,
+    folder: Path,
     *,
     counts: str,
     rounds: int | None,
     threads: int | None,
     tau: str | None,
-    folder: Path,
-    json_output: bool,
+    as_json: bool,
 ) -> None:
     """Measure, print and write the report."""
     import numpy as np
@@ -49,7 +49,7 @@ def compare_callers(
         some = take(images, np.arange(min(_IMAGES, len(images))))
         report = measure_callers(engine, some, config, progress, tau=limits)
     files = write_all(folder, {"callers.json": report.to_json})
-    if json_output:
+    if as_json:
         typer.echo(report.to_json().decode(), nl=False)
     else:
         print_table(render_callers(report))

@@ -79,13 +79,13 @@ def compare_peers(
     bundle: Path,
     data: str | None,
     config: BenchConfig,
+    folder: Path,
     *,
     names: list[str] | None,
     rounds: int | None,
     checkpoint: Path | None,
     taus: str | None,
-    folder: Path,
-    json_output: bool,
+    as_json: bool,
 ) -> None:
     """Compare, print and write the report."""
     from eeinfer.bench import bench_data
@@ -106,7 +106,7 @@ def compare_peers(
     with shown_progress() as progress:
         report = compare(bundle, images.images, settings, progress, checkpoint=checkpoint, data=images.name)
     files = write_files(report, folder)
-    if json_output:
+    if as_json:
         typer.echo(report.to_json().decode(), nl=False)
     else:
         print_table(render(report))
