@@ -123,8 +123,7 @@ class OrtLane:
 
     def load(self, inputs: Inputs) -> None:
         """Copy the row to where the segments read it: that costs no more than binding it would."""
-        lengths = self._axes.lengths(inputs)
-        if lengths != self._lengths:
+        if self._axes.shortest and (lengths := self._axes.lengths(inputs)) != self._lengths:
             self._turn(lengths)
         for name, memory in self._given:
             memory[...] = inputs[name]
