@@ -27,7 +27,7 @@ MOST_ROW_BYTES = 1 << 30  # of a tensor, at the longest axes
 MOST_FLOPS = 1 << 62
 MOST_PIXELS = 1 << 14  # of the side to which images are scaled
 
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")  # of a file
+FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")  # of a file
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -58,7 +58,7 @@ def check_manifest(manifest: Manifest, *, where: Path) -> None:
 def _check_names(manifest: Manifest) -> str | None:
     """Names are those of files directly in the folder, so that no reader has to think about paths."""
     for name in (*manifest.files, *(segment.file for segment in manifest.segments)):
-        if not _NAME.fullmatch(name) or name in (MANIFEST_NAME, FOLDER):
+        if not FILE_NAME.fullmatch(name) or name in (MANIFEST_NAME, FOLDER):
             return f"the manifest names {name!r}; only plain names of files in the bundle are allowed"
     bad = next((name for name, file in manifest.files.items() if not _SHA256.fullmatch(file.sha256)), None)
     return None if bad is None else f"the manifest has no SHA-256 for {bad}"

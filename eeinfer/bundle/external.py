@@ -25,6 +25,14 @@ _KEYS = frozenset({b"location", b"offset", b"length", b"checksum"})  # of extern
 
 _MODEL = {7: "graph", 20: "training", 25: "function"}  # field number -> what is found there
 _GRAPH = {1: "node", 5: "tensor", 15: "sparse"}
+_ENDS = (11, 12)  # of a graph: its inputs and outputs
+_TEXTS = {
+    "value": {1: "text", 2: "type"},
+    "type": {1: "tensor"},
+    "tensor": {2: "shape"},
+    "shape": {1: "axis"},
+    "axis": {2: "text"},
+}
 _ATTRIBUTE = {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 21: "reference", 22: "sparse", 23: "sparse"}
 _SPARSE = {1: "tensor", 2: "tensor"}
 _ENTRY = 13  # of a tensor: a key and a value about its external data
@@ -60,8 +68,9 @@ def references(data: bytes, *, where: Path, domains: Collection[str] = STANDARD)
     try:
         walk.model()
     except (ValueError, IndexError) as error:
+        fault = "has a name that is no text" if isinstance(error, UnicodeDecodeError) else error
         raise BundleError(
-            f"{where} is no ONNX graph of a bundle, it {error}; copy the bundle again or export it again"
+            f"{where} is no ONNX graph of a bundle, it {fault}; copy the bundle again or export it again"
         ) from error
     return walk.found
 
@@ -101,6 +110,17 @@ class _Walk:
                 self._node(first, last, depth)
             elif number in _GRAPH:
                 self._values(_GRAPH[number], first, last)
+            elif number in _ENDS:
+                self._texts("value", first, last)
+
+    def _texts(self, message: str, start: int, stop: int) -> None:
+        """Names of values and of axes must be text: libraries fail to say them otherwise."""
+        for number, first, last in _fields(self.data, start, stop):
+            inner = _TEXTS[message].get(number)
+            if inner == "text":
+                self.data[first:last].decode()
+            elif inner is not None:
+                self._texts(inner, first, last)
 
     def _node(self, start: int, stop: int, depth: int) -> None:
         self._nodes += 1

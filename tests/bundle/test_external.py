@@ -120,6 +120,15 @@ def test_a_number_written_the_long_way_hides_nothing() -> None:
         references(b"\x3a" + bytes([len(graph)]) + graph, where=WHERE)
 
 
+@pytest.mark.parametrize("name", ["score", "batch"])
+def test_names_of_values_and_axes_are_text(tiny_bundle: Path, name: str) -> None:
+    data = (tiny_bundle / "segment_00.onnx").read_bytes()
+    sound = b"\x05" + name.encode()
+    assert sound in data
+    with pytest.raises(BundleError, match="it has a name that is no text"):
+        references(data.replace(sound, sound[:-1] + b"\x80"), where=WHERE)
+
+
 def test_graphs_inside_graphs_have_a_depth() -> None:
     graph = GraphProto()
     for _ in range(16):
