@@ -15,7 +15,7 @@ from onnx import helper
 
 from eeinfer.bundle.layout import EXIT_OUTPUTS
 from eeinfer.errors import ExportError
-from eeinfer.export.graph.index import GraphIndex, assemble, reads
+from eeinfer.export.graph.index import GraphIndex, Shape, assemble, reads
 
 HEAVY = {"Conv", "ConvTranspose", "ConvInteger", "QLinearConv", "Gemm", "MatMul", "MatMulInteger", "QLinearMatMul"}
 HEAVY |= {"Einsum", "Attention", "MultiHeadAttention", "LSTM", "GRU", "RNN", "Scan", "Loop", "If"}
@@ -136,11 +136,28 @@ def _reads_only_shape(index: GraphIndex, draft: _Draft, i: int) -> bool:
 
 def _size(index: GraphIndex, draft: _Draft, i: int) -> None:
     source = index.graph.node[i].input[0]
-    if source in draft.received or index.producer.get(source) in draft.nodes:
-        draft.sized.discard(i)
-    elif not draft.received:
+    at_hand = source in draft.received or index.producer.get(source) in draft.nodes
+    if not at_hand and any(_read_off(index, draft, dim) is None for dim in _wanted(index, i)):
         draft.received.add(source)
+        at_hand = True
+    if at_hand:
         draft.sized.discard(i)
+
+
+def _wanted(index: GraphIndex, i: int) -> Shape:
+    """The dimensions that a Shape node gives."""
+    node = index.graph.node[i]
+    options = {attribute.name: attribute.i for attribute in node.attribute}
+    shape = index.shape(node.input[0]) or ()
+    return shape[options.get("start", 0) : options.get("end", len(shape))]
+
+
+def _read_off(index: GraphIndex, draft: _Draft, dim: int | str | None) -> tuple[str, int] | None:
+    """A received tensor and its axis that is as long as `dim`; any tensor for a number."""
+    places = ((name, at) for name in sorted(draft.received) for at, d in enumerate(index.shape(name) or ()))
+    return next(
+        (place for place in places if isinstance(dim, int) or (index.shape(place[0]) or ())[place[1]] == dim), None
+    )
 
 
 def _carried_names(index: GraphIndex, drafts: Sequence[_Draft]) -> dict[str, str]:
@@ -188,19 +205,17 @@ def _segment(
 
 
 def _sizes(index: GraphIndex, draft: _Draft, i: int) -> list[onnx.NodeProto]:
-    """Nodes that give the shape of an absent tensor: its batch read off a received one, the rest known."""
+    """Nodes that give the shape of an absent tensor: batch and dynamic axes read off received ones, the rest known."""
     node = index.graph.node[i]
-    options = {attribute.name: attribute.i for attribute in node.attribute}
-    shape = index.shape(node.input[0]) or ()
-    dims = shape[options.get("start", 0) : options.get("end", len(shape))]
-    anchor = min(draft.received)
     parts, made = [], []
-    for position, dim in enumerate(dims):
+    for position, dim in enumerate(_wanted(index, i)):
         name = f"{node.output[0]}_dim{position}"
         if isinstance(dim, int):
             made.append(helper.make_node("Constant", [], [name], value_ints=[dim]))
         else:
-            made.append(helper.make_node("Shape", [anchor], [name], start=0, end=1))
+            place = _read_off(index, draft, dim)
+            assert place is not None, "otherwise the tensor itself is received"
+            made.append(helper.make_node("Shape", [place[0]], [name], start=place[1], end=place[1] + 1))
         parts.append(name)
     return [*made, helper.make_node("Concat", parts, [node.output[0]], axis=0)]
 

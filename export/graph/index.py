@@ -77,10 +77,18 @@ class GraphIndex:
         dims = self.types[name].type.tensor_type.shape.dim
         return tuple(d.dim_value if d.HasField("dim_value") else d.dim_param or None for d in dims)
 
+    @cached_property
+    def axes(self) -> frozenset[str]:
+        """Names of the dynamic axes of the graph's inputs, beside the batch."""
+        shapes = [(self.shape(value.name) or ())[1:] for value in self.graph.input]
+        return frozenset(dim for shape in shapes for dim in shape if isinstance(dim, str))
+
     def has_batch_rows(self, name: str) -> bool:
-        """Whether axis 0 is the batch and every other axis is a fixed number, so that rows can be removed."""
+        """Whether axis 0 is the batch and each other one a number or an axis of an input: then rows can be removed."""
         shape = self.shape(name)
-        return bool(shape) and shape is not None and shape[0] == BATCH and all(isinstance(d, int) for d in shape[1:])
+        if not shape or shape[0] != BATCH:
+            return False
+        return all(isinstance(dim, int) or dim in self.axes for dim in shape[1:])
 
     def ancestors(self, outputs: Iterable[str]) -> set[int]:
         """Nodes that `outputs` need."""
