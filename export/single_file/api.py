@@ -67,6 +67,12 @@ def export_single_file(
             f"{bundle} is in {source.manifest.precision} and made for GPUs; a single file is made of a bundle in fp32, "
             "or in int8 for a CPU"
         )
+    if len(source.manifest.inputs) > 1 or source.manifest.axes:
+        names = ", ".join(repr(input.tensor.name) for input in source.manifest.inputs)
+        raise ExportError(
+            f"{bundle} reads {names} with {len(source.manifest.axes)} dynamic axes; a single file takes one input of "
+            "fixed size: deploy the bundle, or export the model with one"
+        )
     with new_file(target, force=force) as file:
         progress("nesting the segments")
         try:
