@@ -19,6 +19,7 @@ from eeinfer.rule import as_taus, leaves
 TAUS = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0)
 BATCH_SIZES = (*SIZES, *ODD_SIZES)
 ONES = 1e-3  # how far sums of probabilities may be from one
+FEW = 0.05  # share of rows whose score may jump: a run of equal predictions ends where two classes tie
 _ONLY_REAL = "where only some inputs make sense give real_inputs and random_inputs=False"
 
 
@@ -31,11 +32,13 @@ class _Exit:
     wrong: int = 0
     same_decisions: int = 0
     decisions: int = 0
+    rows: int = 0
+    moved: int = 0  # whose score is clearly another one
     low: float = float("inf")  # of torch's logits
     high: float = -float("inf")
     sums: list[float] = field(default_factory=list)  # smallest and largest of the rows
 
-    def add(self, torch_exit: Exit, chain_exit: Exit) -> None:
+    def add(self, torch_exit: Exit, chain_exit: Exit, tolerance: float) -> None:
         wanted = torch_exit["logits"]
         error = np.abs(wanted - chain_exit["logits"])
         self.error = max(self.error, float(error.max()) if np.isfinite(error).all() else float("inf"))
@@ -43,6 +46,9 @@ class _Exit:
         self.low, self.high = min(self.low, float(wanted.min())), max(self.high, float(wanted.max()))
         sums = wanted.sum(1)
         self.sums = [min([*self.sums, float(sums.min())]), max([*self.sums, float(sums.max())])]
+        off = np.abs(torch_exit["score"] - chain_exit["score"])
+        self.rows += off.size
+        self.moved += int((~(off <= 10 * tolerance)).sum())
         self.wrong += int((torch_exit["prediction"] != chain_exit["prediction"]).sum())
         for tau in as_taus(TAUS, len(TAUS)):
             same = leaves(torch_exit["score"], tau) == leaves(chain_exit["score"], tau)
@@ -70,7 +76,7 @@ def verify(scored: ScoredExits, chain: Chain, draws: Draws, *, tolerance: float)
         seen = seen or [_Exit() for _ in expected]
         answers = _chain_answers(chain, batch)
         for exit, torch_exit, chain_exit in zip(seen, expected, answers, strict=True):
-            exit.add(torch_exit, chain_exit)
+            exit.add(torch_exit, chain_exit, tolerance)
         _require(seen, tolerance)
         require_own_rows(chain, batch, answers, tolerance)
     _notice_probabilities(seen)
@@ -133,6 +139,11 @@ def _require(seen: Sequence[_Exit], tolerance: float) -> None:
                 f"exit {k} of the exported segments is off by {exit.error:.2g}, more than the {allowed:.2g} allowed; "
                 "see that the model has no randomness in eval mode and that its activations do not grow from block to "
                 f"block, as they may in an untrained one, or allow more with tolerance, now {tolerance:g}"
+            )
+        if exit.moved > FEW * exit.rows:
+            raise ExportError(
+                f"exit {k} of the exported segments judges {exit.moved} of {exit.rows} rows otherwise than torch does, "
+                f"by more than {10 * tolerance:.2g}; see how the model makes its scores, and report it"
             )
 
 

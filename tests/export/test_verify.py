@@ -32,24 +32,30 @@ class Exits(nn.Module):
 class Itself:
     """A chain of segments that answers as torch does."""
 
-    def __init__(self, scored: ScoredExits) -> None:
-        self.scored = scored
+    def __init__(self, scored: ScoredExits, change: Any = lambda score: score) -> None:
+        self.scored, self.change = scored, change
 
     def __call__(self, batch: dict[str, Any]) -> list[dict[str, Any]]:
         with torch.no_grad():
-            found = [
-                tensor.numpy() for tensor in self.scored(*(torch.from_numpy(array.copy()) for array in batch.values()))
-            ]
+            outputs = self.scored(*(torch.from_numpy(array.copy()) for array in batch.values()))
+        found = [tensor.numpy() for tensor in outputs]
+        found[1::3] = [self.change(score) for score in found[1::3]]
         return [
             dict(zip(("logits", "score", "prediction"), found[i : i + 3], strict=True)) for i in range(0, len(found), 3)
         ]
 
 
-def verified(model: nn.Module, scores: str = "max_softmax", real: Any = None, random: bool = True) -> Parity:
+def verified(
+    model: nn.Module,
+    scores: str = "max_softmax",
+    real: Any = None,
+    random: bool = True,
+    judged: Any = lambda score: score,
+) -> Parity:
     inputs = read_inputs(model, torch.zeros(1, 4))
     scored = ScoredExits(model, scores, inputs).eval()
     draws = Draws(inputs=inputs, real=None if real is None else inputs.rows(real), random=random)
-    return verify(scored, Itself(scored), draws, tolerance=1e-4)  # type: ignore[arg-type]  # stands for a chain
+    return verify(scored, Itself(scored, judged), draws, tolerance=1e-4)  # type: ignore[arg-type]  # stands for a chain
 
 
 def own(change: Any) -> Exits:
@@ -110,6 +116,11 @@ def test_own_scores_and_the_scores_asked_for_must_be_the_same() -> None:
         verified(own(torch.sigmoid))
     with pytest.raises(ExportError, match="scores='own' needs a model that returns"):
         verified(Exits(), "own")
+
+
+def test_scores_other_than_torch_gives_are_refused_though_the_logits_agree() -> None:
+    with pytest.raises(ExportError, match=r"exit 0 of the exported segments judges 1 of 1 rows otherwise than torch"):
+        verified(Exits(), judged=lambda score: score * 0.99)
 
 
 def logarithms(exits: list[Tensor]) -> list[Tensor]:
