@@ -111,7 +111,8 @@ def _unseen_ancestors(output: Any, seen: set[str]) -> Iterator[Any]:
 
 
 def _node_cost(node: Any, uncounted: Counter[str]) -> int:
-    kind = node.kind().removesuffix("_")
+    kind = node.kind()
+    kind = kind if kind.endswith("__") else kind.removesuffix("_")  # in place, but for names such as __and__
     if not kind.startswith("aten::") or kind in FREE:
         return 0
     handle = HANDLES.get(kind)
