@@ -2,6 +2,9 @@
 
 Weights have a scale per output channel and no zero point; how the rest is stored says eeinfer.export.precision.storage.
 Runtimes fuse these pairs into kernels of eight bits; a runtime that does not computes the same in float32.
+
+ONNX Runtime's own quantize_static, compared on the shipped network, is as fast, and no closer to float32 where weights
+have seven bits as here; with eight it is closer, but saturates on processors without VNNI.
 """
 
 from collections.abc import Iterator, Sequence
