@@ -15,6 +15,7 @@ from rich.text import Text
 from eeinfer.bench.environment import Environment, environment, load_average
 from eeinfer.bench.reporting.formats import significant
 from eeinfer.bench.reporting.records import Record, encode
+from eeinfer.bench.reporting.sentences import threads as thread_count
 from eeinfer.bench.reporting.table import plain_table
 from eeinfer.engine import Engine
 from eeinfer.errors import ConfigError
@@ -146,7 +147,7 @@ def render_callers(report: CallersReport) -> Group:
         times = (significant(row.images_per_second), f"{row.speedup:.2f}x", *map(significant, (row.p50_ms, row.p99_ms)))
         table.add_row(str(row.callers), *times, str(row.calls))
     place = report.environment
-    threads = "one pool" if place.threads is None else f"{place.threads} thread{'s' if place.threads != 1 else ''}"
+    threads = "one pool" if place.threads is None else thread_count(place.threads)
     shares = " / ".join(f"{share:.0%}" for share in report.shares)
     return Group(
         Text(f"{report.bundle}, threads calling one engine, batch 1", style="bold"),

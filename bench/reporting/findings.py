@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eeinfer.arrays import accuracy
 from eeinfer.bench.config import BenchConfig
 from eeinfer.bench.reporting.report import BreakEven, Network, Settings, Threshold
 from eeinfer.bench.reporting.verdict import break_even, headline_index, saved_ratio
@@ -87,8 +88,8 @@ class Findings:
         return summarise(self.latency.times_ms[variant])
 
     def _network(self, name: str, exit: int, flops: int) -> Network:
-        right = self.outputs.predictions[:, exit] == self.outputs.labels
-        return Network(name=name, exit=exit, accuracy=float(right.mean()), flops=flops, timing=self._timing(name))
+        right = accuracy(self.outputs.predictions[:, exit], self.outputs.labels)
+        return Network(name=name, exit=exit, accuracy=right, flops=flops, timing=self._timing(name))
 
     def _threshold(self, t: int) -> Threshold:
         swept, static = self.swept, self.static

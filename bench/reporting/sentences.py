@@ -2,7 +2,7 @@
 
 from eeinfer.bench.environment import Environment, GpuFacts
 from eeinfer.bench.reporting.formats import chosen, flops_unit, headline, milliseconds, percent, selection, times
-from eeinfer.bench.reporting.report import Report
+from eeinfer.bench.reporting.report import BundleFacts, Report
 from eeinfer.bench.timing.energy import Energy
 
 METHOD = (
@@ -118,7 +118,7 @@ def _gpu_facts(report: Report) -> list[tuple[str, str]]:
     if gpu is None:
         return []
     rows = [
-        ("GPU", f"{gpu.name}, compute capability {gpu.capability}, {driver(gpu)}; {clocks(gpu)}"),
+        gpu_line(gpu),
         ("cascade", f"run by {gpu.backend}" + (f" at level {gpu.level}" if gpu.level else "")),
         ("fixed networks", f"run by {gpu.networks}"),
     ]
@@ -132,9 +132,13 @@ def _gpu_facts(report: Report) -> list[tuple[str, str]]:
     return [*rows, ("energy", text)]
 
 
+def threads(count: int) -> str:
+    """So many threads."""
+    return f"{count} thread{'s' if count != 1 else ''}"
+
+
 def _threads(report: Report) -> str:
-    threads = report.environment.threads
-    return f"{threads or report.environment.cores} threads" if threads != 1 else "1 thread"
+    return threads(report.environment.threads or report.environment.cores)
 
 
 def selection_note(report: Report) -> str:
@@ -183,9 +187,31 @@ def budget(fraction: float | None) -> str:
     return "Max" if fraction is None else f"{100 * fraction:.0f} %"
 
 
-def _load(report: Report) -> str:
-    load = report.environment.load
-    return "unknown" if load is None else f"{load:.1f} before"
+def load(place: Environment) -> str:
+    """How busy the machine was."""
+    return "unknown" if place.load is None else f"{place.load:.1f} before"
+
+
+def about_bundle(bundle: BundleFacts) -> list[tuple[str, str]]:
+    """Which network this is."""
+    return [
+        ("bundle", f"{bundle.name}, manifest SHA-256 {bundle.sha256}"),
+        ("network", f"{len(bundle.modules)} exits at {', '.join(bundle.modules)}; {bundle.classes} classes"),
+        ("input", " x ".join(map(str, bundle.input))),
+    ]
+
+
+def about_system(place: Environment) -> list[tuple[str, str]]:
+    """What it ran on, beside the device."""
+    return [
+        ("system", f"{place.system}, Python {place.python}"),
+        ("versions", ", ".join(f"{name} {version}" for name, version in place.versions.items())),
+    ]
+
+
+def gpu_line(gpu: GpuFacts) -> tuple[str, str]:
+    """Which GPU, and how fast it ran."""
+    return "GPU", f"{gpu.name}, compute capability {gpu.capability}, {driver(gpu)}; {clocks(gpu)}"
 
 
 def facts(report: Report) -> list[tuple[str, str]]:
@@ -194,19 +220,16 @@ def facts(report: Report) -> list[tuple[str, str]]:
     uncounted = ", ".join(f"{name} ({count})" for name, count in report.flops.uncounted.items()) or "none"
     agreement = min(row.agreement for row in report.thresholds)
     return [
-        ("bundle", f"{bundle.name}, manifest SHA-256 {bundle.sha256}"),
-        ("network", f"{len(bundle.modules)} exits at {', '.join(bundle.modules)}; {bundle.classes} classes"),
-        ("input", " x ".join(map(str, bundle.input))),
+        *about_bundle(bundle),
         ("score", bundle.score),
         ("FLOPs", f"{report.flops.convention}; operators without a rule to count them: {uncounted}"),
         ("data", f"{report.data.name}: {report.data.images} images for accuracy, {report.data.timed} of them for time"),
         ("thresholds", f"{report.grid.family}: {len(report.thresholds)}, {_runs(report)}. {grid(report)}"),
         ("timing", f"{settings.rounds} rounds, {settings.warmup} untimed calls of each variant, seed {settings.seed}"),
         ("agreement", f"{percent(agreement)} % of the timed images left where the sweep says, at every threshold"),
-        ("device", f"{place.device}: {place.cpu}, {place.cores} cores, {_threads(report)}, load {_load(report)}"),
+        ("device", f"{place.device}: {place.cpu}, {place.cores} cores, {_threads(report)}, load {load(place)}"),
         *form(report.environment),
         *_gpu_facts(report),
-        ("system", f"{place.system}, Python {place.python}"),
-        ("versions", ", ".join(f"{name} {version}" for name, version in place.versions.items())),
+        *about_system(place),
         ("made", f"{report.created}, in {settings.seconds:.0f} s"),
     ]

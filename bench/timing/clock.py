@@ -76,7 +76,7 @@ def time_turns(variants: Mapping[str, Call], schedule: Schedule, on_turn: OnTurn
     step = _Steps(on_turn, of=schedule.rounds * len(blocks) * len(variants))
     rounds: list[dict[str, Array]] = []
     begin = perf_counter()
-    with _no_collection():
+    with no_collection():
         while len(rounds) < schedule.rounds or perf_counter() - begin < schedule.min_seconds:
             times = {name: np.empty(schedule.batches) for name in variants}
             for block in blocks:
@@ -135,7 +135,7 @@ def time_pairs(pairs: Sequence[Pair], count: int, seconds: float, on_turn: OnTur
     """
     times: dict[str, list[tuple[float, float]]] = {pair.name: [] for pair in pairs}
     least, done, begin = max(1, count // 6), 0, perf_counter()
-    with _no_collection():
+    with no_collection():
         while done < least or (done < count and perf_counter() - begin < seconds):
             on_turn(done, count)
             step = min(5, count - done)
@@ -167,7 +167,7 @@ def _milliseconds(call: Call, batch: int) -> float:
 
 
 @contextmanager
-def _no_collection() -> Iterator[None]:
+def no_collection() -> Iterator[None]:
     """A garbage collection inside a timed call is not the variant's fault."""
     was_on = gc.isenabled()
     gc.collect()

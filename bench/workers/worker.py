@@ -6,7 +6,6 @@ and what they print goes to stderr.
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from eeinfer.bench.peers.registry import peer_class
+from eeinfer.bench.timing.clock import no_collection
 from eeinfer.bench.workers import messages
 from eeinfer.bench.workers.base import Array, Call, Peer, Setup, Unavailable, Workload
 from eeinfer.bench.workers.memory import PeakMemory
@@ -100,9 +100,7 @@ class Worker:
         for batch in set(request.batches):
             calls[batch] = peer.plan(request.workload, np.arange(batch * size, (batch + 1) * size))
         times, raw = [], []
-        gc.collect()
-        gc.disable()  # a collection inside a timed call is not the peer's fault
-        try:
+        with no_collection():
             for batch in (request.batches * (1 + request.untimed))[: request.untimed]:
                 calls[batch](self._batches[batch])
             for batch in request.batches:
@@ -111,8 +109,6 @@ class Worker:
                 answer = call(images)
                 times.append((perf_counter_ns() - begin) / 1e6)
                 raw.append(peer.answers(answer))
-        finally:
-            gc.enable()
         return messages.Ran(
             times_ms=times,
             exits=[exits.tolist() for exits, _ in raw],

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eeinfer.arrays import accuracy
 from eeinfer.bundle.manifest import ExitShift, Input, Manifest, Shift, TauShift
 from eeinfer.errors import ExportError
 from eeinfer.export.precision.real_images import Part, RealImages
@@ -105,4 +106,4 @@ def _at(before: Seen, after: Seen, taus: Sequence[float], manifest: Manifest, la
 
 
 def _accuracy(predictions: Array, labels: Array | None) -> float | None:
-    return None if labels is None else float((predictions == labels).mean())
+    return None if labels is None else accuracy(predictions, labels)

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from eeinfer.bench.peers.reporting.report import PeerResult, PeersReport, Spread, WorkloadFacts
 from eeinfer.bench.reporting.formats import percent, significant
-from eeinfer.bench.reporting.sentences import clocks, driver, form, processor
+from eeinfer.bench.reporting.sentences import about_bundle, about_system, form, gpu_line, load, processor
+from eeinfer.bench.reporting.sentences import threads as thread_count
 from eeinfer.bench.workers.workloads import MIX
 
 AGREEMENT_WANTED = 0.99
@@ -64,8 +65,7 @@ def _few(calls: dict[str, int]) -> dict[str, int]:
 
 def threads(report: PeersReport) -> str:
     """How many threads every peer had."""
-    count = report.settings.threads
-    return f"{count} thread{'s' if count != 1 else ''}"
+    return thread_count(report.settings.threads)
 
 
 def warnings(report: PeersReport) -> list[str]:
@@ -186,25 +186,19 @@ def verdict(report: PeersReport) -> str:
 
 def _gpu_facts(report: PeersReport) -> list[tuple[str, str]]:
     gpu = report.environment.gpu
-    if gpu is None:
-        return []
-    return [("GPU", f"{gpu.name}, compute capability {gpu.capability}, {driver(gpu)}; {clocks(gpu)}")]
+    return [] if gpu is None else [gpu_line(gpu)]
 
 
 def facts(report: PeersReport) -> list[tuple[str, str]]:
     """Everything the numbers depend on, by name."""
     place, settings, bundle = report.environment, report.settings, report.bundle
-    load = "unknown" if place.load is None else f"{place.load:.1f} before"
     return [
-        ("bundle", f"{bundle.name}, manifest SHA-256 {bundle.sha256}"),
-        ("network", f"{len(bundle.modules)} exits at {', '.join(bundle.modules)}; {bundle.classes} classes"),
-        ("input", " x ".join(map(str, bundle.input))),
+        *about_bundle(bundle),
         ("data", f"{report.data}: {settings.images} images in batches of {settings.batch}"),
         ("timing", f"{settings.rounds} rounds, seed {settings.seed}, {settings.seconds:.0f} s in all"),
-        ("device", f"{place.cpu}, {place.cores} cores, {threads(report)} for every peer, load {load}"),
+        ("device", f"{place.cpu}, {place.cores} cores, {threads(report)} for every peer, load {load(place)}"),
         *form(place),
         *_gpu_facts(report),
-        ("system", f"{place.system}, Python {place.python}"),
-        ("versions", ", ".join(f"{name} {version}" for name, version in place.versions.items())),
+        *about_system(place),
         ("made", report.created),
     ]
