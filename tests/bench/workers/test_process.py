@@ -67,7 +67,7 @@ def test_what_a_peer_raises_is_named_with_its_class(setup: Setup) -> None:
 
 def test_what_libraries_print_does_not_reach_the_replies() -> None:
     code = (
-        "import sys, os; from eeinfer.bench.peers import worker; channel = worker.own_channel(); "
+        "import sys, os; from eeinfer.bench.workers import worker; channel = worker.own_channel(); "
         "print('noise', flush=True); os.write(1, b'more noise\\n'); channel.write(b'reply\\n')"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
