@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pytest
 import small_bundles
+from hypothesis import settings
 
 import eeinfer
 from eeinfer.machine import cache
+
+settings.register_profile("eeinfer", deadline=None)  # the machine may be busy
+settings.load_profile("eeinfer")
 
 
 @pytest.fixture(scope="session", autouse=True)
