@@ -1,5 +1,6 @@
 """Which images a run trains and selects on, and in which batches."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ from eeinfer.training.data.dataset import Dataset, Split
 from eeinfer.training.data.split import stratified
 
 EVALUATION_BATCH = 256
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,11 +37,15 @@ class Feed:
         """Split the training images of `dataset` as `config` says.
 
         Raises:
-            ConfigError: the augmentation is unknown or does not fit, or a batch is larger than the training set.
+            ConfigError: the augmentation is unknown or does not fit, or there are fewer training images than processes.
         """
         rest, chosen = stratified(dataset.train.labels, config.data.val_share, seed=config.seed)
+        if len(rest) < fabric.world_size:
+            raise ConfigError(
+                f"{len(rest)} training images do not divide among {fabric.world_size} devices; take fewer"
+            )
         if config.data.batch_size > len(rest):
-            raise ConfigError(f"batch_size {config.data.batch_size} is more than the {len(rest)} training images")
+            _log.warning("batch_size %d: every batch has all %d training images", config.data.batch_size, len(rest))
         return cls(
             config=config,
             input=input,
@@ -52,7 +59,7 @@ class Feed:
     @property
     def steps(self) -> int:
         """Training batches per epoch."""
-        return len(self.train) // self.config.data.batch_size
+        return max(len(self.train) // self.config.data.batch_size, 1)
 
     def training(self, phase: int, epoch: int) -> Iterator[Batch]:
         """Yield this process's part of the training batches of an epoch (from 0)."""

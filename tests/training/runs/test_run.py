@@ -196,9 +196,15 @@ def test_exits_that_do_not_fit_the_network_leave_no_folder(tiny: TrainConfig, tm
     assert not (tmp_path / "run").exists()
 
 
-def test_a_batch_larger_than_the_training_set_is_refused(tiny: TrainConfig, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="batch_size 512 is more than the 460 training images"):
-        train(replace(tiny, data=replace(tiny.data, batch_size=512)), tmp_path)
+def test_a_batch_larger_than_the_training_set_has_all_of_its_images(
+    tiny: TrainConfig, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def trained(batch_size: int) -> dict[str, Tensor]:
+        config = replace(tiny, regime="joint", data=replace(tiny.data, batch_size=batch_size))
+        return weights(train(config, tmp_path / str(batch_size)))
+
+    assert_same(trained(512), trained(460))
+    assert caplog.messages == ["batch_size 512: every batch has all 460 training images"]
 
 
 def test_training_without_validation_keeps_the_last_epoch(tiny: TrainConfig, tmp_path: Path) -> None:
