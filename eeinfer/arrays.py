@@ -47,14 +47,15 @@ def read_image(path: str | os.PathLike[str], channels: int = 3) -> NDArray[np.ui
     except EeinferError as error:
         raise DataError(f"{os.fspath(path)}: {error}") from error
     except UnidentifiedImageError:
-        raise DataError(f"{path} is not an image file that Pillow can read; give a PNG, JPEG or the like") from None
+        raise DataError(f"{path} is not an image file that Pillow can read: give a PNG, JPEG or similar") from None
     except IsADirectoryError:
-        raise DataError(f"{path} is a folder; give the images in it, such as {path}/*.png") from None
+        raise DataError(f"{path} is a folder: give the images in it, such as {path}/*.png") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise DataError(f"{path} is too large ({first_line(error)}); make it smaller") from error
     except Exception as error:  # Pillow reports damage with errors of many kinds
-        reason = getattr(error, "strerror", None) or first_line(error)
-        raise DataError(f"{path} is no readable image ({reason}); replace or remove it") from error
+        if reason := getattr(error, "strerror", None):
+            raise DataError(f"{path} cannot be read: {reason}") from error
+        raise DataError(f"{path} is no readable image ({first_line(error)}): replace or remove it") from error
 
 
 def to_pixels(image: Image, channels: int) -> NDArray[np.uint8]:

@@ -97,7 +97,8 @@ class Steps:
         except EeinferError:
             raise
         except Exception as error:  # whatever the backend raises, the segment is at fault
-            raise self.fault(k, f"does not run with {len(batch.rows)} rows: {first_line(error)}") from error
+            rows = len(batch.rows)
+            raise self.fault(k, f"does not run with {rows} rows: {first_line(error)}", "give fewer, or ") from error
         now, out = perf_counter(), []
         scores, predictions = exit.score.tolist(), exit.prediction.tolist()  # plain numbers: quicker for so few
         for i, row in enumerate(batch.rows):
@@ -145,7 +146,7 @@ class Steps:
         self, lane: Lane, taus: tuple[float, ...], deadline: float = math.inf
     ) -> Iterator[tuple[int, float, bool]]:
         """Take the row in a lane from exit to exit until it leaves: yields exit, score, whether a decision was near."""
-        close = False
+        close, timed = False, deadline != math.inf
         for k, tau in enumerate(taus):
             try:
                 score = lane.run(k)
@@ -155,7 +156,7 @@ class Steps:
                 raise self.fault(k, f"does not run: {first_line(error)}") from error
             close = close or (k != self._last and near(score, tau))
             yield k, score, close
-            if leaves(score, tau) or perf_counter() >= deadline:
+            if leaves(score, tau) or (timed and perf_counter() >= deadline):
                 return
 
     def one(self, lane: Lane, taus: tuple[float, ...], deadline: float = math.inf) -> tuple[int, float, bool]:
@@ -174,10 +175,10 @@ class Steps:
         self._check(k, score, exit.prediction.item())
         return exit
 
-    def fault(self, k: int, what: str) -> BundleError:
+    def fault(self, k: int, what: str, ask: str = "") -> BundleError:
         """Return the error that names segment k."""
         file = self._bundle.file(self._bundle.manifest.segments[k].file)
-        return BundleError(f"{file} {what}; export the bundle again")
+        return BundleError(f"{file} {what}; {ask}export the bundle again")
 
     def _check(self, k: int, score: float, prediction: int) -> None:
         if not -SCORE_EPSILON <= score <= 1 + SCORE_EPSILON and not math.isnan(score):  # a softmax may round up

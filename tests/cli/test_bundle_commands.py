@@ -70,7 +70,7 @@ def test_predict_answers_for_the_images_beside_an_unreadable_one(run: Run, tiny_
     done = run("predict", broken, photo, "--bundle", tiny_bundle, "--json")
     assert done.status == 1
     assert [row["image"] for row in json.loads(done.out)] == [str(photo)]
-    assert only_line(done.err) == f"error: {broken} cannot be read: image file is truncated"
+    assert only_line(done.err) == f"error: {broken}: the image cannot be decoded: image file is truncated; replace it"
 
 
 def test_predict_answers_for_the_images_beside_one_that_the_engine_refuses(
@@ -157,6 +157,18 @@ def test_doctor_shows_the_cache_of_this_machine(run: Run, monkeypatch: pytest.Mo
     assert json.loads(run("doctor", "--json").out)["cache"] == {"folder": str(tmp_path), "bytes": 1_500_000}
     monkeypatch.setenv(cache.VARIABLE, "off")
     assert "nothing is kept" in run("doctor").out
+
+
+def test_predict_passes_by_a_bundle_that_reads_no_images(
+    run: Run, tiny_bundle: Path, words_bundle: Path, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(words_bundle, tmp_path / "words.eeb")
+    monkeypatch.chdir(tmp_path)
+    done = run("predict", photo, "--json")
+    assert done.status == 0, done.err
+    assert "using the one shipped" in done.err
+    shutil.copytree(tiny_bundle, tmp_path / "tiny.eeb")
+    assert "using tiny.eeb" in run("predict", photo, "--json").err
 
 
 def test_newest_bundle_wins_and_hidden_ones_do_not_count(tiny_bundle: Path, tmp_path: Path) -> None:

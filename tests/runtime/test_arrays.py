@@ -102,7 +102,7 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
     (tmp_path / "no.png").write_bytes(b"words")
     with pytest.raises(DataError, match=r"no\.png is not an image file"):
         read_image(tmp_path / "no.png")
-    with pytest.raises(DataError, match=r"gone\.png is no readable image \(No such file"):
+    with pytest.raises(DataError, match=r"gone\.png cannot be read: No such file"):
         read_image(tmp_path / "gone.png")
     with pytest.raises(DataError, match="is a folder"):
         read_image(tmp_path)

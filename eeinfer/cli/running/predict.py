@@ -35,7 +35,7 @@ def predict(
     """
     import eeinfer
 
-    path = chosen_bundle(bundle)
+    path = chosen_bundle(bundle, for_images=True)
     share_pool(path, None)
     engine = eeinfer.load(path, tau=taus(tau))
     rows = list(_rows(engine, images))
