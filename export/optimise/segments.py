@@ -7,17 +7,19 @@ saved, and cut in that form; what crosses a border stays in blocks. The result h
 runtime and one instruction set.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from onnx.external_data_helper import ExternalDataInfo
 
 from eeinfer.backends.ort.sessions import open_session
 from eeinfer.bundle.folder import Bundle
-from eeinfer.bundle.manifest import MODEL_NAME, Manifest, TensorSpec
+from eeinfer.bundle.manifest import MODEL_NAME, Axis, Manifest
 from eeinfer.errors import ExportError
 from eeinfer.export.graph.cut import SegmentGraph, cut
 from eeinfer.export.graph.index import BATCH, GraphIndex
@@ -49,7 +51,7 @@ def write_segments(source: Bundle, folder: Path) -> Manifest:
     _save_optimised(source.model, path)
     model = onnx.load(path, load_external_data=False)
     _check_saved(model, folder)
-    _find_types(model, source.manifest.input.tensor, folder)
+    _find_types(model, source.manifest, folder)
     parts = _cut(model, len(source.manifest.segments))
     for segment, part in zip(source.manifest.segments, parts, strict=True):
         onnx.save(part.model, folder / segment.file)
@@ -81,8 +83,8 @@ def _check_saved(model: onnx.ModelProto, folder: Path) -> None:
                 raise OSError(f"{folder / info.location} was not written to its end")
 
 
-def _find_types(model: onnx.ModelProto, input: TensorSpec, folder: Path) -> None:
-    """Note the dtype and shape of every value that the runtime saved without: run the network and look."""
+def _find_types(model: onnx.ModelProto, manifest: Manifest, folder: Path) -> None:
+    """Note the dtype and shape of every value that the runtime saved without: run the network twice and look."""
     index = GraphIndex(model.graph)
     unknown = [name for name in index.producer if name not in index.types]
     if not unknown:
@@ -91,20 +93,42 @@ def _find_types(model: onnx.ModelProto, input: TensorSpec, folder: Path) -> None
     probe.CopyFrom(model)
     probe.graph.output.extend(onnx.ValueInfoProto(name=name) for name in unknown)
     onnx.save(probe, folder / _PROBE)
+    sizes = _distinct_sizes(manifest.axes)
     with running("optimised"):
         session, _ = open_session(folder / _PROBE, threads=1, optimised=True)
-        seen = [session.run(unknown, {input.name: np.zeros((rows, *input.sizes()), input.dtype)}) for rows in _ROWS]
+        seen = [
+            session.run(unknown, _zeros(manifest, {name: pair[at] for name, pair in sizes.items()})) for at in (0, 1)
+        ]
     for name, *values in zip(unknown, *seen, strict=True):
-        shape = _shape([value.shape for value in values])
+        shape = _shape([value.shape for value in values], sizes)
         dtype = helper.np_dtype_to_tensor_dtype(values[0].dtype)
         model.graph.value_info.append(helper.make_tensor_value_info(name, dtype, shape))
     del session
     (folder / _PROBE).unlink()
 
 
-def _shape(shapes: Sequence[tuple[int, ...]]) -> list[int | str | None]:
-    """Tell the batch from fixed sizes by what changes with it."""
-    return [
-        BATCH if axis == 0 and sizes == _ROWS else sizes[0] if len(set(sizes)) == 1 else None
-        for axis, sizes in enumerate(zip(*shapes, strict=True))
-    ]
+def _distinct_sizes(axes: Mapping[str, Axis]) -> dict[str, tuple[int, int]]:
+    """Return two sizes for the batch and for every dynamic axis by which they are told apart.
+
+    Raises:
+        Unsuitable: the bounds leave none.
+    """
+    sizes = {BATCH: _ROWS}
+    for name, axis in axes.items():
+        pairs = ((low, low + 1) for low in range(axis.min, axis.max))
+        pair = next((pair for pair in pairs if pair not in sizes.values()), None)
+        if pair is None:
+            raise Unsuitable(f"the dynamic axis {name!r} cannot be told from others: it has the sizes {axis}")
+        sizes[name] = pair
+    return sizes
+
+
+def _zeros(manifest: Manifest, sizes: Mapping[str, int]) -> dict[str, NDArray[Any]]:
+    specs = [input.tensor for input in manifest.inputs]
+    return {spec.name: np.zeros((sizes[BATCH], *spec.sizes(sizes)), spec.dtype) for spec in specs}
+
+
+def _shape(shapes: Sequence[tuple[int, ...]], sizes: Mapping[str, tuple[int, int]]) -> list[int | str | None]:
+    """Tell the batch and dynamic axes from fixed sizes by what changes with them."""
+    names = {pair: name for name, pair in sizes.items()}
+    return [found[0] if len(set(found)) == 1 else names.get(found) for found in zip(*shapes, strict=True)]
