@@ -75,14 +75,14 @@ def _loaded(
     *,
     verify: bool,
 ) -> Engine:
-    bundle = Bundle.open(folder, verify=False)
+    bundle = Bundle.open(folder, verify=False)  # read the manifest, check that it and the graphs hold together
     taus = as_limits(bundle.manifest.taus if tau is None else tau, len(bundle.manifest.segments))
-    with bundle.opening(verify=verify):  # the files' hashes, beside the rest
-        opened = open_segments(bundle)
+    with bundle.opening(verify=verify):  # compare the hashes beside what follows, and look again afterwards
+        opened = open_segments(bundle)  # choose the backend; it finds the form for this machine and opens its sessions
         if opened.optimised is False and _optimised(bundle):
-            opened = open_segments(bundle)  # now it finds the form that was made
+            opened = open_segments(bundle)  # the first time here: now the form is there
         again = partial(again, tau=None if tau is None else taus)
-        return Engine(bundle, opened, taus, again=again)  # which runs every segment once
+        return Engine(bundle, opened, taus, again=again)  # warm up: every segment runs once
 
 
 def _optimised(bundle: Bundle) -> bool:

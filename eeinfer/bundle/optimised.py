@@ -132,13 +132,12 @@ class Form:
             raise BundleError(f"{self.path} was replaced")
 
 
-def read_form(bundle: Bundle, path: Path) -> Form:
-    """Read what lies at ``path`` as an optimised form of ``bundle``, whatever it was made for.
+def read_form(bundle: Bundle, path: Path, record: bytes) -> Form:
+    """Read what lies at ``path``, with this record, as an optimised form of ``bundle``, whatever it was made for.
 
     Raises:
         BundleError: it is damaged, or no optimised form of this bundle.
     """
-    record = read_record(path)
     build = decode_optimised(record, where=path)
     if build.crc32.keys() != build.files.keys():
         raise BundleError(f"{path} has files without a sum")
@@ -169,8 +168,9 @@ def survey_forms(bundle: Bundle) -> list[FoundForm]:
 def _found(bundle: Bundle, path: Path) -> FoundForm:
     folder, build = path.relative_to(bundle.path).as_posix(), None
     try:
-        build = decode_optimised(read_record(path), where=path)
-        read_form(bundle, path).check()
+        record = read_record(path)
+        build = decode_optimised(record, where=path)
+        read_form(bundle, path, record).check()
     except (BundleError, OSError) as error:
         return FoundForm(folder=folder, build=build, problem=str(error))
     return FoundForm(folder=folder, build=build, problem=None)

@@ -11,7 +11,7 @@ from eeinfer.backends.ort import optimised
 from eeinfer.bundle.build_record import BUILD_NAME
 from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.manifest import MANIFEST_NAME
-from eeinfer.bundle.optimised import OptimisedBuild, encode_optimised, read_form
+from eeinfer.bundle.optimised import OptimisedBuild, encode_optimised, read_form, read_record
 from eeinfer.bundle.sums import sums
 from eeinfer.errors import BundleError, ConfigError, ExportError, first_line
 from eeinfer.export.optimise.segments import write_segments
@@ -79,7 +79,7 @@ def _is_sound(bundle: Bundle, place: Path) -> bool:
     if not place.exists():
         return False
     try:
-        form = read_form(bundle, place)
+        form = read_form(bundle, place, read_record(place))
         form.check()
     except BundleError:
         return False
@@ -101,8 +101,9 @@ def _make(bundle: Bundle, place: Path) -> None:
             files=made.files,
             crc32=sums(form),
         )
-        (form / BUILD_NAME).write_bytes(encode_optimised(build))
-        check_answers(source, expected, answers(read_form(source, form).bundle, optimised=True))
+        record = encode_optimised(build)
+        (form / BUILD_NAME).write_bytes(record)
+        check_answers(source, expected, answers(read_form(source, form, record).bundle, optimised=True))
         _publish(form, place)
 
 

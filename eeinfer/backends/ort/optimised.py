@@ -45,7 +45,7 @@ def find(bundle: Bundle) -> Iterator[Form]:
             continue
         record = _record(path)
         try:
-            found = read_form(bundle, path)
+            found = read_form(bundle, path, record or b"")
             if found.build.target != wanted:
                 raise BundleError(f"{path} was made for something else")
         except BundleError as error:
