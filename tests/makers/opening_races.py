@@ -42,6 +42,7 @@ def race(folder: Path, bundles: tuple[Path, Path], replace: Replace, *, rounds: 
         room = folder / f"round{number}"
         room.mkdir()
         counts += _round(room, folder, bundles[0], replace, processes)
+        print(f"{number + 1} of {rounds}: {dict(counts)}", flush=True)
         shutil.rmtree(room)
     return counts
 
@@ -71,7 +72,7 @@ def _round(room: Path, folder: Path, first: Path, replace: Replace, processes: i
     replace(live)
     (room / "done").touch()
     counts: Counts = Counter()
-    for worker in workers:
+    for worker in workers:  # each ends with the replacing
         counts += Counter(json.loads(line) for line in worker.communicate()[0].splitlines())
         counts["died"] += worker.returncode != 0
     return +(counts + _afterwards(room, folder, (untouched, live)))
@@ -173,7 +174,7 @@ def _main() -> None:
         folder = Path(name)
         bundles = _export(0, folder / "old.eeb"), _export(1, folder / "new.eeb")
         replace = by_copies(bundles) if given.copies else lambda live: _export(1, live, force=True)
-        print(dict(race(folder, bundles, replace, rounds=given.rounds, processes=given.processes)))
+        race(folder, bundles, replace, rounds=given.rounds, processes=given.processes)
 
 
 if __name__ == "__main__":
