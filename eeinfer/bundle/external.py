@@ -16,6 +16,7 @@ OPTIMISED = STANDARD | {"com.microsoft", "com.microsoft.nchwc", "com.ms.internal
 
 MOST_NODES = 200_000  # of a file
 DEEPEST = 16  # graphs inside graphs
+_HARMLESS_BYTES = 19  # of an attribute: less holds neither external data nor an operator with a domain
 _MOST_DIGITS = 18  # of an offset or a length
 
 _VARINT, _BYTES = 0, 2  # wire types
@@ -33,13 +34,12 @@ _TEXTS = {
     "shape": {1: "axis"},
     "axis": {2: "text"},
 }
-_ATTRIBUTE = {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 21: "reference", 22: "sparse", 23: "sparse"}
+_ATTRIBUTE = {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"}
 _SPARSE = {1: "tensor", 2: "tensor"}
 _ENTRY = 13  # of a tensor: a key and a value about its external data
 _REFUSED = {
     "training": "holds a training graph",
     "function": "holds functions of its own",
-    "reference": "holds an attribute of a function",
 }
 
 
@@ -110,7 +110,7 @@ class _Walk:
                 self._node(first, last, depth)
             elif number in _GRAPH:
                 self._values(_GRAPH[number], first, last)
-            elif number in _ENDS:
+            elif number in _ENDS and not self.data[first:last].isascii():
                 self._texts("value", first, last)
 
     def _texts(self, message: str, start: int, stop: int) -> None:
@@ -128,7 +128,8 @@ class _Walk:
             raise ValueError(f"has more than {MOST_NODES} nodes")
         for number, first, last in _fields(self.data, start, stop):
             if number == 5:
-                self._attribute(first, last, depth)
+                if last - first >= _HARMLESS_BYTES:
+                    self._attribute(first, last, depth)
             elif number == 7 and self.data[first:last] not in self._domains:
                 raise ValueError(f"has an operator of the domain {self.data[first:last].decode()!r}")
 
@@ -138,7 +139,6 @@ class _Walk:
             if kind == "graph":
                 self._graph(first, last, depth + 1)
             elif kind is not None:
-                _refuse(kind)
                 self._values(kind, first, last)
 
     def _values(self, kind: str, start: int, stop: int) -> None:
