@@ -12,14 +12,16 @@ from numpy.typing import NDArray
 from rich.console import Group
 from rich.text import Text
 
+from eeinfer.arrays import count_rows, take
 from eeinfer.bench.environment import Environment, environment, load_average
 from eeinfer.bench.reporting.formats import significant
 from eeinfer.bench.reporting.records import Record, encode
 from eeinfer.bench.reporting.sentences import threads as thread_count
 from eeinfer.bench.reporting.table import plain_table
+from eeinfer.bench.timing.cascade import as_given
 from eeinfer.engine import Engine
 from eeinfer.errors import ConfigError
-from eeinfer.preprocess import prepare
+from eeinfer.preprocess import Given, prepare_inputs
 from eeinfer.progress import Progress
 from eeinfer.rule import Taus
 
@@ -74,19 +76,20 @@ class _Turn:
 
 
 def measure_callers(
-    engine: Engine, images: Sequence[Any] | NDArray[Any], config: CallersConfig, progress: Progress, *, tau: Taus | None
+    engine: Engine, images: Any, config: CallersConfig, progress: Progress, *, tau: Taus | None
 ) -> CallersReport:
     """Let threads call ``engine`` with one image at a time, every number of callers taking turns.
 
     Args:
         engine: the engine they share.
-        images: N images that it takes.
+        images: N images that it takes, or a mapping with N rows for each input.
         config: how.
         progress: told what is being done, how many turns of it are done and how many are planned.
         tau: thresholds; None takes the engine's.
     """
     load, turns = load_average(), {count: list[_Turn]() for count in config.callers}
-    prepared = [prepare(image, engine.manifest.input) for image in images]
+    single = (take(images, np.array([row])) for row in range(count_rows(images)))
+    prepared = [as_given(prepare_inputs(image, engine.manifest)) for image in single]
     for round in range(config.rounds):
         for position, count in enumerate(config.callers):
             progress("callers", round * len(config.callers) + position, config.rounds * len(config.callers))
@@ -102,7 +105,7 @@ def measure_callers(
     )
 
 
-def _turn(engine: Engine, images: Sequence[NDArray[Any]], callers: int, seconds: float, tau: Taus | None) -> _Turn:
+def _turn(engine: Engine, images: Sequence[Given], callers: int, seconds: float, tau: Taus | None) -> _Turn:
     """All callers begin together and call until the time is over; each begins with another image."""
     gate, found = threading.Barrier(callers + 1), [list[tuple[float, int]]() for _ in range(callers)]
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eeinfer import samples
-from eeinfer.arrays import ImageFiles, images_below, images_by_class, read_arrays
+from eeinfer.arrays import ImageFiles, count_rows, images_below, images_by_class, read_arrays
 from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import DataError, DependencyError
 from eeinfer.machine.extras import missing_extra
@@ -27,7 +27,7 @@ class BenchData:
     """N labelled images and what they are called."""
 
     name: str
-    images: Any  # an array with the images on axis 0, or a sequence of single ones
+    images: Any  # an array with the images on axis 0, a sequence of single ones, or a mapping with an array per input
     labels: Array  # [N] class indices
 
 
@@ -36,7 +36,8 @@ def bench_data(bundle: str | os.PathLike[str], data: str | None = None) -> Bench
 
     Args:
         bundle: the .eeb folder.
-        data: a path ending in .npz, with the arrays ``images`` and ``labels``; a folder that holds a folder of images
+        data: a path ending in .npz, with the arrays ``images`` and ``labels``, or, where the bundle has several
+            inputs, ``labels`` and one array by the name of each; a folder that holds a folder of images
             for each class, named as the bundle's classes are; or a data set's name, of which the test part is taken.
             None takes the shipped images for the shipped bundle, and otherwise the data set that the bundle says it
             was trained on.
@@ -48,7 +49,7 @@ def bench_data(bundle: str | os.PathLike[str], data: str | None = None) -> Bench
         DependencyError: a data set by name needs packages that are not installed.
     """
     if data is not None and data.endswith(".npz"):
-        return _from_file(Path(data))
+        return _from_file(Path(data), Bundle.open(bundle, verify=False))
     if data is not None:
         return _from_folder(Path(data), Bundle.open(bundle, verify=False)) if _is_folder(data) else _from_name(data)
     opened = Bundle.open(bundle, verify=False)
@@ -67,8 +68,10 @@ def check_data(images: Any, labels: Any, classes: int) -> Array:
     found = np.asarray(labels)
     if found.ndim != 1 or not np.issubdtype(found.dtype, np.integer):
         raise DataError(f"labels are {found.dtype} of shape {list(found.shape)}; give one whole number per image")
-    if len(found) == 0 or len(images) != len(found):
-        raise DataError(f"there are {len(images)} images and {len(found)} labels; give as many of both, at least one")
+    if len(found) == 0 or count_rows(images) != len(found):
+        raise DataError(
+            f"there are {count_rows(images)} images and {len(found)} labels; give as many of both, at least one"
+        )
     if found.min() < 0 or found.max() >= classes:
         raise DataError(
             f"labels run from {found.min()} to {found.max()}, the bundle knows the classes 0 to {classes - 1}; "
@@ -77,11 +80,15 @@ def check_data(images: Any, labels: Any, classes: int) -> Array:
     return found.astype(np.int64)
 
 
-def _from_file(path: Path) -> BenchData:
-    arrays = read_arrays(path, ("images", "labels"), ask=_ASK)
-    if len(arrays) < 2:
-        raise DataError(f"{path} holds no array 'images' or no 'labels'; save both with numpy.savez")
-    return BenchData(name=path.stem, **arrays)
+def _from_file(path: Path, bundle: Bundle) -> BenchData:
+    inputs = [input.tensor.name for input in bundle.manifest.inputs]
+    names = ["images", "labels"] if len(inputs) == 1 else [*inputs, "labels"]
+    arrays = read_arrays(path, names, ask=_ASK)
+    missing = next((name for name in names if name not in arrays), None)
+    if missing is not None:
+        raise DataError(f"{path} holds no array {missing!r}; save {', '.join(names)} with numpy.savez")
+    labels = arrays.pop("labels")
+    return BenchData(name=path.stem, images=arrays.get("images") if len(inputs) == 1 else arrays, labels=labels)
 
 
 def _is_folder(data: str) -> bool:

@@ -19,7 +19,7 @@ from eeinfer.bench.sweep.budget import RULES
 from eeinfer.bench.sweep.grids import BUDGET, PARAMETERS, Grid, family_for, make_grid
 from eeinfer.bench.sweep.outputs import Outputs, all_outputs
 from eeinfer.bench.sweep.points import Sweep, sweep
-from eeinfer.bench.timing.cascade import CascadeCalls
+from eeinfer.bench.timing.cascade import CascadeCalls, as_given
 from eeinfer.bench.timing.energy import Energy
 from eeinfer.bench.timing.gpu import GpuSide
 from eeinfer.bench.timing.latency import Latency, time_everything
@@ -30,7 +30,7 @@ from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.manifest import Manifest
 from eeinfer.engine import Engine
 from eeinfer.loading import load
-from eeinfer.preprocess import prepare
+from eeinfer.preprocess import prepare_inputs
 from eeinfer.progress import Progress, silent
 
 Array = NDArray[Any]
@@ -52,7 +52,8 @@ def measure(
 
     Args:
         bundle: the .eeb folder.
-        images: N images that the engine takes: an array with the images on axis 0, or a sequence of single ones.
+        images: N images that the engine takes: an array with the images on axis 0, a sequence of single ones, or a
+            mapping with one array for each input.
         labels: [N] class indices.
         config: how; None takes the defaults.
         progress: told what is being done, how many steps of it are done and how many are planned.
@@ -167,14 +168,17 @@ def _timed(
 ) -> tuple[Array, Latency]:
     """Draw the sample and time everything on it; return its positions among ``rows`` and the times."""
     progress("choosing the timed images", 0, 1)
-    shape = engine.manifest.input
-    first = rows[np.arange(config.batch) % len(rows)]
-    size = fit(config, swept.shares, path_ms(engine, prepare(take(images, first), shape)), len(rows))
-    difficulty = np.asarray(_costs(engine.manifest))[swept.exits].mean(axis=0)
+    manifest = engine.manifest
+    first = prepare_inputs(take(images, rows[np.arange(config.batch) % len(rows)]), manifest)
+    size = fit(config, swept.shares, path_ms(engine, as_given(first)), len(rows))
+    difficulty = np.asarray(_costs(manifest))[swept.exits].mean(axis=0)
     picks = systematic_sample(difficulty, size.batches * config.batch, config.seed)
     runs = shared_runs(swept.exits[:, picks]) if size.shared else np.arange(len(grid.taus))
-    batches = [prepare(take(images, rows[part]), shape) for part in np.split(picks, size.batches)]
-    networks = fixed_networks(engine.bundle, batches, engine.threads) if side is None else side.networks(batches)
+    batches = [prepare_inputs(take(images, rows[part]), manifest) for part in np.split(picks, size.batches)]
+    if side is None:
+        networks = fixed_networks(engine.bundle, batches, engine.threads)
+    else:
+        networks = side.networks([batch[manifest.input.tensor.name] for batch in batches])
     cascade = CascadeCalls(engine, batches)
     latency = time_everything(cascade, networks, outputs.scores[picks], grid.taus, runs, config, size, progress)
     return picks, latency if side is None else side.with_device_times(latency, progress)
@@ -188,6 +192,6 @@ def bundle_facts(bundle: Bundle) -> BundleFacts:
         sha256=bundle.fingerprint,
         score=manifest.score,
         modules=tuple(segment.module for segment in manifest.segments),
-        input=manifest.input.tensor.sizes(),
+        inputs={input.tensor.name: input.tensor.shape for input in manifest.inputs},
         classes=len(manifest.classes),
     )

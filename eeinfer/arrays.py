@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
@@ -158,8 +158,15 @@ def _left_behind(name: str) -> bool:
     return name.startswith(".") or name in _LEFT_BEHIND
 
 
+def count_rows(given: Any) -> int:
+    """Return how many rows there are in what an engine is given: images, or a mapping with one array per input."""
+    return len(next(iter(given.values()))) if isinstance(given, Mapping) else len(given)
+
+
 def take(images: Any, rows: Array) -> Any:
-    """Pick some of the images, in the form in which they came."""
+    """Pick some of the rows of what an engine is given, in the form in which they came."""
+    if isinstance(images, Mapping):
+        return {name: take(part, rows) for name, part in images.items()}
     return images[rows] if isinstance(images, np.ndarray) else [images[int(row)] for row in rows]
 
 

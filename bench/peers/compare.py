@@ -23,7 +23,7 @@ from eeinfer.bench.peers.results import ideal, peer_result, workload_facts
 from eeinfer.bench.peers.scout import Scouted, of_the_subject, planned, scout
 from eeinfer.bench.timing.gpu import OneGpu
 from eeinfer.bench.workers import messages
-from eeinfer.bench.workers.base import Setup, Unavailable, Workload
+from eeinfer.bench.workers.base import Setup, Unavailable, Workload, check_one_input
 from eeinfer.bench.workers.process import PeerFailed, PeerProcess
 from eeinfer.bench.workers.rounds import Turns, calls_per_turn, run_rounds, warm_up
 from eeinfer.bench.workers.settle import settle
@@ -85,6 +85,7 @@ def compare(
     config, began, load_before = config or PeersConfig(), perf_counter(), load_average()
     gpu = None if config.device == "cpu" else OneGpu(config.device)
     opened = Bundle.open(bundle)
+    check_one_input(opened.manifest)
     taus = _given_taus(config, len(opened.manifest.segments))
     found = find_checkpoint(opened, checkpoint)
     rows = _rows(len(images), config)

@@ -12,7 +12,7 @@ from eeinfer.bench.sweep.budget import BudgetCell
 from eeinfer.bench.timing.clock import Timing
 from eeinfer.bench.timing.energy import Energy
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class BundleFacts(Record, frozen=True, kw_only=True):
@@ -22,7 +22,7 @@ class BundleFacts(Record, frozen=True, kw_only=True):
     sha256: str  # of its manifest, which holds the hash of every other file
     score: str  # what its exits are judged by
     modules: tuple[str, ...]  # where each exit sits
-    input: tuple[int, ...]  # shape without the batch
+    inputs: dict[str, tuple[int | str, ...]]  # name -> shape without the batch, dynamic axes by name
     classes: int
 
 

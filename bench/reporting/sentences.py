@@ -1,5 +1,7 @@
 """What the report says in words; the same in the terminal and on the page."""
 
+from collections.abc import Mapping, Sequence
+
 from eeinfer.bench.environment import Environment, GpuFacts
 from eeinfer.bench.reporting.formats import chosen, flops_unit, headline, milliseconds, percent, selection, times
 from eeinfer.bench.reporting.report import BundleFacts, Report
@@ -197,7 +199,7 @@ def about_bundle(bundle: BundleFacts) -> list[tuple[str, str]]:
     return [
         ("bundle", f"{bundle.name}, manifest SHA-256 {bundle.sha256}"),
         ("network", f"{len(bundle.modules)} exits at {', '.join(bundle.modules)}; {bundle.classes} classes"),
-        ("input", " x ".join(map(str, bundle.input))),
+        ("input", _shapes(bundle.inputs)),
     ]
 
 
@@ -212,6 +214,14 @@ def about_system(place: Environment) -> list[tuple[str, str]]:
 def gpu_line(gpu: GpuFacts) -> tuple[str, str]:
     """Which GPU, and how fast it ran."""
     return "GPU", f"{gpu.name}, compute capability {gpu.capability}, {driver(gpu)}; {clocks(gpu)}"
+
+
+def _shapes(inputs: Mapping[str, Sequence[int | str]]) -> str:
+    """Name the shape of a bundle's input, or every input and its shape."""
+    texts = {name: " x ".join(map(str, shape)) for name, shape in inputs.items()}
+    if len(texts) == 1:
+        return next(iter(texts.values()))
+    return ", ".join(f"{name} {text}" for name, text in texts.items())
 
 
 def facts(report: Report) -> list[tuple[str, str]]:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eeinfer.backends.base import Inputs
 from eeinfer.backends.ort.sessions import open_session
 from eeinfer.bench.timing.clock import Call
 from eeinfer.bundle.folder import Bundle
@@ -37,14 +38,14 @@ def ends(exits: int) -> dict[str, list[int]]:
     return {**{cut_name(k): [k] for k in range(exits - 1)}, STATIC: [exits - 1], ALL_EXITS: [*range(exits)]}
 
 
-def fixed_networks(bundle: Bundle, batches: Sequence[Array], threads: int | None) -> dict[str, Call]:
+def fixed_networks(bundle: Bundle, batches: Sequence[Inputs], threads: int | None) -> dict[str, Call]:
     """Open the network cut at each early exit, without early exits, and with every exit computed.
 
     A network that ends at exit k computes what its own answer needs: heads before k only where k reads them.
 
     Args:
         bundle: whose model.onnx is cut.
-        batches: prepared inputs [batch, *shape], all of one shape.
+        batches: prepared inputs, each [batch, *shape] and all of one shape.
         threads: of each session; None as the runtime chooses.
 
     Returns:
@@ -96,16 +97,16 @@ def _link(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def _bound(session: Any, batches: Sequence[Array]) -> Call:
+def _bound(session: Any, batches: Sequence[Inputs]) -> Call:
     run, _ = run_bound(session, batches[0])
     return lambda batch: run(batches[batch])
 
 
-def run_bound(session: Any, example: Array) -> tuple[Callable[[Array], None], list[Array]]:
+def run_bound(session: Any, example: Inputs) -> tuple[Callable[[Inputs], None], list[Array]]:
     """Bind a session's outputs to memory that its calls share.
 
     Args:
-        session: with one input, and the outputs logits, score, prediction of one exit or several.
+        session: with the outputs logits, score, prediction of one exit or several.
         example: a batch like those to come.
 
     Returns:
@@ -113,15 +114,16 @@ def run_bound(session: Any, example: Array) -> tuple[Callable[[Array], None], li
     """
     from onnxruntime import OrtValue
 
-    binding, name = session.io_binding(), session.get_inputs()[0].name
-    outputs = []
+    binding, names = session.io_binding(), [input.name for input in session.get_inputs()]
+    rows, outputs = len(example[names[0]]), list[Array]()
     for output in session.get_outputs():
-        shape = (len(example), *output.shape[1:])
+        shape = (rows, *output.shape[1:])
         outputs.append(np.zeros(shape, np.int64 if output.type == "tensor(int64)" else np.float32))
         binding.bind_ortvalue_output(output.name, OrtValue.ortvalue_from_numpy(outputs[-1]))
 
-    def run(batch: Array) -> None:
-        binding.bind_cpu_input(name, batch)  # read in place, as the engine's lane does
+    def run(batch: Inputs) -> None:
+        for name in names:
+            binding.bind_cpu_input(name, batch[name])  # read in place, as the engine's lane does
         session.run_with_iobinding(binding)
 
     return run, outputs

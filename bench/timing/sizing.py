@@ -12,6 +12,7 @@ from eeinfer.bench.timing.cascade import forced
 from eeinfer.bench.timing.clock import BLOCK
 from eeinfer.engine import Engine
 from eeinfer.errors import InputError
+from eeinfer.preprocess import Given
 
 Array = NDArray[Any]
 
@@ -31,13 +32,13 @@ class Size:
     turn: int  # calls of a variant in a row
 
 
-def path_ms(engine: Engine, batch: Array) -> Array:
+def path_ms(engine: Engine, batch: Given) -> Array:
     """Return about the milliseconds [E] of leaving at each exit with all of ``batch``."""
     exits = len(engine.tau)
     return np.array([_least_ms(engine, batch, forced(k, exits)) for k in range(exits)])
 
 
-def _least_ms(engine: Engine, batch: Array, tau: list[float]) -> float:
+def _least_ms(engine: Engine, batch: Given, tau: list[float]) -> float:
     """The least of a few: a disturbance now must not shrink the sample of all that follows."""
     times = []
     for _ in range(1 + _TRIES):

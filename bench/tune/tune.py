@@ -18,7 +18,7 @@ from eeinfer.bench.timing.cascade import forced
 from eeinfer.bench.tune.candidates import candidates, combined
 from eeinfer.bench.tune.config import TuneConfig
 from eeinfer.bench.workers import messages
-from eeinfer.bench.workers.base import Setup, Unavailable, Workload
+from eeinfer.bench.workers.base import Setup, Unavailable, Workload, check_one_input
 from eeinfer.bench.workers.process import PeerFailed, PeerProcess
 from eeinfer.bench.workers.rounds import Turns, calls_per_turn, run_rounds, warm_up
 from eeinfer.bench.workers.workloads import leaving
@@ -49,9 +49,11 @@ def tune(bundle: str | os.PathLike[str], config: TuneConfig, progress: Progress)
 
     Raises:
         BundleError: the bundle is missing or damaged.
+        InputError: it has several inputs.
         EeinferError: it runs under no setting.
     """
     opened = Bundle.open(bundle)
+    check_one_input(opened.manifest)
     flops = [segment.flops for segment in opened.manifest.segments]
     exits = _exits(len(flops), config)
     plans = [

@@ -8,7 +8,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from eeinfer.errors import EeinferError
+from eeinfer.bundle.manifest import Manifest
+from eeinfer.errors import EeinferError, InputError
 from eeinfer.machine.extras import missing_extra
 
 Array = NDArray[Any]
@@ -101,6 +102,20 @@ def needs(package: str, wheel: str | None = None) -> None:
         known = missing_extra(error)
         hint = str(known) if known else f"{package} is not installed: pip install {wheel or package}"
         raise Unavailable(hint) from error
+
+
+def check_one_input(manifest: Manifest) -> None:
+    """Refuse a bundle with several inputs: every peer takes one array of images.
+
+    Raises:
+        InputError: it has several.
+    """
+    if len(manifest.inputs) > 1:
+        names = ", ".join(input.tensor.name for input in manifest.inputs)
+        raise InputError(
+            f"{manifest.name!r} reads {names}; settings and peers are tried on bundles with one input: "
+            "measure it with eeinfer bench alone"
+        )
 
 
 def everywhere(exit: int, rows: int) -> Array:

@@ -1,10 +1,12 @@
 """Networks without a decision: the one without early exits, and those cut at each exit, each as one session."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
+from eeinfer.backends.base import Inputs
 from eeinfer.backends.ort.sessions import open_session
 from eeinfer.bench.timing.networks import run_bound, write_parts
 from eeinfer.bench.workers.base import Array, Call, Peer, Setup, Workload, needs
@@ -42,7 +44,8 @@ class Fixed(Peer):
         share_threads(setup.threads)
         paths = sorted(self.folder(setup).glob("*.onnx"))
         self._sessions = [open_session(path, threads=setup.threads)[0] for path in paths]
-        self._bound: dict[tuple[int, int], tuple[Call, Any]] = {}
+        self._input = self._sessions[0].get_inputs()[0].name
+        self._bound: dict[tuple[int, int], tuple[Callable[[Inputs], None], list[Array]]] = {}
 
     @classmethod
     def folder(cls, setup: Setup) -> Path:
@@ -53,9 +56,9 @@ class Fixed(Peer):
         """Return the predictions [B] of one network; they are overwritten by its next call."""
         key = network, len(images)
         if key not in self._bound:
-            self._bound[key] = run_bound(self._sessions[network], images)
+            self._bound[key] = run_bound(self._sessions[network], {self._input: images})
         call, outputs = self._bound[key]
-        call(images)
+        call({self._input: images})
         return np.asarray(outputs[-1])
 
 

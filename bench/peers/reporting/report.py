@@ -12,7 +12,7 @@ from eeinfer.bench.environment import Environment
 from eeinfer.bench.reporting.records import Record, decode, encode
 from eeinfer.bench.reporting.report import BundleFacts
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class Spread(Record, frozen=True, kw_only=True):

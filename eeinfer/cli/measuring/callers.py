@@ -36,7 +36,7 @@ def compare_callers(
     import numpy as np
 
     from eeinfer import load
-    from eeinfer.arrays import take
+    from eeinfer.arrays import count_rows, take
     from eeinfer.bench import bench_data
     from eeinfer.bench.callers import CallersConfig, measure_callers, render_callers
     from eeinfer.bench.reporting.files import write_all
@@ -46,7 +46,7 @@ def compare_callers(
     images = bench_data(bundle, data).images
     share_pool(bundle, threads)
     with load(bundle, threads=threads) as engine, shown_progress() as progress:
-        some = take(images, np.arange(min(_IMAGES, len(images))))
+        some = take(images, np.arange(min(_IMAGES, count_rows(images))))
         report = measure_callers(engine, some, config, progress, tau=limits)
     files = write_all(folder, {"callers.json": report.to_json})
     if as_json:

@@ -9,8 +9,10 @@ from eeinfer.cli.app import Debug, Json, command, show
 from eeinfer.cli.bundles import BundleArgument, chosen_bundle
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from eeinfer.bundle.folder import Bundle
-    from eeinfer.bundle.manifest import Manifest
+    from eeinfer.bundle.manifest import Manifest, TensorSpec
     from eeinfer.bundle.optimised import Target
 
 
@@ -41,15 +43,15 @@ def _facts(bundle: "Bundle") -> dict[str, Any]:  # JSON
     import msgspec
 
     from eeinfer.bundle.builds import survey
-    from eeinfer.bundle.layout import alive, bytes_per_sample
+    from eeinfer.bundle.layout import alive
     from eeinfer.bundle.optimised import survey_forms
 
     segments = bundle.manifest.segments
     return {
         "path": str(bundle.path),
         "hashes": "ok",
-        "carried_bytes_per_sample": [sum(map(bytes_per_sample, segment.carried)) for segment in segments],
-        "alive_bytes_per_sample": [sum(map(bytes_per_sample, kept)) for kept in alive(bundle.manifest)],
+        "carried_bytes_per_sample": [_bytes(segment.carried, bundle.manifest) for segment in segments],
+        "alive_bytes_per_sample": [_bytes(kept, bundle.manifest) for kept in alive(bundle.manifest)],
         "plans": [
             {"folder": found.folder, "problem": found.problem, "build": msgspec.to_builtins(found.build)}
             for found in survey(bundle)
@@ -69,22 +71,38 @@ def _facts(bundle: "Bundle") -> dict[str, Any]:  # JSON
 
 def _heading(bundle: "Bundle") -> list[str]:
     manifest = bundle.manifest
-    tensor = manifest.input.tensor
     shown = ", ".join(manifest.classes[:10]) + (", ..." if len(manifest.classes) > 10 else "")
     size_bytes = sum(entry.bytes for entry in manifest.files.values())
     return [
         f"{manifest.name}  {bundle.path}",
         f"  format {manifest.format_version}, {len(manifest.files)} files, {size_bytes / 1e6:.2f} MB, hashes ok",
         f"  precision {manifest.precision}" + (f", made for {manifest.device}" if manifest.device else ""),
-        f"  input {tensor.name} {tensor.dtype} [batch, {', '.join(map(str, tensor.shape))}], score {manifest.score}",
+        *(f"  input {_spec(input.tensor)}" for input in manifest.inputs),
+        *(f"  axis {name}: {axis.min} to {axis.max}" for name, axis in manifest.axes.items()),
+        f"  score {manifest.score}",
         f"  {len(manifest.classes)} classes: {shown}",
     ]
+
+
+def _spec(tensor: "TensorSpec") -> str:
+    return f"{tensor.name} {tensor.dtype} [{', '.join(map(str, ('batch', *tensor.shape)))}]"
+
+
+def _bytes(tensors: "Iterable[TensorSpec]", manifest: "Manifest") -> int:
+    """What one row of them occupies, dynamic axes at their longest."""
+    from eeinfer.bundle.layout import bytes_per_sample
+
+    return sum(bytes_per_sample(tensor, manifest.axes) for tensor in tensors)
+
+
+def _at_most(manifest: "Manifest") -> str:
+    return f", with {' and '.join(manifest.axes)} at the longest" if manifest.axes else ""
 
 
 def _segments(manifest: "Manifest") -> list[str]:
     """One line per exit, one per carried tensor, then what crosses the cut behind the exit in all."""
     from eeinfer.bench.reporting.formats import FlopsUnit
-    from eeinfer.bundle.layout import alive, bytes_per_sample
+    from eeinfer.bundle.layout import alive
 
     unit = FlopsUnit(max(manifest.flops.static, manifest.segments[-1].cumulative_flops))
     columns = f"{'exit':>6}{'tau':>8}{unit.name:>11}{'cumulative':>12}{'share':>8}{'max error':>11}  module"
@@ -98,12 +116,12 @@ def _segments(manifest: "Manifest") -> list[str]:
             f"{share:>8.1%}{parity.max_abs_error:>11.1e}  {segment.module}"
         )
         for tensor in segment.carried:
-            shape = " x ".join(map(str, tensor.shape))
-            lines.append(f"{'':>58}{tensor.name}: {shape} {tensor.dtype}, {bytes_per_sample(tensor)} bytes per sample")
+            shape = f"{tensor.name}: {' x '.join(map(str, tensor.shape))} {tensor.dtype}"
+            lines.append(f"{'':>58}{shape}, {_bytes([tensor], manifest)} bytes per sample")
         if kept:
-            size = sum(map(bytes_per_sample, kept))
             count = f"{len(kept)} tensor{'s' if len(kept) > 1 else ''}"
-            lines.append(f"{'':>58}alive behind this exit: {count}, {size} bytes per sample")
+            size = f"{_bytes(kept, manifest)} bytes per sample{_at_most(manifest)}"
+            lines.append(f"{'':>58}alive behind this exit: {count}, {size}")
     lines.append(f"  share: of the {unit.text(manifest.flops.static)} {unit.name} of the network without early exits")
     lines.append(f"  FLOPs: {manifest.flops.convention}; uncounted: {manifest.flops.uncounted or 'nothing'}")
     return lines
