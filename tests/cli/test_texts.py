@@ -73,8 +73,9 @@ def engine(bundle: Path) -> Engine:
 
 
 def test_accuracy_is_that_of_the_engine_at_every_threshold(
-    bundle: Path, engine: Engine, texts: dict[str, NDArray[Any]], labels: NDArray[Any], quick: BenchConfig
+    bundle: Path, engine: Engine, texts: dict[str, NDArray[Any]], labels: NDArray[Any]
 ) -> None:
+    quick = BenchConfig(thresholds=11, latency_samples=8, rounds=1, min_seconds=0, max_seconds=5, warmup=1, threads=1)
     report = measure(bundle, texts, labels, quick, data="words")
     assert len(report.thresholds) == quick.thresholds
     for row in report.thresholds:
