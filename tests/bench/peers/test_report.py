@@ -30,7 +30,7 @@ def test_json_comes_back_as_it_went(peers_report: PeersReport) -> None:
 
 
 def test_another_schema_is_refused(peers_report: PeersReport) -> None:
-    newer = peers_report.to_json().replace(b'"schema_version": 1', b'"schema_version": 9')
+    newer = peers_report.to_json().replace(b'"schema_version": 2', b'"schema_version": 9')
     with pytest.raises(InputError, match="schema 9"):
         PeersReport.from_json(newer)
 
