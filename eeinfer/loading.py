@@ -58,9 +58,14 @@ def load(
     folder = samples.bundle_path() if path is None else path
     given, own = None if path is None else str(Path(path).absolute()), None if options is None else dict(options)
     again = partial(load, given, device=device, threads=threads, backend=backend, options=own, verify=verify)
+    return _tried(partial(_loaded, folder, tau, open_segments, again, verify=verify))
+
+
+def _tried(opening: Callable[[], Engine]) -> Engine:
+    """Open the bundle again where another took its place meanwhile."""
     for last in (*[False] * _MORE_TRIES, True):
         try:
-            return _loaded(folder, tau, open_segments, again, verify=verify)
+            return opening()
         except ReplacedError:  # noqa: PERF203 - each try takes many milliseconds
             if last:
                 raise

@@ -30,7 +30,7 @@ def export_checkpoint(
     tolerance: float = TOLERANCE,
     progress: Progress = silent,
 ) -> Path:
-    """Export a trained checkpoint, with its own test images in the parity report where they are at hand.
+    """Export a trained checkpoint, compared on its own test images where they are at hand; return the bundle's path.
 
     Args:
         checkpoint: a file that `eeinfer train` wrote.
@@ -38,9 +38,6 @@ def export_checkpoint(
         force: replace an existing bundle.
         tolerance: largest absolute error of a logit against torch.
         progress: told the name of each step.
-
-    Returns:
-        The path of the bundle.
 
     Raises:
         CheckpointError: the file is missing, damaged, foreign, or holds more than weights and settings.

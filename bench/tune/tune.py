@@ -73,10 +73,14 @@ def tune(bundle: str | os.PathLike[str], config: TuneConfig, progress: Progress)
             costs = best.costs(config, config.sizes)
         except (PeerFailed, Unavailable) as error:
             raise EeinferError(f"{opened.path} cannot be tuned: {error}") from error
+    return _profile(opened.manifest.name, exits, trials, costs)
+
+
+def _profile(bundle: str, exits: tuple[int, ...], trials: list[Trial], costs: messages.Costs) -> Profile:
     return Profile(
-        bundle=opened.manifest.name,
+        bundle=bundle,
         threads=next(trial.threads for trial in trials if not trial.threads.startswith(SHARED)),
-        process=best.threads,
+        process=trials[0].threads,
         exits=exits,
         trials=tuple(trials),
         sizes=costs.sizes,

@@ -36,7 +36,7 @@ def build_plans(
     force: bool = False,
     progress: Progress = silent,
 ) -> list[Path]:
-    """Build a TensorRT plan of every segment, for every target, into ``engines/`` of the bundle.
+    """Build a TensorRT plan of every segment into ``engines/`` of the bundle; return the folders, one per target.
 
     A plan takes batches of exactly the rows in ``config.batches``, with one optimisation profile for each, in this
     order. Its inputs and outputs are called as the manifest says. The bundle itself does not change.
@@ -47,27 +47,19 @@ def build_plans(
         force: replace plans that are there.
         progress: told before and after each plan.
 
-    Returns:
-        The folders written, one per target.
-
     Raises:
         BundleError: the bundle is missing, damaged, or not a bundle.
         DependencyError: no TensorRT is installed.
         ExportError: the bundle is in int8 for processors, TensorRT does not build for a target, cannot build a segment,
             or there are plans already; of the target where it fails nothing is left behind, and what was there stays.
     """
-    source = Bundle.open(bundle)
-    if source.manifest.device == "cpu":
-        raise ExportError(
-            f"{bundle} is in {source.manifest.precision} as processors compute it, which TensorRT does not read; "
-            f"make one for GPUs: eeinfer export CHECKPOINT --precision {source.manifest.precision} --trt"
-        )
-    config = config or TrtConfig()
+    source, config = Bundle.open(bundle), config or TrtConfig()
+    _check_device(source)
     library = choose(config)
     folders = [source.file(folder_name(library.name, target)) for target in library.targets]
-    for folder in folders:
-        if folder.exists() and not force:
-            raise ExportError(f"{folder} exists; build it again with --force")
+    there = next((folder for folder in folders if folder.exists()), None)
+    if there is not None and not force:
+        raise ExportError(f"{there} exists; build it again with --force")
     timing = TimingCache(library)
     with _engines(source):
         for target, folder in zip(library.targets, folders, strict=True):
@@ -77,6 +69,15 @@ def build_plans(
                 (temporary / BUILD_NAME).write_bytes(encode_build(_described(library, target, config, plans)))
     timing.keep()
     return folders
+
+
+def _check_device(bundle: Bundle) -> None:
+    precision = bundle.manifest.precision
+    if bundle.manifest.device == "cpu":
+        raise ExportError(
+            f"{bundle.path} is in {precision} as processors compute it, which TensorRT does not read; "
+            f"make one for GPUs: eeinfer export CHECKPOINT --precision {precision} --trt"
+        )
 
 
 @contextlib.contextmanager

@@ -60,12 +60,10 @@ def fit_laplace(
     means = _means(inputs, model, images)
     shares = cost_shares(cumulative_flops(_Logits(model), example).cumulative)
     sums = running_sums(shares) if ensembling else shares
-    seen = [(_rows(inputs, model, x), labels) for x, labels in images.validation()]
-    labels = torch.cat([part for _, part in seen])
+    features, labels = _validation(inputs, model, images)
     exits, before = [], torch.zeros(len(labels), epsilon.shape[1])
-    for k, mean in enumerate(means):
+    for k, (mean, (phi, logits)) in enumerate(zip(means, features, strict=True)):
         progress(f"choosing prior and temperature of exit {k}")
-        phi, logits = (torch.cat([batch[k][part] for batch, _ in seen]) for part in (0, 1))
         chosen = pick(mean.factors(), epsilon, (phi, logits, labels), before, (shares[k], sums[k]))
         exits.append(chosen.constants)
         if ensembling:
@@ -82,6 +80,14 @@ class _Logits(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         return exit_logits(self.model(x))
+
+
+def _validation(inputs: LayerInputs, model: nn.Module, images: Images) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
+    """Return features [N,F] and logits [N,K] of every exit, and the labels [N], of the validation images."""
+    seen = [(_rows(inputs, model, x), labels) for x, labels in images.validation()]
+    exits = range(len(seen[0][0]))
+    features = [tuple(torch.cat([batch[k][part] for batch, _ in seen]) for part in (0, 1)) for k in exits]
+    return [(phi, logits) for phi, logits in features], torch.cat([part for _, part in seen])
 
 
 def _means(inputs: LayerInputs, model: nn.Module, images: Images) -> list[HessianMeans]:

@@ -111,22 +111,16 @@ def choose(
     best: tuple[float, Chosen] | None = None
     for variance in variances:
         covariance, root = factors.posterior(variance)
-        constants = covariance.float(), (epsilon @ root.T).float()
+        covariance, draws = covariance.float(), (epsilon @ root.T).float()
         for temperature in temperatures:
-            p = _probabilities(LaplaceExit(*constants, temperature), phi, logits)
+            p = _probabilities(LaplaceExit(covariance, draws, temperature), phi, logits)
             mixed = (before + shares[0] * p) / shares[1]
             nll = -float(mixed[torch.arange(len(labels)), labels].clamp_min(1e-12).double().log().mean())
             if best is None or nll < best[0]:
-                best = (
-                    nll,
-                    Chosen(
-                        covariance=constants[0],
-                        draws=constants[1],
-                        variance=variance,
-                        temperature=temperature,
-                        probabilities=p,
-                    ),
+                found = Chosen(
+                    covariance=covariance, draws=draws, variance=variance, temperature=temperature, probabilities=p
                 )
+                best = nll, found
     assert best is not None, "the grid is not empty"
     return best[1]
 
