@@ -45,7 +45,7 @@ def find(bundle: Bundle) -> Iterator[Form]:
             continue
         record = _record(path)
         try:
-            found = read_form(bundle, path, record or b"")
+            found = read_form(bundle, path, record or b"", trusted=path is kept)
             if found.build.target != wanted:
                 raise BundleError(f"{path} was made for something else")
         except BundleError as error:
