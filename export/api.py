@@ -18,6 +18,7 @@ from eeinfer.errors import ExportError
 from eeinfer.export.costs import count, static_flops
 from eeinfer.export.graph.cut import cut
 from eeinfer.export.graph.index import tensor_spec
+from eeinfer.export.graph.order import check_order
 from eeinfer.export.graph.trace import ScoredExits, export_graph
 from eeinfer.export.model.borrowed import borrowed
 from eeinfer.export.model.draws import Draws, id_tables
@@ -123,7 +124,9 @@ def _write(
     scored = ScoredExits(module, exits.scores, inputs).eval()
     proto = export_graph(scored, inputs, folder)
     progress("cutting")
-    parts = cut(proto, len(proto.graph.output) // len(EXIT_OUTPUTS))
+    num_exits = len(proto.graph.output) // len(EXIT_OUTPUTS)
+    check_order(proto, num_exits)
+    parts = cut(proto, num_exits)
     progress("counting FLOPs")
     segments, uncounted = count(module, inputs, parts, exits.modules)
     for segment, part in zip(segments, parts, strict=True):

@@ -59,6 +59,7 @@ def count(
     if modules is not None and len(modules) != len(parts):
         raise ExportError(f"modules names {len(modules)} exits, the model has {len(parts)}; name each exit once")
     found = _counted(_Exits(model, inputs, only_last=False), inputs)
+    _require_rising(found)
     segments = tuple(
         Segment(
             file=f"segment_{k:02d}.onnx",
@@ -71,6 +72,16 @@ def count(
         for k, (part, total) in enumerate(zip(parts, found.cumulative, strict=True))
     )
     return segments, found.uncounted
+
+
+def _require_rising(found: FlopCount) -> None:
+    """Where everything is counted, no exit may cost what the one before it does."""
+    equal = next((k for k in range(1, len(found.cumulative)) if found.cumulative[k] <= found.cumulative[k - 1]), None)
+    if equal is not None and not found.uncounted:
+        raise ExportError(
+            f"exit {equal} costs no more FLOPs than exit {equal - 1}: one tensor holds the logits of both; return "
+            "every exit's logits from what its own block gave"
+        )
 
 
 def static_flops(model: nn.Module, inputs: Inputs, static: nn.Module | int | None, uncounted: dict[str, int]) -> Flops:

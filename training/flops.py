@@ -16,6 +16,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from eeinfer.training.stacks import untied
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", FutureWarning)  # fvcore scripts a loss function as it is imported
     from fvcore.nn import jit_handles
@@ -100,7 +102,7 @@ def _unseen_ancestors(output: Any, seen: set[str]) -> Iterator[Any]:
     """Nodes that `output` needs and no earlier output needed; values are known by their unique names."""
     stack = [output]
     while stack:
-        value = stack.pop()
+        value = untied(stack.pop())
         if value.debugName() in seen:
             continue
         node = value.node()

@@ -15,10 +15,8 @@ from onnx import helper
 
 from eeinfer.bundle.layout import EXIT_OUTPUTS
 from eeinfer.errors import ExportError
-from eeinfer.export.graph.index import GraphIndex, Shape, assemble, reads
+from eeinfer.export.graph.index import HEAVY, GraphIndex, Shape, assemble, module_of, reads
 
-HEAVY = {"Conv", "ConvTranspose", "ConvInteger", "QLinearConv", "Gemm", "MatMul", "MatMulInteger", "QLinearMatMul"}
-HEAVY |= {"Einsum", "Attention", "MultiHeadAttention", "LSTM", "GRU", "RNN", "Scan", "Loop", "If"}
 HALVES = (onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16)
 
 
@@ -239,8 +237,3 @@ def _typed(index: GraphIndex, name: str, wanted: str) -> onnx.ValueInfoProto:
     value.CopyFrom(index.types[name])
     value.name = wanted
     return value
-
-
-def module_of(node: onnx.NodeProto) -> str:
-    """The module a node came from, as the exporter noted it."""
-    return next((entry.value for entry in node.metadata_props if entry.key == "module"), "")

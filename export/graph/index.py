@@ -11,8 +11,20 @@ import onnx
 from eeinfer.bundle.manifest import TensorSpec
 
 BATCH = "batch"
+HEAVY = {"Conv", "ConvTranspose", "ConvInteger", "QLinearConv", "Gemm", "MatMul", "MatMulInteger", "QLinearMatMul"}
+HEAVY |= {"Einsum", "Attention", "MultiHeadAttention", "LSTM", "GRU", "RNN", "Scan", "Loop", "If"}
 
 Shape = tuple[int | str | None, ...]
+
+
+def option(node: onnx.NodeProto, name: str, default: int) -> int:
+    """Return a whole-numbered attribute of a node."""
+    return next((attribute.i for attribute in node.attribute if attribute.name == name), default)
+
+
+def module_of(node: onnx.NodeProto) -> str:
+    """The module a node came from, as the exporter noted it."""
+    return next((entry.value for entry in node.metadata_props if entry.key == "module"), "")
 
 
 def reads(node: onnx.NodeProto) -> Iterator[str]:

@@ -17,6 +17,7 @@ from eeinfer.errors import EeinferError, ExportError
 from eeinfer.export.graph.causes import explained
 from eeinfer.export.graph.index import BATCH
 from eeinfer.export.graph.scores import Score, score_function
+from eeinfer.export.graph.untie import untie
 from eeinfer.export.model.inputs import Inputs
 from eeinfer.export.model.outputs import as_pairs, check_exits, split_outputs
 
@@ -109,6 +110,7 @@ def export_graph(scored: ScoredExits, inputs: Inputs, folder: Path) -> onnx.Mode
     _tidy(proto)
     _require_free(proto, inputs, type(scored.model).__name__)
     _refuse_halves(proto)
+    proto = untie(proto)
     onnx.save(proto, folder / MODEL_NAME)
     return proto
 

@@ -1,7 +1,7 @@
 """Small networks with exits, one for each kind of thing a cut must get right."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,12 +108,25 @@ class MultiScale(nn.Module):
         return [first, second, self.heads[2](both)]
 
 
-class SameExitTwice(Residual):
-    """Two exits in one place: the second has nothing left to compute."""
+class HeadsLast(Residual):
+    """Runs the whole network first and its heads afterwards, the last one first."""
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        first, *rest = super().forward(x)
-        return [first, first, *rest]
+        x = self.stem(x).relu()
+        maps = [x := (x + block(x)).relu() for block in self.blocks]
+        logits = [head(x.mean((2, 3))) for head, x in zip(self.heads[::-1], maps[::-1], strict=True)]
+        return logits[::-1]
+
+
+class Joined(Residual):
+    """Returns what `join` makes of a good network's exits."""
+
+    def __init__(self, join: Callable[[list[Tensor]], Sequence[Tensor]]) -> None:
+        super().__init__()
+        self.join = join
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        return list(self.join(super().forward(x)))
 
 
 class FoldedBatch(Residual):
@@ -149,7 +162,7 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
     "stateful": Stateful,
     "patience": Patience,
     "multi_scale": MultiScale,
-    "same_exit_twice": SameExitTwice,
+    "heads_last": HeadsLast,
     "folded_batch": FoldedBatch,
 }
 
