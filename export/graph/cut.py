@@ -1,12 +1,14 @@
 """The cut: one graph with every exit becomes one graph per exit.
 
 Segment k holds the nodes that exit k needs and no earlier exit needed. A tensor made in one segment and read in
-a later one is carried if rows can be removed from it (batch on axis 0, everything else fixed). What cannot be
-carried - constants, position tables, sizes, a batch folded into another axis - is computed again where it is
-needed, from what is carried; a batch size is read off a tensor that the segment receives. Work worth saving is
-never done twice: if a convolution or a matrix product would have to be repeated, the cut is refused.
+a later one is carried if rows can be removed from it: the batch on axis 0, everything else fixed or a named dynamic
+axis. One that has the batch elsewhere is carried by way of a transpose and a reshape. Constants, position tables,
+sizes and views of what is carried are made again where they are needed; a size is read off a tensor that the segment
+receives. Work worth saving is never done twice: if a convolution or a matrix product would have to be repeated, the
+cut is refused.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -15,7 +17,16 @@ from onnx import helper
 
 from eeinfer.bundle.layout import EXIT_OUTPUTS
 from eeinfer.errors import ExportError
-from eeinfer.export.graph.index import HEAVY, GraphIndex, Shape, assemble, module_of, reads
+from eeinfer.export.graph.index import (
+    HEAVY,
+    GraphIndex,
+    assemble,
+    module_of,
+    reads,
+)
+from eeinfer.export.graph.layout import Layout, layout_of
+from eeinfer.export.graph.sizes import anchor, holder, is_readable, size_nodes, sizes_read
+from eeinfer.export.graph.views import root_of
 
 HALVES = (onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16)
 
@@ -62,6 +73,10 @@ def cut(model: onnx.ModelProto, num_exits: int, *, first: int = 0) -> list[Segme
     drafts = [_Draft(own=own) for own in _owners(index, ends)]
     for draft, outputs in zip(drafts, ends, strict=True):
         _receive(index, draft, outputs)
+    _carry_once(index, drafts)
+    for draft in drafts:
+        for i in sorted(draft.sized):
+            _size(index, draft, i)
     names = _carried_names(index, drafts)
     return [_segment(model, index, draft, outputs, names) for draft, outputs in zip(drafts, ends, strict=True)]
 
@@ -82,16 +97,20 @@ def _receive(index: GraphIndex, draft: _Draft, outputs: Sequence[str]) -> None:
     for i in sorted(draft.own):
         if not _reads_only_shape(index, draft, i):
             stack.extend(reads(index.graph.node[i]))
+    _supply(index, draft, stack)
+
+
+def _supply(index: GraphIndex, draft: _Draft, names: Sequence[str]) -> None:
+    """Make values available, and what they in turn need."""
+    stack = [*names]
     while stack:
         stack.extend(_resolve(index, draft, stack.pop()))
-    for i in sorted(draft.sized):
-        _size(index, draft, i)
 
 
 def _resolve(index: GraphIndex, draft: _Draft, name: str) -> list[str]:
     """Make one value available; return what that in turn needs."""
     maker = index.producer.get(name)
-    if name in index.initializers or maker in draft.nodes:
+    if name in index.initializers or maker in draft.nodes or name in draft.received:
         return []
     if maker is not None and _is_unpacking(index, index.graph.node[maker]):
         draft.again.add(maker)
@@ -102,11 +121,15 @@ def _resolve(index: GraphIndex, draft: _Draft, name: str) -> list[str]:
     if maker is None:
         raise ExportError(f"value {name!r} is read but never made; export the model again")
     node = index.graph.node[maker]
+    is_view = root_of(index, name)[1]
+    if maker in index.computed and not is_view and layout_of(index, name):
+        draft.received.add(name)
+        return []
     if node.op_type in HEAVY and maker in index.varies:
         raise ExportError(
-            f"tensor {name!r} of shape {index.shape(name)} from module {module_of(node)!r} crosses a cut without the "
-            f"batch on axis 0, and making it again would repeat a {node.op_type}; move the exit to a block whose "
-            "output has the batch first"
+            f"tensor {name!r} of shape {list(index.shape(name) or ())} from module {module_of(node)!r} crosses a cut, "
+            f"but it is not clear which numbers belong to a row, and making it again would repeat a {node.op_type}; "
+            "move the exit to a block whose output has the batch first"
         )
     draft.again.add(maker)
     return [] if _reads_only_shape(index, draft, maker) else list(reads(node))
@@ -122,40 +145,40 @@ def _is_half(index: GraphIndex, name: str) -> bool:
     return name in index.types and index.types[name].type.tensor_type.elem_type in HALVES
 
 
+def _carry_once(index: GraphIndex, drafts: Sequence[_Draft]) -> None:
+    """Make a view of the input, or of what is carried besides, again where it is needed."""
+    roots = {name: root_of(index, name) for draft in drafts for name in draft.received}
+    shared = Counter(root for root, _ in roots.values())
+    inputs = {value.name for value in index.graph.input}
+    for draft in drafts:
+        for name in sorted(draft.received):
+            root, nodes = roots[name]
+            if nodes and (root in inputs or shared[root] > 1):
+                draft.received = draft.received - {name} | {root}
+                draft.again.update(nodes)
+                _supply(index, draft, [other for i in nodes for other in reads(index.graph.node[i])])
+
+
 def _reads_only_shape(index: GraphIndex, draft: _Draft, i: int) -> bool:
     """Defer a Shape of a tensor made elsewhere: a whole tensor is not carried for its size."""
-    node = index.graph.node[i]
-    if node.op_type != "Shape" or not index.has_batch_rows(node.input[0]):
+    if not is_readable(index, i):
         return False
-    if index.producer.get(node.input[0]) not in draft.own:
+    if index.producer.get(index.graph.node[i].input[0]) not in draft.own:
         draft.sized.add(i)
     return True
 
 
 def _size(index: GraphIndex, draft: _Draft, i: int) -> None:
+    """See that the sizes that a Shape node gives can be read off something at hand."""
     source = index.graph.node[i].input[0]
-    at_hand = source in draft.received or index.producer.get(source) in draft.nodes
-    if not at_hand and any(_read_off(index, draft, dim) is None for dim in _wanted(index, i)):
-        draft.received.add(source)
-        at_hand = True
-    if at_hand:
+    if source in draft.received or index.producer.get(source) in draft.nodes:
         draft.sized.discard(i)
-
-
-def _wanted(index: GraphIndex, i: int) -> Shape:
-    """The dimensions that a Shape node gives."""
-    node = index.graph.node[i]
-    options = {attribute.name: attribute.i for attribute in node.attribute}
-    shape = index.shape(node.input[0]) or ()
-    return shape[options.get("start", 0) : options.get("end", len(shape))]
-
-
-def _read_off(index: GraphIndex, draft: _Draft, dim: int | str | None) -> tuple[str, int] | None:
-    """A received tensor and its axis that is as long as `dim`; any tensor for a number."""
-    places = ((name, at) for name in sorted(draft.received) for at, d in enumerate(index.shape(name) or ()))
-    return next(
-        (place for place in places if isinstance(dim, int) or (index.shape(place[0]) or ())[place[1]] == dim), None
-    )
+        return
+    for size in sizes_read(index, i):
+        if anchor(index, draft.received, size) is None:
+            draft.received.add(holder(index, source, size))
+    if source in draft.received:
+        draft.sized.discard(i)
 
 
 def _carried_names(index: GraphIndex, drafts: Sequence[_Draft]) -> dict[str, str]:
@@ -172,50 +195,43 @@ def _segment(
 ) -> SegmentGraph:
     nodes: list[onnx.NodeProto] = []
     for i in sorted(draft.nodes):
-        nodes.extend(_sizes(index, draft, i) if i in draft.sized else [index.graph.node[i]])
+        nodes.extend(size_nodes(index, draft.received, i) if i in draft.sized else [index.graph.node[i]])
     made = {name for node in nodes for name in node.output}
     carried = [name for name in names if name in made and index.producer[name] in draft.own]
     received = sorted(draft.received, key=lambda name: names.get(name, ""))
-    renamed = {name: names.get(name, name) for name in (*received, *carried)}
+    layouts = {name: layout for name in (*received, *carried) if (layout := _layout(index, name))}
+    final = {name: names.get(name, name) for name in (*received, *carried)}
+    renamed = {name: new for name, new in final.items() if name not in layouts}
     renamed |= {name: want for name, want in zip(outputs, EXIT_OUTPUTS, strict=True) if name not in renamed}
     nodes = [rename(node, renamed) for node in nodes]
+    unpacked = [node for name in received if name in layouts for node in layouts[name].unpack(final[name], name)]
+    nodes = [*unpacked, *nodes]
     nodes += [
         helper.make_node("Identity", [renamed[name]], [want], name=f"exit_{want}")
         for name, want in zip(outputs, EXIT_OUTPUTS, strict=True)
         if renamed[name] != want  # also carried, or made in an earlier segment
     ]
+    nodes += [node for name in carried if name in layouts for node in layouts[name].pack(name, final[name])]
     part = assemble(
         model,
         nodes=nodes,
-        inputs=[_typed(index, name, renamed[name]) for name in received],
+        inputs=[_typed(index, name, final[name], layouts.get(name)) for name in received],
         outputs=[
             *(_typed(index, name, want) for name, want in zip(outputs, EXIT_OUTPUTS, strict=True)),
-            *(_typed(index, name, renamed[name]) for name in carried),
+            *(_typed(index, name, final[name], layouts.get(name)) for name in carried),
         ],
     )
     deepest = max((i for i in draft.own if index.graph.node[i].op_type in HEAVY), default=None)
     return SegmentGraph(
         model=part,
-        inputs=tuple(renamed[name] for name in received),
-        carried=tuple(renamed[name] for name in carried),
+        inputs=tuple(final[name] for name in received),
+        carried=tuple(final[name] for name in carried),
         module=module_of(index.graph.node[deepest]) if deepest is not None else "",
     )
 
 
-def _sizes(index: GraphIndex, draft: _Draft, i: int) -> list[onnx.NodeProto]:
-    """Nodes that give the shape of an absent tensor: batch and dynamic axes read off received ones, the rest known."""
-    node = index.graph.node[i]
-    parts, made = [], []
-    for position, dim in enumerate(_wanted(index, i)):
-        name = f"{node.output[0]}_dim{position}"
-        if isinstance(dim, int):
-            made.append(helper.make_node("Constant", [], [name], value_ints=[dim]))
-        else:
-            place = _read_off(index, draft, dim)
-            assert place is not None, "otherwise the tensor itself is received"
-            made.append(helper.make_node("Shape", [place[0]], [name], start=place[1], end=place[1] + 1))
-        parts.append(name)
-    return [*made, helper.make_node("Concat", parts, [node.output[0]], axis=0)]
+def _layout(index: GraphIndex, name: str) -> Layout | None:
+    return None if index.has_batch_rows(name) else layout_of(index, name)
 
 
 def rename(node: onnx.NodeProto, names: dict[str, str]) -> onnx.NodeProto:
@@ -232,8 +248,10 @@ def rename(node: onnx.NodeProto, names: dict[str, str]) -> onnx.NodeProto:
     return copy
 
 
-def _typed(index: GraphIndex, name: str, wanted: str) -> onnx.ValueInfoProto:
+def _typed(index: GraphIndex, name: str, wanted: str, layout: Layout | None = None) -> onnx.ValueInfoProto:
     value = onnx.ValueInfoProto()
     value.CopyFrom(index.types[name])
     value.name = wanted
-    return value
+    if layout is None:
+        return value
+    return helper.make_tensor_value_info(wanted, value.type.tensor_type.elem_type, layout.carried)

@@ -14,6 +14,8 @@ BATCH = "batch"
 HEAVY = {"Conv", "ConvTranspose", "ConvInteger", "QLinearConv", "Gemm", "MatMul", "MatMulInteger", "QLinearMatMul"}
 HEAVY |= {"Einsum", "Attention", "MultiHeadAttention", "LSTM", "GRU", "RNN", "Scan", "Loop", "If"}
 
+KEEPS_ORDER = {"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Cast"}  # of the numbers in a tensor
+
 Shape = tuple[int | str | None, ...]
 
 
@@ -82,6 +84,23 @@ class GraphIndex:
                 tainted.update(node.output)
         return frozenset(nodes)
 
+    @cached_property
+    def computed(self) -> frozenset[int]:
+        """Nodes whose results depend on the numbers in the model's input, and not on its size alone."""
+        tainted = {value.name for value in self.graph.input if value.name not in self.initializers}
+        nodes = set()
+        for i, node in enumerate(self.graph.node):
+            if node.op_type not in ("Shape", "Size") and not tainted.isdisjoint(reads(node)):
+                nodes.add(i)
+                tainted.update(node.output)
+        return frozenset(nodes)
+
+    @cached_property
+    def axes(self) -> frozenset[str]:
+        """Names of the dynamic axes of the model's inputs, beside the batch."""
+        shapes = (self.shape(value.name) or () for value in self.graph.input)
+        return frozenset(size for shape in shapes for size in shape if isinstance(size, str)) - {BATCH}
+
     def shape(self, name: str) -> Shape | None:
         """Dimensions of a value: a number, a symbol, or None where unknown; None if nothing is known."""
         if name not in self.types or not self.types[name].type.tensor_type.HasField("shape"):
@@ -89,18 +108,10 @@ class GraphIndex:
         dims = self.types[name].type.tensor_type.shape.dim
         return tuple(d.dim_value if d.HasField("dim_value") else d.dim_param or None for d in dims)
 
-    @cached_property
-    def axes(self) -> frozenset[str]:
-        """Names of the dynamic axes of the graph's inputs, beside the batch."""
-        shapes = [(self.shape(value.name) or ())[1:] for value in self.graph.input]
-        return frozenset(dim for shape in shapes for dim in shape if isinstance(dim, str))
-
     def has_batch_rows(self, name: str) -> bool:
-        """Whether axis 0 is the batch and each other one a number or an axis of an input: then rows can be removed."""
-        shape = self.shape(name)
-        if not shape or shape[0] != BATCH:
-            return False
-        return all(isinstance(dim, int) or dim in self.axes for dim in shape[1:])
+        """Whether axis 0 is the batch and every other one fixed or a dynamic axis, so that rows can be removed."""
+        first, *others = self.shape(name) or (None,)
+        return first == BATCH and all(isinstance(size, int) or size in self.axes for size in others)
 
     def ancestors(self, outputs: Iterable[str]) -> set[int]:
         """Nodes that `outputs` need."""

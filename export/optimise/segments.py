@@ -129,6 +129,13 @@ def _zeros(manifest: Manifest, sizes: Mapping[str, int]) -> dict[str, NDArray[An
 
 
 def _shape(shapes: Sequence[tuple[int, ...]], sizes: Mapping[str, tuple[int, int]]) -> list[int | str | None]:
-    """Tell the batch and dynamic axes from fixed sizes by what changes with them."""
+    """Tell the batch, multiples of it and dynamic axes from fixed sizes by what changes with them."""
     names = {pair: name for name, pair in sizes.items()}
+    names |= {pair: f"{pair[0]}*{BATCH}" for shape in zip(*shapes, strict=True) if (pair := _multiple(shape))}
     return [found[0] if len(set(found)) == 1 else names.get(found) for found in zip(*shapes, strict=True)]
+
+
+def _multiple(found: tuple[int, ...]) -> tuple[int, int] | None:
+    """Return the sizes of an axis that is several times the batch."""
+    times = found[0] // _ROWS[0]
+    return (found[0], found[1]) if times > 1 and found == tuple(times * rows for rows in _ROWS) else None

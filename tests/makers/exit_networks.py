@@ -140,22 +140,6 @@ class FoldedBatch(Residual):
         return [first, self.heads[1](again)]
 
 
-class TimeFirst(nn.Module):
-    """Runs with the batch on axis 1 and taps in the middle: its state cannot be cut without repeating work."""
-
-    shape = (3, 4, 4)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.first, self.second = nn.Linear(3, 8), nn.Linear(8, 8)
-        self.heads = nn.ModuleList([nn.Linear(8, CLASSES), nn.Linear(8, CLASSES)])
-
-    def forward(self, x: Tensor) -> list[Tensor]:
-        x = self.first(x.flatten(2).permute(2, 0, 1))
-        logits = [self.heads[0](x.mean(0))]
-        return [*logits, self.heads[1](self.second(x.relu()).mean(0))]
-
-
 MODELS: dict[str, Callable[[], nn.Module]] = {
     "residual": Residual,
     "tokens": Tokens,

@@ -9,7 +9,6 @@ import torch
 from exit_networks import Exported
 from onnx import TensorProto, helper
 
-from eeinfer.errors import ExportError
 from eeinfer.export.graph.cut import cut
 from eeinfer.export.graph.index import extract
 from eeinfer.export.graph.trace import ScoredExits, export_graph
@@ -88,13 +87,6 @@ def test_graphs_say_nothing_of_the_machine_that_made_them(exported: Exported) ->
         content = path.read_bytes()
         assert b"site-packages" not in content
         assert str(Path(__file__).parent.parent).encode() not in content
-
-
-def test_a_tensor_without_the_batch_first_is_refused_by_name_and_module(tmp_path: Path) -> None:
-    network = exit_networks.TimeFirst().eval()
-    model = export_graph(ScoredExits(network, "max_softmax"), read_inputs(network, torch.zeros(1, 3, 4, 4)), tmp_path)
-    with pytest.raises(ExportError, match=r"from module 'first' crosses a cut without the batch on axis 0.*MatMul"):
-        cut(model, 2)
 
 
 def test_extract_keeps_only_what_an_exit_needs(exported: Exported) -> None:
