@@ -39,6 +39,20 @@ def replacing(target: Path, *, hint: str = "look at its permissions") -> Iterato
     Raises:
         ExportError: the folder of `target` cannot be written; `hint` says what to do then. Or its disk is full.
     """
+    with beside(target, hint=hint) as folder:
+        yield folder
+        old = put_in_place(folder, target)
+    if old is not None:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def beside(target: Path, *, hint: str) -> Iterator[Path]:
+    """Yield a hidden folder beside `target`, from which the block moves into place what it made; the rest vanishes.
+
+    Raises:
+        ExportError: the folder of `target` cannot be written; `hint` says what to do then. Or its disk is full.
+    """
     with contextlib.ExitStack() as stack:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -48,11 +62,8 @@ def replacing(target: Path, *, hint: str = "look at its permissions") -> Iterato
             raise ExportError(f"cannot write beside {target}: {error.strerror}; {hint}") from error
         try:
             yield folder
-            old = put_in_place(folder, target)
         except OSError as error:
             raise ExportError(f"cannot write {target}: {error.strerror or error}; nothing was changed") from error
-        if old is not None:
-            shutil.rmtree(old, ignore_errors=True)
 
 
 def bundle_target(out: str | os.PathLike[str], *, force: bool) -> Path:

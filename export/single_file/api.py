@@ -1,8 +1,6 @@
 """One ONNX file of a bundle, for those who cannot ship a runtime of ours: any ONNX Runtime runs the cascade."""
 
 import contextlib
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from eeinfer.export.single_file.check import compare
 from eeinfer.export.single_file.nested import RULE, nest
 from eeinfer.export.tolerance import TOLERANCE
 from eeinfer.export.write import SUFFIX as BUNDLE_SUFFIX
+from eeinfer.export.write import beside
 from eeinfer.progress import Progress, silent
 
 SUFFIX = ".onnx"
@@ -62,18 +61,8 @@ def export_single_file(
     """
     target = single_file_target(bundle, out, force=force)
     source = Bundle.open(bundle)
-    if source.manifest.device == "cuda":
-        raise ExportError(
-            f"{bundle} is in {source.manifest.precision} and made for GPUs; a single file is made of a bundle in fp32, "
-            "or in int8 for a CPU"
-        )
-    if len(source.manifest.inputs) > 1 or source.manifest.axes:
-        names = ", ".join(repr(input.tensor.name) for input in source.manifest.inputs)
-        raise ExportError(
-            f"{bundle} reads {names} with {len(source.manifest.axes)} dynamic axes; a single file takes one input of "
-            "fixed size: deploy the bundle, or export the model with one"
-        )
-    with new_file(target, force=force) as file:
+    _refuse_unfit(bundle, source.manifest)
+    with new_file(target) as file:
         progress("nesting the segments")
         try:
             _write(source, file)
@@ -130,27 +119,32 @@ def _data(target: Path) -> Path:
 
 
 @contextlib.contextmanager
-def new_file(target: Path, *, force: bool) -> Iterator[Path]:
-    """Yield a path in a temporary folder beside ``target``; what lies there moves into place if the block succeeds.
+def new_file(target: Path) -> Iterator[Path]:
+    """Yield a path in a hidden folder beside ``target``; what lies there moves into place if the block succeeds.
 
     Raises:
         ExportError: the folder of ``target`` cannot be written, or its disk is full.
     """
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    except OSError as error:
-        raise ExportError(f"cannot write beside {target}: {error.strerror}; choose another place with --out") from error
-    try:
+    with beside(target, hint="choose another place with --out") as folder:
         yield folder / target.name
         data = folder / _data(target).name
         if data.exists():  # first, so that a graph never stands without its weights
             data.replace(_data(target))
         (folder / target.name).replace(target)
-    except OSError as error:
-        raise ExportError(f"cannot write {target}: {error.strerror or error}; nothing was changed") from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _refuse_unfit(path: str | Path, manifest: Manifest) -> None:
+    if manifest.device == "cuda":
+        raise ExportError(
+            f"{path} is in {manifest.precision} and made for GPUs; a single file is made of a bundle in fp32, "
+            "or in int8 for a CPU"
+        )
+    if len(manifest.inputs) > 1 or manifest.axes:
+        names = ", ".join(repr(input.tensor.name) for input in manifest.inputs)
+        raise ExportError(
+            f"{path} reads {names} with {len(manifest.axes)} dynamic axes; a single file takes one input of fixed "
+            "size: deploy the bundle, or export the model with one"
+        )
 
 
 def _write(source: Bundle, file: Path) -> None:

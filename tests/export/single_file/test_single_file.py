@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
+import small_bundles
 import small_methods
 import torch
 from hypothesis import given, settings
@@ -181,6 +182,13 @@ def test_more_exits_than_protobuf_nests_are_refused(
     monkeypatch.setattr(nested, "MAX_EXITS", 2)
     with pytest.raises(ExportError, match="3 exits; a single file nests at most 2"):
         export_single_file(tiny_bundle, tmp_path / "m.onnx")
+
+
+def test_several_inputs_and_dynamic_axes_are_refused_and_leave_nothing(tmp_path: Path) -> None:
+    words = small_bundles.write_words(tmp_path / "words.eeb")
+    with pytest.raises(ExportError, match="with 1 dynamic axes; a single file takes one input of fixed size"):
+        export_single_file(words, tmp_path / "words.onnx")
+    assert [path.name for path in tmp_path.iterdir()] == ["words.eeb"]
 
 
 def test_an_existing_file_is_replaced_only_by_force(tiny_bundle: Path, tmp_path: Path) -> None:
