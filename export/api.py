@@ -1,6 +1,5 @@
 """From a model with exits to a verified bundle."""
 
-import importlib.metadata
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,15 +18,19 @@ from eeinfer.export.costs import count, static_flops
 from eeinfer.export.graph.cut import cut
 from eeinfer.export.graph.index import tensor_spec
 from eeinfer.export.graph.order import check_order
+from eeinfer.export.graph.tables import id_tables
 from eeinfer.export.graph.trace import ScoredExits, export_graph
 from eeinfer.export.model.borrowed import borrowed
-from eeinfer.export.model.draws import Draws, id_tables
+from eeinfer.export.model.draws import Draws
 from eeinfer.export.model.inputs import Dynamic, Example, read_inputs
 from eeinfer.export.reference import Chain
 from eeinfer.export.tolerance import TOLERANCE
 from eeinfer.export.verify import verify
 from eeinfer.export.write import bundle_target, new_folder
+from eeinfer.machine.versions import versions_of
 from eeinfer.progress import Progress, silent
+
+_PACKAGES = ("eeinfer", "torch", "onnx", "onnxscript", "onnxruntime", "fvcore", "numpy")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,12 +169,4 @@ def _taus(taus: float | Sequence[float], num_exits: int) -> tuple[float, ...]:
 
 
 def _versions() -> dict[str, str]:
-    packages = ("eeinfer", "torch", "onnx", "onnxscript", "onnxruntime", "fvcore", "numpy")
-    return {"python": platform.python_version(), **{package: _version(package) for package in packages}}
-
-
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return "not installed"
+    return {"python": platform.python_version(), **versions_of(_PACKAGES)}

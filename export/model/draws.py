@@ -9,18 +9,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import onnx
 import torch
 from numpy.typing import NDArray
 
 from eeinfer.errors import ExportError
-from eeinfer.export.graph.index import GraphIndex
 from eeinfer.export.model.inputs import Inputs
 
 SIZES = (1, 2, 7)
 ODD_SIZES = (11, 19)  # that nobody thinks of who writes a model
 RANDOM, REAL = "random", "real"
-_SAME_VALUES = {"Cast", "Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Slice", "Expand"}
 
 Array = NDArray[Any]
 Batch = dict[str, Array]  # input -> [B, ...]
@@ -103,22 +100,3 @@ def _mask(rng: np.random.Generator, shape: Sequence[int]) -> Array:
         return rng.integers(0, 2, size=shape)
     ends = rng.integers(1, shape[-1], size=(*shape[:-1], 1), endpoint=True)
     return np.arange(shape[-1]) < ends
-
-
-def id_tables(model: onnx.ModelProto) -> dict[str, int]:
-    """Return, for every input whose numbers choose rows of a constant table, how many rows the smallest one has."""
-    index, found = GraphIndex(model.graph), dict[str, int]()
-    for value in model.graph.input:
-        stack, seen = [value.name], {value.name}
-        while stack:
-            name = stack.pop()
-            for i in index.readers(name):
-                node = index.graph.node[i]
-                if node.op_type == "Gather" and node.input[1] == name and node.input[0] in index.initializers:
-                    axis = next((a.i for a in node.attribute if a.name == "axis"), 0)
-                    rows = index.initializers[node.input[0]].dims[axis]
-                    found[value.name] = min(found.get(value.name, rows), rows)
-                elif node.op_type in _SAME_VALUES and node.input[0] == name and node.output[0] not in seen:
-                    seen.add(node.output[0])
-                    stack.append(node.output[0])
-    return found

@@ -15,7 +15,7 @@ from eeinfer.bundle.optimised import OptimisedBuild, encode_optimised, read_form
 from eeinfer.bundle.sums import sums
 from eeinfer.errors import BundleError, ConfigError, ExportError, first_line
 from eeinfer.export.optimise.segments import write_segments
-from eeinfer.export.optimise.trial import Unsuitable, answers, check_answers
+from eeinfer.export.optimise.trial import Unsuitable, answers, check_answers, trial_inputs
 from eeinfer.machine import cache
 from eeinfer.machine.locks import locked
 
@@ -91,7 +91,8 @@ def _make(bundle: Bundle, place: Path) -> None:
     cache.prune(place, _MOST_BYTES)
     with tempfile.TemporaryDirectory(prefix=f".{place.name}.", dir=place.parent, ignore_cleanup_errors=True) as work:
         source, form = _copied(bundle, Path(work, "source")), Path(work, "form")
-        expected = answers(source, optimised=False)
+        inputs = trial_inputs(source)
+        expected = answers(source, inputs, optimised=False)
         form.mkdir()
         made = write_segments(source, form)
         build = OptimisedBuild(
@@ -103,7 +104,7 @@ def _make(bundle: Bundle, place: Path) -> None:
         )
         record = encode_optimised(build)
         (form / BUILD_NAME).write_bytes(record)
-        check_answers(source, expected, answers(read_form(source, form, record).bundle, optimised=True))
+        check_answers(source, expected, answers(read_form(source, form, record).bundle, inputs, optimised=True))
         _publish(form, place)
 
 

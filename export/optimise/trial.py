@@ -4,14 +4,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
+import onnx
 
 from eeinfer.backends.base import Exit, Inputs
 from eeinfer.backends.ort.rows import OrtRows
 from eeinfer.backends.ort.segments import OpenSegments
 from eeinfer.backends.ort.threads import PARKED, Threads
 from eeinfer.bundle.folder import Bundle
-from eeinfer.bundle.manifest import Manifest
 from eeinfer.errors import ExportError, first_line
+from eeinfer.export.graph.tables import id_tables
 
 _ROWS, _LENGTH = 2, 8  # the length of dynamic axes that may be so long
 _SAME = 1e-4  # how far the optimised logits may be off, relative to the largest beyond 1
@@ -40,8 +41,27 @@ def running(what: str) -> Iterator[None]:
         raise Unsuitable(f"{what} it does not run: {first_line(error)}") from error
 
 
-def answers(bundle: Bundle, *, optimised: bool) -> list[Exit]:
-    """Return what every exit answers to the trial's images, which are always the same.
+def trial_inputs(bundle: Bundle) -> Inputs:
+    """Return what both forms of a bundle are tried on, which is always the same.
+
+    Whole numbers are rows of the table that they choose from, such as one of embeddings; others are 0 and 1, as masks.
+
+    Raises:
+        BundleError: the bundle's graph is damaged.
+    """
+    manifest, tables = bundle.manifest, id_tables(onnx.load(bundle.model, load_external_data=False))
+    lengths = {name: min(axis.max, max(axis.min, _LENGTH)) for name, axis in manifest.axes.items()}
+    draw, made = np.random.default_rng(0), {}
+    for spec in (input.tensor for input in manifest.inputs):
+        shape, dtype = (_ROWS, *spec.sizes(lengths)), np.dtype(spec.dtype)
+        is_float = dtype.kind == "f"
+        drawn = draw.standard_normal(shape) if is_float else draw.integers(0, tables.get(spec.name, 2), shape)
+        made[spec.name] = drawn.astype(dtype)
+    return made
+
+
+def answers(bundle: Bundle, inputs: Inputs, *, optimised: bool) -> list[Exit]:
+    """Return what every exit answers to the trial's inputs.
 
     Raises:
         Unsuitable: a segment does not run.
@@ -50,7 +70,7 @@ def answers(bundle: Bundle, *, optimised: bool) -> list[Exit]:
         threads = Threads(mode=PARKED, counts=(1,) * len(bundle.manifest.segments))
         opened = OpenSegments(bundle, threads, optimised=optimised)
         rows = OrtRows(opened.sessions, bundle.manifest, _ROWS)
-        rows.load(_noise(bundle.manifest))
+        rows.load(inputs)
         return [rows.run(k) for k in range(len(opened.sessions))]
 
 
@@ -63,17 +83,6 @@ def check_answers(bundle: Bundle, expected: list[Exit], found: list[Exit]) -> No
     allowed = _SAME_HALF if bundle.manifest.precision == "fp16" else _SAME
     if not all(_same(*pair, allowed) for pair in zip(expected, found, strict=True)):
         raise Unsuitable("optimised they answer differently")
-
-
-def _noise(manifest: Manifest) -> Inputs:
-    """Whole numbers are 0 and 1, which any table of embeddings holds and any mask is made of."""
-    lengths = {name: min(axis.max, max(axis.min, _LENGTH)) for name, axis in manifest.axes.items()}
-    draw, made = np.random.default_rng(0), {}
-    for spec in (input.tensor for input in manifest.inputs):
-        shape, dtype = (_ROWS, *spec.sizes(lengths)), np.dtype(spec.dtype)
-        noise = draw.standard_normal(shape) if dtype.kind == "f" else draw.integers(0, 2, shape)
-        made[spec.name] = noise.astype(dtype)
-    return made
 
 
 def _same(expected: Exit, answer: Exit, allowed: float) -> bool:

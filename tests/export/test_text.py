@@ -39,6 +39,7 @@ def test_every_exit_answers_as_torch_does(bundle: Path, opening: str, monkeypatc
         monkeypatch.setenv(cache.VARIABLE, "off")
     model = text_encoder()
     with eeinfer.load(bundle, threads=1) as engine:
+        assert engine.optimised == (opening != "without a cache")
         for rows in (1, 7, 32):
             for length in (5, LONGEST):
                 batch = texts(rows, length, seed=rows)

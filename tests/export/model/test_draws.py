@@ -7,7 +7,8 @@ import torch
 from onnx import TensorProto, helper
 from torch import Tensor, nn
 
-from eeinfer.export.model.draws import ODD_SIZES, SIZES, Draws, id_tables
+from eeinfer.export.graph.tables import id_tables
+from eeinfer.export.model.draws import ODD_SIZES, SIZES, Draws
 from eeinfer.export.model.inputs import Inputs, read_inputs
 
 

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from altered_bundles import edit
+from torch import Tensor, nn
 
 import eeinfer
 from eeinfer.backends.ort import optimised
@@ -17,6 +19,7 @@ from eeinfer.bundle.builds import survey
 from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.optimised import survey_forms
 from eeinfer.errors import BundleError, ConfigError, ExportError
+from eeinfer.export import export_bundle
 from eeinfer.export.optimise import api
 from eeinfer.machine import cache
 
@@ -188,3 +191,31 @@ def test_the_record_says_what_the_form_was_made_for(tiny_bundle: Path) -> None:
     assert {path.name for path in place.iterdir()} == {"build.json", *record["files"]}
     assert record["files"].keys() == record["crc32"].keys()
     assert len(record["segments"]) == len(bundle.manifest.segments)
+
+
+class _Typed(nn.Module):
+    """Words and their kinds, of which there is one only (RoBERTa has such a table), and two exits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words, self.kinds = nn.Embedding(30, 8), nn.Embedding(1, 8)
+        self.first, self.inner, self.last = nn.Linear(8, 3), nn.Linear(8, 8), nn.Linear(8, 3)
+
+    def forward(self, ids: Tensor, kinds: Tensor, pixels: Tensor) -> tuple[Tensor, ...]:
+        x = (self.words(ids) + self.kinds(kinds)).mean(1) + pixels
+        return self.first(x), self.last(self.inner(x).relu())
+
+
+def test_ids_and_numbers_side_by_side_are_tried_within_their_tables(tmp_path: Path) -> None:
+    given = {
+        "ids": torch.arange(10).reshape(2, 5),
+        "kinds": torch.zeros(2, 5, dtype=torch.int64),
+        "pixels": torch.randn(2, 8),
+    }
+    torch.manual_seed(0)
+    model = _Typed().eval()
+    bundle = export_bundle(model, given, tmp_path / "typed")
+    with eeinfer.load(bundle, threads=1) as engine, torch.no_grad():
+        assert engine.optimised is True
+        found = engine.all_exits({name: tensor.numpy() for name, tensor in given.items()})
+        np.testing.assert_allclose(found.logits, torch.stack(model(**given), 1).numpy(), atol=1e-5)
