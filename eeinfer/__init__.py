@@ -6,8 +6,6 @@
 Importing this loads NumPy and msgspec; everything heavier is imported where it is used.
 """
 
-from importlib import metadata
-
 from eeinfer.backends import share_threads as share_threads
 from eeinfer.bundle.folder import Bundle as Bundle
 from eeinfer.engine import Engine as Engine
@@ -21,12 +19,10 @@ from eeinfer.errors import ExportError as ExportError
 from eeinfer.errors import InputError as InputError
 from eeinfer.errors import NonFiniteWarning as NonFiniteWarning
 from eeinfer.loading import load as load
+from eeinfer.machine.versions import version_of
 from eeinfer.result import AllExits as AllExits
 from eeinfer.result import Answer as Answer
 from eeinfer.result import Departure as Departure
 from eeinfer.result import Result as Result
 
-try:
-    __version__ = metadata.version("eeinfer")
-except metadata.PackageNotFoundError:  # a checkout that is not installed
-    __version__ = "0+unknown"
+__version__ = version_of("eeinfer") or "0+unknown"  # of a checkout that is not installed

@@ -14,6 +14,7 @@ from typing import Any
 
 from eeinfer.errors import ConfigError, DependencyError
 from eeinfer.machine.cores import physical_cores
+from eeinfer.numbers import is_whole
 
 FATAL = 4  # severity of the log: whatever is not fatal arrives as an exception too
 _REFUSED_OWN_POOL = "use_per_session_threads must be false"
@@ -58,7 +59,7 @@ def share_threads(threads: int | None = None) -> int:
     """
     global _pool_threads
     count = physical_cores() if threads is None else threads
-    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+    if not is_whole(count, 1):
         raise ConfigError(f"threads is {threads!r}; give 1 or more, or None for one per physical core")
     ort = onnxruntime()
     with _lock:

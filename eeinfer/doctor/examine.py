@@ -3,8 +3,8 @@
 import os
 import platform
 from dataclasses import dataclass
-from importlib.metadata import version
 
+from eeinfer import __version__
 from eeinfer.doctor.trials import BACKENDS, Device, runtime_devices, torch_devices
 from eeinfer.machine import cache
 from eeinfer.machine.extras import PACKAGES
@@ -78,7 +78,7 @@ def examine() -> Diagnosis:
         if device.name == "import"
     ]
     return Diagnosis(
-        eeinfer=version("eeinfer"),
+        eeinfer=__version__,
         python=platform.python_version(),
         platform=platform.platform(),
         cores=os.cpu_count() or 1,
