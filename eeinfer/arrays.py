@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
+from eeinfer.bundle.manifest import Preprocess
 from eeinfer.errors import DataError, EeinferError, InputError, first_line
 
 if TYPE_CHECKING:
@@ -188,3 +189,29 @@ def read_arrays(path: Path, names: Sequence[str], *, ask: str) -> dict[str, Arra
         raise DataError(f"no file {path}; {ask}") from None
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path} is not a readable .npz file: {error}; save it again with numpy.savez") from error
+
+
+def resized(image: Array, rule: Preprocess, height: int, width: int) -> Array:
+    """Scale one image [H, W, C] as the rule says and cut [height, width, C] from its centre.
+
+    Raises:
+        InputError: it would be too large.
+    """
+    rows, columns = image.shape[:2]
+    size = (height, width)
+    if rule.resize is not None:
+        short = min(rows, columns)
+        size = (rule.resize * rows // short, rule.resize * columns // short)
+        check_size(*size, f"an image of {columns} x {rows} pixels, its shorter side scaled to {rule.resize},")
+    if size != (rows, columns):
+        image = _scaled(image, size, rule.interpolation)
+    top, left = round((size[0] - height) / 2), round((size[1] - width) / 2)
+    return image[top : top + height, left : left + width]
+
+
+def _scaled(image: Array, size: tuple[int, int], interpolation: str) -> Array:
+    from PIL import Image
+
+    resample = Image.Resampling[interpolation.upper()]
+    planes = [Image.fromarray(image[..., c]).resize((size[1], size[0]), resample) for c in range(image.shape[2])]
+    return np.stack([np.asarray(plane) for plane in planes], axis=2)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from eeinfer.arrays import check_size, is_pillow, to_pixels
+from eeinfer.arrays import is_pillow, resized, to_pixels
 from eeinfer.bundle.manifest import Input, Manifest, Preprocess, TensorSpec
 from eeinfer.errors import InputError, first_line
 
@@ -222,35 +222,13 @@ def _from_pixels(images: Sequence[Array] | Array, input: Input) -> Array:
     rule = _rule(input)
     _, height, width = input.tensor.sizes()
     if not (isinstance(images, np.ndarray) and rule.resize is None and images.shape[1:3] == (height, width)):
-        images = np.stack([_resized(image, rule, height, width) for image in images])
+        images = np.stack([resized(image, rule, height, width) for image in images])
     scale = (1 / (255 * np.asarray(rule.std, np.float64))).astype(np.float32)
     shift = (-np.asarray(rule.mean, np.float64) / np.asarray(rule.std, np.float64)).astype(np.float32)
     out = np.empty((len(images), *input.tensor.sizes()), np.float32)
     np.multiply(images.transpose(0, 3, 1, 2), scale[:, np.newaxis, np.newaxis], out=out)
     out += shift[:, np.newaxis, np.newaxis]
     return out
-
-
-def _resized(image: Array, rule: Preprocess, height: int, width: int) -> Array:
-    """Scale one image [H, W, C] as the rule says and cut [height, width, C] from its centre."""
-    rows, columns = image.shape[:2]
-    size = (height, width)
-    if rule.resize is not None:
-        short = min(rows, columns)
-        size = (rule.resize * rows // short, rule.resize * columns // short)
-        check_size(*size, f"an image of {columns} x {rows} pixels, its shorter side scaled to {rule.resize},")
-    if size != (rows, columns):
-        image = _scaled(image, size, rule.interpolation)
-    top, left = round((size[0] - height) / 2), round((size[1] - width) / 2)
-    return image[top : top + height, left : left + width]
-
-
-def _scaled(image: Array, size: tuple[int, int], interpolation: str) -> Array:
-    from PIL import Image
-
-    resample = Image.Resampling[interpolation.upper()]
-    planes = [Image.fromarray(image[..., c]).resize((size[1], size[0]), resample) for c in range(image.shape[2])]
-    return np.stack([np.asarray(plane) for plane in planes], axis=2)
 
 
 def _pillow_pixels(image: Any, input: Input) -> Array:
