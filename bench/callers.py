@@ -58,6 +58,7 @@ class CallersReport(Record, frozen=True, kw_only=True):
     schema_version: int = CALLERS_SCHEMA
     created: str
     bundle: str
+    path: str  # where it lies
     taus: tuple[float, ...]
     shares: tuple[float, ...]  # of the calls that left at each exit
     environment: Environment
@@ -98,6 +99,7 @@ def measure_callers(
     return CallersReport(
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         bundle=engine.manifest.name,
+        path=str(engine.bundle.path),
         taus=engine.tau if tau is None else tuple(np.broadcast_to(np.asarray(tau, float), len(engine.tau)).tolist()),
         shares=tuple((np.bincount(left, minlength=len(engine.tau)) / len(left)).tolist()),
         environment=environment(engine.device, engine.threads, load, plain=engine.optimised is False),

@@ -1,7 +1,5 @@
 """Which bundle a command means when none is named."""
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -15,34 +13,30 @@ BundleArgument = Annotated[
     Path | None,
     typer.Argument(
         metavar="BUNDLE",
-        help="A .eeb folder. Without it: the newest one below the current folder, or the one that eeinfer ships.",
+        help="A .eeb folder. Without it: the newest one in this folder and its runs, or the one that eeinfer ships.",
         show_default=False,
     ),
 ]
 
-_DEPTH = 5  # folders below the current one; a search must not turn into a walk through a home folder
+_PLACES = ("*.eeb", "runs/*.eeb", "runs/*/*.eeb")  # runs/NAME is where train writes, and export beside it
 
 
 def chosen_bundle(path: Path | None, *, for_images: bool = False) -> Path:
-    """Return ``path``, or the newest bundle below the current folder, or the shipped one, and say which.
+    """Return ``path``, or the newest bundle in the current folder and its runs, or the shipped one, and say which.
 
     Where the command is ``for_images``, a bundle that reads something else is not taken unasked.
     """
     if path is not None:
         return path
+    for bundle in _newest_first(Path.cwd()):
+        if not for_images or _may_read_images(bundle):
+            say(f"using {bundle.relative_to(Path.cwd())}, the newest bundle in this folder and its runs")
+            return bundle
     from eeinfer import samples
 
-    home = Path(samples.__file__).resolve().parent  # in a checkout the shipped bundle lies below the current folder
-    found = [bundle for bundle in _bundles_below(Path.cwd()) if not bundle.resolve().is_relative_to(home)]
-    if for_images:
-        found = [bundle for bundle in found if _may_read_images(bundle)]
-    if not found:
-        shipped = samples.bundle_path()
-        say("no bundle below this folder: using the one shipped with eeinfer (Fashion-MNIST)")
-        return shipped
-    newest = max(found, key=lambda bundle: (bundle / MANIFEST_NAME).stat().st_mtime)
-    say(f"using {newest.relative_to(Path.cwd())}, the newest bundle below this folder")
-    return newest
+    shipped = samples.bundle_path()
+    say("no bundle in this folder or its runs: using the one shipped with eeinfer (Fashion-MNIST)")
+    return shipped
 
 
 def _may_read_images(bundle: Path) -> bool:
@@ -55,12 +49,16 @@ def _may_read_images(bundle: Path) -> bool:
     return len(inputs) == 1 and inputs[0].preprocess is not None
 
 
-def _bundles_below(top: Path) -> Iterator[Path]:
-    """Every complete .eeb folder; hidden folders are left out, and with them environments and unfinished exports."""
-    for folder, names, _ in os.walk(top):
-        here = Path(folder)
-        depth = len(here.relative_to(top).parts)
-        bundles = [name for name in names if name.endswith(".eeb") and not name.startswith(".")]
-        yield from (here / name for name in bundles if (here / name / MANIFEST_NAME).is_file())
-        skipped = {*bundles, "site-packages", "node_modules"}
-        names[:] = [name for name in names if depth < _DEPTH and name not in skipped and not name.startswith(".")]
+def _newest_first(top: Path) -> list[Path]:
+    """Every .eeb folder with a manifest in ``top`` and ``top/runs``; hidden ones are exports that are not finished."""
+    found = {path: _made(path) for place in _PLACES for path in top.glob(place)}
+    named = [path for path, made in found.items() if made and not path.name.startswith(".")]
+    return sorted(named, key=lambda path: (found[path], path), reverse=True)
+
+
+def _made(bundle: Path) -> float:
+    """When its manifest was written; 0 where there is none."""
+    try:
+        return (bundle / MANIFEST_NAME).stat().st_mtime
+    except OSError:  # no folder, no manifest, or gone meanwhile
+        return 0.0

@@ -1,15 +1,17 @@
 """bench, predict, inspect and doctor on a small bundle, and which bundle they take."""
 
 import json
+import os
 import re
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 from cli_runs import Run, only_line
 from PIL import Image
 
-from eeinfer.cli import bundles
+from eeinfer import samples
 
 
 @pytest.mark.usefixtures("quick_bench")
@@ -171,16 +173,45 @@ def test_predict_passes_by_a_bundle_that_reads_no_images(
     assert "using tiny.eeb" in run("predict", photo, "--json").err
 
 
-def test_newest_bundle_wins_and_hidden_ones_do_not_count(tiny_bundle: Path, tmp_path: Path) -> None:
-    for name in ("old.eeb", "new.eeb", ".venv/x.eeb", ".unfinished.eeb"):
+def used(run: Run) -> tuple[str, str]:
+    """The bundle that a command takes unasked, as stderr and as the JSON on stdout name it."""
+    done = run("inspect", "--json")
+    assert done.status == 0, done.err
+    said = done.err.replace("\\", "/")
+    shown = json.loads(done.out)["path"]
+    return said, Path(shown).relative_to(Path.cwd()).as_posix() if Path(shown).is_relative_to(Path.cwd()) else shown
+
+
+@pytest.mark.parametrize("place", ["new.eeb", "runs/new.eeb", "runs/mine/new.eeb"])
+def test_the_newest_bundle_here_or_in_runs_is_taken(run: Run, tiny_bundle: Path, tmp_path: Path, place: str) -> None:
+    for name, age_s in (("old.eeb", 100), ("runs/old/old.eeb", 50), (place, 0)):
         shutil.copytree(tiny_bundle, tmp_path / name)
-    found = {path.relative_to(tmp_path).as_posix() for path in bundles._bundles_below(tmp_path)}
-    assert found == {"old.eeb", "new.eeb"}
+        at = time.time() - age_s
+        os.utime(tmp_path / name / "manifest.json", (at, at))
+    said, shown = used(run)
+    assert shown == place
+    assert f"using {place}, the newest" in said
 
 
-def test_folder_without_manifest_is_no_bundle(tmp_path: Path) -> None:
+def test_bundles_elsewhere_hidden_or_unfinished_are_not_taken(run: Run, tiny_bundle: Path, tmp_path: Path) -> None:
+    for name in (".new.eeb.0123456789ab", ".hidden.eeb", "data/x.eeb", "runs/mine/more/x.eeb", "runs/mine/.part.eeb"):
+        shutil.copytree(tiny_bundle, tmp_path / name)
     (tmp_path / "empty.eeb").mkdir()
-    assert list(bundles._bundles_below(tmp_path)) == []
+    (tmp_path / "file.eeb").touch()
+    said, shown = used(run)
+    assert "using the one shipped" in said
+    assert Path(shown) == samples.bundle_path()
+
+
+@pytest.mark.usefixtures("quick_bench")
+def test_json_of_bench_and_predict_names_the_bundle_too(
+    run: Run, tiny_bundle: Path, labelled: Path, photo: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(tiny_bundle, tmp_path / "runs" / "mine.eeb")
+    done = run("bench", "--thresholds", 2, "--data", labelled, "--threads", 1, "--json")
+    assert json.loads(done.out)["bundle"]["path"] == str(tmp_path / "runs" / "mine.eeb")
+    [row] = json.loads(run("predict", photo, "--json").out)
+    assert row["bundle"] == str(tmp_path / "runs" / "mine.eeb")
 
 
 def test_bench_callers_prints_and_writes_what_threads_got(

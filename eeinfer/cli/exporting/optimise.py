@@ -43,7 +43,12 @@ def optimise(
         raise ConfigError(f"another process is making this form of {opened.path}; ask again when it is done")
     made_for = target(opened)
     if json_output:
-        facts = {"path": str(place), "library_version": made_for.library_version, "form": made_for.form}
+        facts = {
+            "path": str(place),
+            "bundle": str(opened.path),
+            "library_version": made_for.library_version,
+            "form": made_for.form,
+        }
         typer.echo(json.dumps({**facts, "instruction_sets": made_for.instruction_sets}, indent=2))
         return
     say(f"for ONNX Runtime {made_for.library_version} on {made_for.instruction_sets}")

@@ -40,7 +40,8 @@ def tune(
         profile = find_out(path, config, progress)
     place = save_profile(opened, profile)
     if json_output:
-        typer.echo(msgspec.json.format(msgspec.json.encode(profile), indent=2).decode())
+        facts = {"path": str(opened.path), **msgspec.to_builtins(profile)}
+        typer.echo(msgspec.json.format(msgspec.json.encode(facts), indent=2).decode())
     else:
         print_table(render_profile(profile, opened))
     say("not kept: EEINFER_CACHE is off" if place is None else f"kept for later runs: {place}")

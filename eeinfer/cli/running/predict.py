@@ -23,7 +23,7 @@ def predict(
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Image files.", show_default=False)],
     bundle: Annotated[
         Path | None,
-        typer.Option(help="Without it: the newest one below the current folder, or the shipped one."),
+        typer.Option(help="Without it: the newest one in this folder and its runs, or the shipped one."),
     ] = None,
     tau: Tau = None,
     json_output: Json = False,
@@ -64,6 +64,7 @@ def _rows(engine: "Engine", paths: list[Path]) -> Iterator[dict[str, Any]]:  # J
         label = int(result.predictions[0])
         yield {
             "image": str(path),
+            "bundle": str(engine.bundle.path),
             "class": engine.manifest.classes[label] if result.valid[0] else None,
             "score": float(result.scores[0]),
             "exit": int(result.exits[0]),
