@@ -92,7 +92,7 @@ def write_parts(bundle: Bundle, ends: Sequence[Sequence[int]], folder: Path, *, 
 
 def _link(source: Path, target: Path) -> None:
     try:
-        target.hardlink_to(source)
+        target.hardlink_to(source.resolve())  # a hub's cache is made of links
     except OSError:  # another file system, or one without links
         shutil.copyfile(source, target)
 

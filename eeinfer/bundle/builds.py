@@ -12,6 +12,7 @@ from pathlib import Path
 from eeinfer.bundle.build_record import BUILD_NAME, FOLDER, RTX, decode_build, folder_name, plan_name, platform_name
 from eeinfer.bundle.build_record import Build as Build
 from eeinfer.bundle.build_record import target_name as target_name
+from eeinfer.bundle.contents import is_ours
 from eeinfer.bundle.external import external_files
 from eeinfer.bundle.folder import Bundle, hash_file
 from eeinfer.bundle.manifest import FileHash, Segment
@@ -145,7 +146,7 @@ def _folders(bundle: Bundle) -> list[Path]:
 
 def _is_inside(bundle: Bundle, path: Path) -> bool:
     """Whether there is a file at ``path``, and not by way of a link that leaves the bundle."""
-    return path.is_file() and path.resolve().is_relative_to(bundle.path.resolve())
+    return path.is_file() and is_ours(bundle.path, path)
 
 
 def _found(bundle: Bundle, folder: str, *, verify: bool) -> Found:

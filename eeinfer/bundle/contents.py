@@ -1,5 +1,6 @@
 """Whether the files in a bundle's folder are those that the manifest vouches for, and read nothing else."""
 
+import os
 import stat
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -27,7 +28,7 @@ def read_manifest(folder: Path) -> bytes:
     path = folder / MANIFEST_NAME
     if not path.is_file():
         raise BundleError(f"{folder} is not a bundle: it has no {MANIFEST_NAME}; give the folder that export wrote")
-    _check_inside(folder, MANIFEST_NAME)
+    _check_links(folder, [MANIFEST_NAME])
     try:
         return read_small(path, MOST_MANIFEST_BYTES)
     except OSError as error:
@@ -49,14 +50,15 @@ def check_files(folder: Path, manifest: Manifest, *, domains: Collection[str] | 
         BundleError: a file that is missing, of another size or not vouched for, a
             segment that ``check_graph`` refuses.
     """
+    _check_links(folder, manifest.files)
     segments = dict.fromkeys(segment.file for segment in manifest.segments)
     for name in (*manifest.files, *(name for name in (MODEL_NAME, *segments) if name not in manifest.files)):
-        _check_inside(folder, name)
         if name not in manifest.files:
             raise BundleError(f"{folder}: the manifest has no hash for {name}; export it again")
         check_size(folder, name, manifest.files[name])
-    for name in segments if domains is not None else ():
-        check_graph(folder, name, manifest.files, domains=domains)
+    if domains is not None:
+        for name in segments:
+            check_graph(folder, name, manifest.files, domains=domains)
 
 
 def check_nothing_else(folder: Path, manifest: Manifest) -> None:
@@ -114,9 +116,36 @@ def _reference_problem(reference: Reference, files: Mapping[str, FileHash]) -> s
     return None
 
 
-def _check_inside(folder: Path, name: str) -> None:
-    file = folder / name
-    if file.is_symlink() and not file.resolve().is_relative_to(folder.resolve()):
+def is_ours(folder: Path, file: Path) -> bool:
+    """Whether ``file`` ends, by whatever links, inside ``folder``, or among the files of the hub's cache it lies in.
+
+    Such a cache is ``models--NAME/{blobs/HASH, snapshots/REVISION/...}``, the snapshot's files being links into blobs.
+    """
+    real, home = Path(os.path.realpath(file)), Path(os.path.realpath(folder))
+    return real.is_relative_to(home) or real.parent == _blobs(home)
+
+
+def _blobs(folder: Path) -> Path | None:
+    for parent in folder.parents:
+        if parent.name == "snapshots" and parent.parent.name.startswith("models--"):
+            return parent.parent / "blobs"
+    return None
+
+
+def _check_links(folder: Path, names: Collection[str]) -> None:
+    """Refuse links that leave the bundle; into a hub's cache all files lead or none.
+
+    ONNX Runtime reads weights from the folder of the graph alone, links followed for both.
+    """
+    leaving = [name for name in names if (folder / name).is_symlink() and not _is_inside(folder, name)]
+    refused = [name for name in leaving if not is_ours(folder, folder / name)]
+    if not refused and len(leaving) < len(names):
+        refused = leaving
+    if refused:
         raise BundleError(
-            f"{folder}: {name} is a link that leaves the bundle; copy the files with: cp -rL {folder} copy.eeb"
+            f"{folder}: {refused[0]} is a link that leaves the bundle; copy the files with: cp -rL {folder} copy.eeb"
         )
+
+
+def _is_inside(folder: Path, name: str) -> bool:
+    return Path(os.path.realpath(folder / name)).is_relative_to(os.path.realpath(folder))

@@ -140,6 +140,15 @@ class Bundle:
         """Whether the files are read before a thread for it has started."""
         return sum(file.bytes for file in self.manifest.files.values()) < _SMALL_BYTES
 
+    def check_plain(self) -> None:
+        """Refuse files that are links: the onnx package reads no weights by way of one.
+
+        Raises:
+            BundleError: the bundle lies in a hub's cache.
+        """
+        if any(self.file(name).is_symlink() for name in self.manifest.files):
+            raise BundleError(f"{self.path} is made of links, as a hub keeps it; copy it: cp -rL {self.path} copy.eeb")
+
     def file(self, name: str) -> Path:
         """Return where the file ``name`` of this bundle lies."""
         return self.path / name

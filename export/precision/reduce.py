@@ -121,6 +121,7 @@ def _images(
 def _converted(
     source: Bundle, config: PrecisionConfig, images: RealImages | None, progress: Progress
 ) -> onnx.ModelProto:
+    source.check_plain()
     model = onnx.load(source.model)
     exits = len(source.manifest.segments)
     if config.precision in _HALVES:

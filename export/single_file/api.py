@@ -62,6 +62,7 @@ def export_single_file(
     target = single_file_target(bundle, out, force=force)
     source = Bundle.open(bundle)
     _refuse_unfit(bundle, source.manifest)
+    source.check_plain()
     with new_file(target) as file:
         progress("nesting the segments")
         try:

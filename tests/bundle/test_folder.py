@@ -2,11 +2,12 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from altered_bundles import Json, edit, rehash
 
 import eeinfer
-from eeinfer.bundle.folder import Bundle
+from eeinfer.bundle.folder import Bundle, hash_file
 from eeinfer.errors import BundleError
 
 
@@ -56,6 +57,79 @@ def test_a_link_that_leaves_the_folder_is_refused(bundle_copy: Path, name: str) 
     (bundle_copy / name).rename(outside)
     (bundle_copy / name).symlink_to(outside)
     with pytest.raises(BundleError, match=f"{name} is a link that leaves the bundle"):
+        Bundle.open(bundle_copy)
+
+
+def in_a_hub(bundle: Path, root: Path) -> Path:
+    """Lay a bundle out as a hub's cache does: a snapshot of relative links to files named after their hashes."""
+    repository = root / "models--someone--tiny"
+    snapshot = repository / "snapshots" / "0123abcd" / "tiny.eeb"
+    snapshot.mkdir(parents=True)
+    (repository / "blobs").mkdir()
+    for path in sorted(bundle.iterdir()):
+        blob = hash_file(path).sha256
+        shutil.copy(path, repository / "blobs" / blob)
+        (snapshot / path.name).symlink_to(f"../../../blobs/{blob}")
+    return snapshot
+
+
+def test_a_bundle_in_the_cache_of_a_hub_runs_on_every_opening(tiny_bundle: Path, tmp_path: Path) -> None:
+    snapshot = in_a_hub(tiny_bundle, tmp_path)
+    images = np.random.default_rng(0).integers(0, 256, (5, 8, 8), np.uint8)
+    with eeinfer.load(tiny_bundle, threads=1) as engine:
+        wanted = engine.all_exits(images)
+    for _ in range(2):
+        with eeinfer.load(snapshot, threads=1) as engine:
+            np.testing.assert_array_equal(engine.all_exits(images).logits, wanted.logits)
+
+
+def test_who_needs_plain_files_says_how_to_copy_them(tiny_bundle: Path, tmp_path: Path) -> None:
+    Bundle.open(tiny_bundle).check_plain()
+    with pytest.raises(BundleError, match=r"made of links.*: cp -rL .* copy\.eeb"):
+        Bundle.open(in_a_hub(tiny_bundle, tmp_path)).check_plain()
+
+
+def test_an_altered_blob_is_refused(tiny_bundle: Path, tmp_path: Path) -> None:
+    snapshot = in_a_hub(tiny_bundle, tmp_path)
+    weights = (snapshot / "weights.bin").resolve()
+    weights.write_bytes(bytes([weights.read_bytes()[0] ^ 1]) + weights.read_bytes()[1:])
+    with pytest.raises(BundleError, match=r"weights\.bin was altered"):
+        Bundle.open(snapshot)
+
+
+@pytest.mark.parametrize("name", ["weights.bin", "segment_01.onnx", "manifest.json"])
+@pytest.mark.parametrize("to", ["../../../../secret", "../../../secret", "../../../blobs/more/secret", "../secret"])
+def test_other_links_out_of_a_snapshot_are_refused(tiny_bundle: Path, tmp_path: Path, name: str, to: str) -> None:
+    snapshot = in_a_hub(tiny_bundle, tmp_path)
+    (snapshot / to).parent.mkdir(exist_ok=True)
+    (snapshot / name).resolve().rename(snapshot / to)
+    (snapshot / name).unlink()
+    (snapshot / name).symlink_to(to)
+    with pytest.raises(BundleError, match=f"{name} is a link that leaves the bundle; copy the files with: cp -rL"):
+        Bundle.open(snapshot)
+
+
+def test_a_blob_that_is_a_link_itself_is_refused(tiny_bundle: Path, tmp_path: Path) -> None:
+    snapshot = in_a_hub(tiny_bundle, tmp_path)
+    blob = (snapshot / "weights.bin").resolve()
+    blob.rename(tmp_path / "secret")
+    blob.symlink_to(tmp_path / "secret")
+    with pytest.raises(BundleError, match=r"weights\.bin is a link that leaves the bundle"):
+        Bundle.open(snapshot)
+
+
+def test_links_beside_plain_files_are_refused(tiny_bundle: Path, tmp_path: Path) -> None:
+    snapshot = in_a_hub(tiny_bundle, tmp_path)
+    (snapshot / "segment_00.onnx").unlink()
+    shutil.copy(tiny_bundle / "segment_00.onnx", snapshot)
+    with pytest.raises(BundleError, match="is a link that leaves the bundle"):
+        Bundle.open(snapshot)
+
+
+def test_a_link_to_itself_is_a_missing_file(bundle_copy: Path) -> None:
+    (bundle_copy / "weights.bin").unlink()
+    (bundle_copy / "weights.bin").symlink_to("weights.bin")
+    with pytest.raises(BundleError, match=r"weights\.bin is missing"):
         Bundle.open(bundle_copy)
 
 

@@ -49,7 +49,8 @@ def open_session(
     try:
         session, shared = open_in_pool(opened)
     except Exception as error:  # ONNX Runtime's own classes derive from Exception alone
-        raise BundleError(f"ONNX Runtime cannot open {path}: {first_line(error)}; export the bundle again") from error
+        mend = f"copy the files: cp -rL {path.parent} copy.eeb" if path.is_symlink() else "export the bundle again"
+        raise BundleError(f"ONNX Runtime cannot open {path}: {first_line(error)}; {mend}") from error
     return session, shared_threads() if shared else threads
 
 
