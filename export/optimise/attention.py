@@ -4,6 +4,10 @@ torch exports ``scaled_dot_product_attention`` as some twenty nodes, and ONNX Ru
 exporters write it. Here its borders are found - the linear layer that makes query, key and value at once, and the
 reshape that puts the heads together again - and what lies between is computed and compared with the formula: how it
 is written does not matter.
+
+ONNX's own ``Attention``, which torch writes from opset 23 on, does not replace this. In front of it query, key and
+value are still cut apart and copied: a ViT-S takes about 5 % longer than here. TensorRT takes it from 10.14 on, and
+TensorRT-RTX 1.7 reads it but builds no plan of it in float32. So bundles stay at opset 20.
 """
 
 from dataclasses import dataclass
