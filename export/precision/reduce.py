@@ -54,7 +54,7 @@ def reduce_precision(
     force: bool = False,
     progress: Progress = silent,
 ) -> Path:
-    """Write a bundle in reduced precision, with a report on how its answers moved on real images.
+    """Write a bundle in reduced precision, with a report on how its answers moved on real images; return its path.
 
     fp16, bf16: every tensor of the body in sixteen bits but for sums over many values. int8 for cpu: activations in
     unsigned bytes, weights in signed ones with a scale per channel, so that ONNX Runtime's integer kernels run. int8
@@ -67,9 +67,6 @@ def reduce_precision(
         data: images, as eeinfer.export.precision.real_images takes them; None: those the bundle was trained on.
         force: replace an existing bundle.
         progress: told the name of each step.
-
-    Returns:
-        The path of the new bundle.
 
     Raises:
         BundleError: the bundle is missing or damaged.
@@ -84,24 +81,26 @@ def reduce_precision(
     target = bundle_target(name if out is None else out, force=force)
     with new_folder(target, force=force) as folder:
         images = _images(source, data, config, progress)
-        progress(f"converting to {config.precision}")
-        model = _converted(source, config, images, progress)
-        reduced = _written(model, manifest, folder)
-        progress("comparing with float32")
-        shift = _compared(source, model, reduced, folder, images, config.precision)
-        origin = {ORIGIN: source.fingerprint}
-        write_manifest(
-            folder,
-            msgspec.structs.replace(
-                reduced,
-                name=target.stem,
-                precision=config.precision,
-                device=config.made_for,
-                shift=shift,
-                provenance={**manifest.provenance, **origin},
-            ),
-        )
+        reduced = _reduced(folder, source, config, images, progress)
+        write_manifest(folder, msgspec.structs.replace(reduced, name=target.stem))
     return target
+
+
+def _reduced(
+    folder: Path, source: Bundle, config: PrecisionConfig, images: RealImages | None, progress: Progress
+) -> Manifest:
+    """Write the graphs into ``folder``, compare them with the source's, and return the manifest that says so."""
+    progress(f"converting to {config.precision}")
+    model = _converted(source, config, images, progress)
+    reduced = _written(model, source.manifest, folder)
+    progress("comparing with float32")
+    return msgspec.structs.replace(
+        reduced,
+        precision=config.precision,
+        device=config.made_for,
+        shift=_compared(source, model, reduced, folder, images, config.precision),
+        provenance={**source.manifest.provenance, ORIGIN: source.fingerprint},
+    )
 
 
 def _images(
