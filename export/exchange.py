@@ -6,7 +6,7 @@ import os
 import stat
 from pathlib import Path
 
-from eeinfer.export.leftovers import aside_name, held
+from eeinfer.machine.leftovers import aside_name, held
 
 _HERE = -100  # AT_FDCWD
 _EXCHANGE = 2  # RENAME_EXCHANGE of Linux

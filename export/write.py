@@ -15,7 +15,7 @@ from eeinfer.errors import ExportError
 from eeinfer.export.exchange import put_in_place
 from eeinfer.export.graph.cut import SegmentGraph
 from eeinfer.export.graph.index import tensor_spec
-from eeinfer.export.leftovers import clean_up, working_folder
+from eeinfer.machine.leftovers import clean_up, working_folder
 
 SUFFIX = ".eeb"
 

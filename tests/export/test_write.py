@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from eeinfer.errors import ExportError
-from eeinfer.export import exchange, leftovers
-from eeinfer.export.leftovers import clean_up
+from eeinfer.export import exchange
 from eeinfer.export.write import new_folder
+from eeinfer.machine import leftovers
+from eeinfer.machine.leftovers import clean_up
 
 
 def write(target: Path, content: str, *, force: bool = False) -> None:
@@ -124,7 +125,7 @@ def test_there_is_a_bundle_at_every_moment(tmp_path: Path, monkeypatch: pytest.M
 def test_what_a_killed_command_left_is_deleted_by_the_next(tmp_path: Path) -> None:
     target = tmp_path / "m.eeb"
     code = (
-        "import os, pathlib, signal, sys; from eeinfer.export.leftovers import working_folder\n"
+        "import os, pathlib, signal, sys; from eeinfer.machine.leftovers import working_folder\n"
         "with working_folder(pathlib.Path(sys.argv[1])) as folder:\n"
         "    (folder / 'half').write_text('written'); os.kill(os.getpid(), signal.SIGKILL)"
     )
