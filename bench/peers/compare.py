@@ -6,7 +6,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
@@ -30,6 +29,7 @@ from eeinfer.bench.workers.settle import settle
 from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import EeinferError, InputError
 from eeinfer.machine.cores import physical_cores
+from eeinfer.machine.leftovers import temporary_folder
 from eeinfer.preprocess import prepare
 from eeinfer.progress import Progress, silent
 from eeinfer.rule import as_taus
@@ -90,8 +90,8 @@ def compare(
     found = find_checkpoint(opened, checkpoint)
     rows = _rows(len(images), config)
     prepared = prepare(take(images, rows), opened.manifest.input)
-    with TemporaryDirectory(prefix="eeinfer-peers-", ignore_cleanup_errors=True) as folder, ExitStack() as stack:
-        setup = _setup(opened, found, folder, config)
+    with temporary_folder("eeinfer-peers") as folder, ExitStack() as stack:
+        setup = _setup(opened, found, str(folder), config)
         np.save(setup.images, prepared)
         scouted = scout(setup, config, progress)
         plans = planned(setup, prepared, scouted.answers, taus, config)

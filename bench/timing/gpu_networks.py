@@ -1,12 +1,11 @@
 """The fixed networks on a GPU: on the provider that the cascade runs on, opened and fed as its segments are."""
 
 from collections.abc import Sequence
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from eeinfer.backends.base import DeviceGraph, GraphOpener, Inputs
 from eeinfer.bench.timing.networks import KINDS, ends, write_parts
 from eeinfer.bundle.folder import Bundle
+from eeinfer.machine.leftovers import temporary_folder
 
 
 class GpuNetwork:
@@ -32,8 +31,8 @@ def gpu_networks(bundle: Bundle, batches: Sequence[Inputs], open_graph: GraphOpe
         DependencyError: the onnx package is missing.
     """
     names = ends(len(bundle.manifest.segments))
-    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        paths = write_parts(bundle, list(names.values()), Path(folder))
+    with temporary_folder("eeinfer-networks") as folder:
+        paths = write_parts(bundle, list(names.values()), folder)
         answers = [[f"{kind}_{exits[-1]:02d}" for kind in KINDS] for exits in names.values()]  # of the last exit
         graphs = [open_graph(path, batches[0], read) for path, read in zip(paths, answers, strict=True)]
     return {name: GpuNetwork(graph, batches) for name, graph in zip(names, graphs, strict=True)}

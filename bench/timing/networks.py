@@ -7,7 +7,6 @@ that was handicapped would flatter the cascade.
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.manifest import WEIGHTS_NAME
 from eeinfer.errors import DependencyError
 from eeinfer.machine.cores import physical_cores
+from eeinfer.machine.leftovers import temporary_folder
 
 Array = NDArray[Any]
 
@@ -56,8 +56,8 @@ def fixed_networks(bundle: Bundle, batches: Sequence[Inputs], threads: int | Non
     """
     names = ends(len(bundle.manifest.segments))
     count = physical_cores() if threads is None else threads
-    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        paths = write_parts(bundle, list(names.values()), Path(folder))
+    with temporary_folder("eeinfer-networks") as folder:
+        paths = write_parts(bundle, list(names.values()), folder)
         sessions = [open_session(path, threads=count)[0] for path in paths]
     return {name: _bound(session, batches) for name, session in zip(names, sessions, strict=True)}
 

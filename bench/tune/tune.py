@@ -6,7 +6,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -25,6 +24,7 @@ from eeinfer.bench.workers.workloads import leaving
 from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import EeinferError
 from eeinfer.machine.cores import physical_cores
+from eeinfer.machine.leftovers import temporary_folder
 from eeinfer.progress import Progress
 
 _IMAGES = 2  # different ones, or the second call of a turn would find its image in the cache
@@ -60,8 +60,8 @@ def tune(bundle: str | os.PathLike[str], config: TuneConfig, progress: Progress)
         Workload(name=leaving(k, len(flops)), taus=tuple(forced(k, len(flops))), exits=(k,) * _IMAGES) for k in exits
     ]
     rounds = PeersConfig(rounds=config.rounds, turn_seconds=config.turn_seconds, seed=config.seed)
-    with TemporaryDirectory(prefix="eeinfer-tune-", ignore_cleanup_errors=True) as folder, ExitStack() as stack:
-        setup = _setup(opened, Path(folder), config)
+    with temporary_folder("eeinfer-tune") as folder, ExitStack() as stack:
+        setup = _setup(opened, folder, config)
         try:
             tried = [*_opened(candidates(physical_cores(), flops), setup, plans, rounds, stack, progress)]
             more = _mixtures(tried, flops, config)

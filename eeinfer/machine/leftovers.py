@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from pathlib import Path
 from eeinfer.files import hidden_name
 
 _OLD = "old"  # in the name of a folder that was put aside for a new one
+_MINE = 0o700
 _YOUNG_S = 60  # a folder may have been made an instant before its lock
 
 if sys.platform == "win32":
@@ -26,7 +28,10 @@ else:
     import fcntl
 
     def _take(path: Path) -> int | None:
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except OSError:  # another user's, or gone meanwhile
+            return None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:  # somebody has it, or the file system has no locks
@@ -47,19 +52,34 @@ def held(folder: Path) -> Iterator[bool]:
 
 
 @contextlib.contextmanager
-def working_folder(target: Path) -> Iterator[Path]:
-    """Yield a new hidden folder beside `target`, as open as the umask says, and delete what lies there at last.
+def working_folder(target: Path, *, mode: int = 0o777) -> Iterator[Path]:
+    """Yield a new hidden folder beside `target`, as open as `mode` and the umask say, and delete it at last.
 
     Raises:
         OSError: it cannot be made.
     """
     folder = hidden_name(target)
-    folder.mkdir()  # fails where something lies there, a link too
+    folder.mkdir(mode)  # fails where something lies there, a link too
     try:
         with held(folder):
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def temporary_folder(name: str) -> Iterator[Path]:
+    """Yield a new folder for this user alone among the system's temporary ones, and delete it at last.
+
+    What killed commands left there under the same name is deleted first.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    target = Path(tempfile.gettempdir(), name)
+    clean_up(target)
+    with working_folder(target, mode=_MINE) as folder:
+        yield folder
 
 
 def aside_name(target: Path) -> Path:

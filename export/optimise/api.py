@@ -2,7 +2,6 @@
 
 import contextlib
 import shutil
-import tempfile
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal
@@ -17,6 +16,7 @@ from eeinfer.errors import BundleError, ConfigError, ExportError, first_line
 from eeinfer.export.optimise.segments import write_segments
 from eeinfer.export.optimise.trial import Unsuitable, answers, check_answers, trial_inputs
 from eeinfer.machine import cache
+from eeinfer.machine.leftovers import clean_up, working_folder
 from eeinfer.machine.locks import locked
 
 Into = Literal["cache", "bundle"]
@@ -89,8 +89,9 @@ def _is_sound(bundle: Bundle, place: Path) -> bool:
 def _make(bundle: Bundle, place: Path) -> None:
     """Work in a hidden folder beside ``place``, on a copy of the bundle that nobody replaces."""
     cache.prune(place, _MOST_BYTES)
-    with tempfile.TemporaryDirectory(prefix=f".{place.name}.", dir=place.parent, ignore_cleanup_errors=True) as work:
-        source, form = _copied(bundle, Path(work, "source")), Path(work, "form")
+    clean_up(place)
+    with working_folder(place) as work:
+        source, form = _copied(bundle, work / "source"), work / "form"
         inputs = trial_inputs(source)
         expected = answers(source, inputs, optimised=False)
         form.mkdir()

@@ -1,6 +1,5 @@
 """A network in eight bits: what is stored so, calibrated on real images, written into the graph."""
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from eeinfer.export.precision.ranges import Range, observe, rows_at_a_time
 from eeinfer.export.precision.real_images import Part
 from eeinfer.export.precision.storage import PROCESSOR, Storage
 from eeinfer.machine.cores import physical_cores
+from eeinfer.machine.leftovers import temporary_folder
 
 Array = NDArray[Any]
 
@@ -53,8 +53,8 @@ def _ranges(bundle: Bundle, model: onnx.ModelProto, planned: Quantisation, image
     names = list(tensors_to_watch(planned))
     input = bundle.manifest.input
     inner = [name for name in names if name != input.tensor.name]
-    with tempfile.TemporaryDirectory(prefix="eeinfer.") as folder:
-        session = _watching(model, inner, Path(folder))
+    with temporary_folder("eeinfer-ranges") as folder:
+        session = _watching(model, inner, folder)
     index = GraphIndex(model.graph)
     size = rows_at_a_time(max(sum(row_bytes(index, names)), *row_bytes(index, index.types)))
 

@@ -5,7 +5,6 @@ The graph is converted whole, then cut as every graph is, so that what crosses a
 """
 
 import os
-import tempfile
 from pathlib import Path
 
 import msgspec
@@ -30,6 +29,7 @@ from eeinfer.export.precision.storage import AROUND_ZERO, FLOAT8, PROCESSOR
 from eeinfer.export.reference import Chain, Whole
 from eeinfer.export.write import bundle_target, described, new_folder
 from eeinfer.machine.cores import physical_cores
+from eeinfer.machine.leftovers import temporary_folder
 from eeinfer.progress import Progress, silent
 
 _HALVES = {"fp16": TensorProto.FLOAT16, "bf16": TensorProto.BFLOAT16}
@@ -181,8 +181,8 @@ def _runnable(reduced: Manifest, folder: Path, precision: str) -> Run:
         return Whole(folder / MODEL_NAME, exits, threads=threads)
     if precision not in _HALVES:
         return Chain(folder, reduced.segments, threads=threads)
-    with tempfile.TemporaryDirectory(prefix="eeinfer.") as other:
+    with temporary_folder("eeinfer-halves") as other:
         for segment in reduced.segments:
             rounded = rounded_in_float(onnx.load(folder / segment.file), _HALVES[precision])
-            onnx.save(rounded, Path(other) / segment.file, save_as_external_data=True, location=f"{segment.file}.bin")
-        return Chain(Path(other), reduced.segments, threads=threads, as_written=True)
+            onnx.save(rounded, other / segment.file, save_as_external_data=True, location=f"{segment.file}.bin")
+        return Chain(other, reduced.segments, threads=threads, as_written=True)

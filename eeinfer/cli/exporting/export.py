@@ -13,6 +13,7 @@ from eeinfer.cli.progress import tell
 from eeinfer.errors import ExportError
 from eeinfer.export import TOLERANCE
 from eeinfer.files import check_folder
+from eeinfer.machine.leftovers import temporary_folder
 
 if TYPE_CHECKING:
     from eeinfer.export import PrecisionConfig
@@ -124,16 +125,14 @@ def _bundle(checkpoint: Path, out: Path | None, *, force: bool, tolerance: float
 
 def _single_file(source: Path, out: Path | None, *, force: bool, tolerance: float) -> Path:
     """Make the file of a bundle, or of a checkpoint by way of a bundle that is thrown away."""
-    from tempfile import TemporaryDirectory
-
     from eeinfer.export.single_file.api import export_single_file, single_file_target
 
     target = single_file_target(source, out, force=force)
     check_folder(target.parent, "the file")
     if _is_bundle(source):
         return export_single_file(source, target, force=force, tolerance=tolerance, progress=tell)
-    with TemporaryDirectory(prefix="eeinfer.") as folder:
-        bundle = _bundle(source, Path(folder) / f"{target.stem}{_BUNDLE}", force=False, tolerance=tolerance)
+    with temporary_folder("eeinfer-export") as folder:
+        bundle = _bundle(source, folder / f"{target.stem}{_BUNDLE}", force=False, tolerance=tolerance)
         return export_single_file(bundle, target, force=force, tolerance=tolerance, progress=tell)
 
 
@@ -148,8 +147,6 @@ def _reduced(
     single_file: bool,
 ) -> Path:
     """Reduce a bundle, or a checkpoint by way of a bundle that is thrown away."""
-    from tempfile import TemporaryDirectory
-
     from eeinfer.export.write import bundle_target
 
     if single_file:
@@ -161,6 +158,6 @@ def _reduced(
     check_folder(target.parent, "the bundle")
     if _is_bundle(source):
         return reduced(source, target, reduction, calibration, force=force)
-    with TemporaryDirectory(prefix="eeinfer.") as folder:
-        bundle = _bundle(source, Path(folder) / target.name, force=False, tolerance=tolerance)
+    with temporary_folder("eeinfer-export") as folder:
+        bundle = _bundle(source, folder / target.name, force=False, tolerance=tolerance)
         return reduced(bundle, target, reduction, calibration, force=force)
