@@ -12,7 +12,8 @@ from eeinfer.rule import exits_at
 @pytest.mark.parametrize("exit", [0, 1, 2])
 def test_forced_thresholds_make_every_row_leave_there(exit: int, tiny_engine: eeinfer.Engine, digits: Any) -> None:
     images = prepare(digits[0], tiny_engine.manifest.input)
-    batches = [images[:1], images[1:2]]
+    name = tiny_engine.manifest.input.tensor.name
+    batches = [{name: images[:1]}, {name: images[1:2]}]
     cascade = CascadeCalls(tiny_engine, batches)
     call = cascade.at("forced", forced(exit, 3))
     call(0)

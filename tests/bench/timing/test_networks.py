@@ -12,7 +12,7 @@ from eeinfer.bench.timing.networks import ALL_EXITS, STATIC, cut_name, fixed_net
 from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import DependencyError
 
-BATCHES = [np.full((1, 1, 8, 8), fill, np.float32) for fill in (0.5, -1.0)]
+BATCHES = [{"input": np.full((1, 1, 8, 8), fill, np.float32)} for fill in (0.5, -1.0)]
 
 
 @pytest.fixture(scope="module")
@@ -38,14 +38,14 @@ def test_each_network_answers_as_the_engines_exit_does(
     monkeypatch.setattr(networks, "_bound", keep)
     calls = fixed_networks(bundle, BATCHES, 1)
     assert len(calls) == len(sessions)
-    for image in BATCHES:
-        every = tiny_engine.all_exits(image)
+    for inputs in BATCHES:
+        every = tiny_engine.all_exits(inputs)
         for exit, session in enumerate(sessions[:3]):
-            logits, score, prediction = session.run(None, {"input": image})
+            logits, score, prediction = session.run(None, inputs)
             assert logits == pytest.approx(every.logits[:, exit], abs=1e-5)
             assert score == pytest.approx(every.scores[:, exit], abs=1e-6)
             assert prediction == every.predictions[:, exit]
-        assert len(sessions[3].run(None, {"input": image})) == 9
+        assert len(sessions[3].run(None, inputs)) == 9
 
 
 def test_calls_run_on_every_batch(bundle: Bundle) -> None:
@@ -54,7 +54,7 @@ def test_calls_run_on_every_batch(bundle: Bundle) -> None:
         call(1)
 
 
-def test_the_static_network_leaves_out_the_heads_that_nothing_reads(tmp_path: Path) -> None:
+def test_the_static_network_leaves_out_the_heads_that_nothing_reads(bundle: Bundle, tmp_path: Path) -> None:
     """Two linear heads on one stem; the network without early exits must not hold the first one."""
     node, info = onnx.helper.make_node, onnx.helper.make_tensor_value_info
     nodes = [node("Relu", ["input"], ["stem"])]
@@ -72,8 +72,8 @@ def test_the_static_network_leaves_out_the_heads_that_nothing_reads(tmp_path: Pa
         ]
     graph = onnx.helper.make_graph(nodes, "model", [info("input", onnx.TensorProto.FLOAT, ["batch", 2])], outputs)
     onnx.save(onnx.helper.make_model(graph), tmp_path / "model.onnx")
-    bundle = Bundle(path=tmp_path, manifest=None, fingerprint="")  # type: ignore[arg-type]  # only the path is looked at
-    static, both = networks.write_parts(bundle, [[1], [0, 1]], tmp_path)
+    own = Bundle(path=tmp_path, manifest=bundle.manifest, fingerprint="")
+    static, both = networks.write_parts(own, [[1], [0, 1]], tmp_path)
     assert [node.op_type for node in onnx.load(static).graph.node] == ["Relu", "Sigmoid", "ReduceMax", "ArgMax"]
     assert len(onnx.load(both).graph.node) == 7
 
