@@ -24,6 +24,7 @@ from eeinfer.export.model.borrowed import borrowed
 from eeinfer.export.model.draws import Draws
 from eeinfer.export.model.inputs import Dynamic, Example, read_inputs
 from eeinfer.export.reference import Chain
+from eeinfer.export.static import record_static
 from eeinfer.export.tolerance import TOLERANCE
 from eeinfer.export.verify import verify
 from eeinfer.export.write import bundle_target, new_folder
@@ -87,7 +88,8 @@ def export_bundle(
         name: what the bundle calls itself; its file name by default.
         modules: where each exit sits in the network, for people; found in the graph by default.
         dynamic: axes that are not fixed beside the batch: ``{"input_ids": {1: ("length", 1, 512)}}``.
-        static: the network without early exits, called as `model` is, or its FLOPs; by default the last exit's.
+        static: the network without early exits, called as `model` is, or its FLOPs; by default the last exit's. Where
+            it is a part of `model`, benchmarks time that part as the static network.
         preprocess: how an 8-bit image becomes the input; None if callers prepare tensors.
         provenance: JSON-able facts on how the model came about; library versions are added.
         real_inputs: prepared inputs [N, ...], in the form of `example`, for the comparison with torch.
@@ -135,7 +137,10 @@ def _write(
     for segment, part in zip(segments, parts, strict=True):
         onnx.save(part.model, folder / segment.file)
     progress("verifying")
-    parity = verify(scored, Chain(folder, segments), draws.within(id_tables(proto)), tolerance=tolerance)
+    draws = draws.within(id_tables(proto))
+    parity = verify(scored, Chain(folder, segments), draws, tolerance=tolerance)
+    flops = static_flops(module, inputs, exits.static, uncounted)
+    record_static(folder, proto, module, exits.static, draws, tolerance)
     manifest = Manifest(
         name=about.name,
         inputs=tuple(Input(tensor=tensor_spec(value), preprocess=about.preprocess) for value in proto.graph.input),
@@ -144,7 +149,7 @@ def _write(
         score=exits.scores,
         taus=_taus(exits.taus, len(segments)),
         segments=segments,
-        flops=static_flops(module, inputs, exits.static, uncounted),
+        flops=flops,
         parity=parity,
         provenance={**(about.provenance or {}), "export": _versions()},
         files={path.name: hash_file(path) for path in sorted(folder.iterdir())},

@@ -35,7 +35,7 @@ class _Exits(nn.Module):
         return tuple(exits[-1:] if self.only_last else exits)
 
 
-class _Backbone(nn.Module):
+class Backbone(nn.Module):
     """A network called as the model with exits is, whatever it returns."""
 
     def __init__(self, network: nn.Module, inputs: Inputs) -> None:
@@ -44,6 +44,7 @@ class _Backbone(nn.Module):
         self.inputs = inputs
 
     def forward(self, *tensors: Tensor) -> Tensor:
+        """Return its logits."""
         returned = self.inputs.call(self.network, tensors)
         return returned if isinstance(returned, Tensor) else split_outputs(returned)[0][-1]
 
@@ -98,7 +99,7 @@ def static_flops(model: nn.Module, inputs: Inputs, static: nn.Module | int | Non
     elif static is None:
         number = _counted(_Exits(model, inputs, only_last=True), inputs).cumulative[-1]
     else:
-        number = _counted(_Backbone(static, inputs), inputs).cumulative[-1]
+        number = _counted(Backbone(static, inputs), inputs).cumulative[-1]
     return Flops(convention=CONVENTION, static=number, uncounted=uncounted)
 
 

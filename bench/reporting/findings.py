@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -54,8 +55,10 @@ class Findings:
 
     @cached_property
     def static(self) -> Network:
-        """The network without early exits."""
-        return self._network(STATIC, len(self.costs) - 1, self.manifest.flops.static)
+        """The network without early exits; it answers as the last exit only where that reads no heads."""
+        network = self._network(STATIC, len(self.costs) - 1, self.manifest.flops.static)
+        right = accuracy(self.outputs.static, self.outputs.labels)
+        return msgspec.structs.replace(network, accuracy=right)
 
     @cached_property
     def all_exits(self) -> Network:
@@ -64,8 +67,9 @@ class Findings:
 
     @cached_property
     def cuts(self) -> tuple[Network, ...]:
-        """The network cut at each early exit."""
-        return tuple(self._network(cut_name(k), k, self.costs[k]) for k in range(len(self.costs) - 1))
+        """The network cut at each early exit, and at the last one where the static network is less than that."""
+        timed = [k for k in range(len(self.costs)) if cut_name(k) in self.latency.times_ms]
+        return tuple(self._network(cut_name(k), k, self.costs[k]) for k in timed)
 
     @cached_property
     def headline(self) -> int:

@@ -125,7 +125,8 @@ class Report(Record, frozen=True, kw_only=True):
     grid: GridFacts
     static: Network  # without early exits
     all_exits: Network  # every exit computed, nobody leaves
-    cuts: tuple[Network, ...]  # ending at each early exit, the heads before it left out where nothing needs them
+    cuts: tuple[Network, ...]  # ending at each early exit, the heads before it left out where nothing needs them; at
+    # the last one as well where that reads heads and the static network has none
     thresholds: tuple[Threshold, ...]  # cheapest first; equally dear ones ascending in tau
     headline: int  # index of the cheapest threshold within `tolerance` of the static network's accuracy, or the last
     overheads: tuple[Overhead, ...]  # leaving at each exit, then never leaving

@@ -216,6 +216,15 @@ def gpu_line(gpu: GpuFacts) -> tuple[str, str]:
     return "GPU", f"{gpu.name}, compute capability {gpu.capability}, {driver(gpu)}; {clocks(gpu)}"
 
 
+def _static(report: Report) -> str:
+    """Say which network was timed as the one without early exits."""
+    if any(cut.exit == report.static.exit for cut in report.cuts):
+        return (
+            "the backbone with its own classifier; the last exit reads heads besides, which this network does not have"
+        )
+    return "the network cut at the last exit, which holds heads only where that exit reads them"
+
+
 def _shapes(inputs: Mapping[str, Sequence[int | str]]) -> str:
     """Name the shape of a bundle's input, or every input and its shape."""
     texts = {name: " x ".join(map(str, shape)) for name, shape in inputs.items()}
@@ -232,6 +241,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
     return [
         *about_bundle(bundle),
         ("score", bundle.score),
+        ("static network", _static(report)),
         ("FLOPs", f"{report.flops.convention}; operators without a rule to count them: {uncounted}"),
         ("data", f"{report.data.name}: {report.data.images} images for accuracy, {report.data.timed} of them for time"),
         ("thresholds", f"{report.grid.family}: {len(report.thresholds)}, {_runs(report)}. {grid(report)}"),

@@ -17,8 +17,8 @@ _LEAST_SAVED = 0.01
 def headline_index(accuracy: Array, static_accuracy: float, tolerance: float) -> int:
     """Return the first, so cheapest, threshold whose accuracy is at most ``tolerance`` below the static network's.
 
-    Where tau = 1 is among them there always is one, as it answers as the static network does; otherwise, where none
-    is that good, it is the last and dearest.
+    Where tau = 1 is among them and the last exit reads no heads there always is one, as it answers as the static
+    network does; otherwise, where none is that good, it is the last and dearest.
     """
     good = accuracy >= static_accuracy - tolerance - 1e-9
     return int(good.argmax()) if good.any() else len(accuracy) - 1

@@ -104,8 +104,8 @@ class GpuSide:
 
     def _device_ms(self, clock: DeviceClock, row: Overhead) -> tuple[float, float]:
         """Take turns between the two, and return the median of each."""
-        last = len(self._bundle.manifest.segments) - 1
-        network = self._networks[ALL_EXITS if row.name == NEVER else STATIC if row.exit == last else cut_name(row.exit)]
+        cut = cut_name(row.exit)
+        network = self._networks[ALL_EXITS if row.name == NEVER else cut if cut in self._networks else STATIC]
         times = []
         for turn in range(2 * _TIMES):
             batch = turn % len(self._batches)

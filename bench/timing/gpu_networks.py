@@ -30,9 +30,9 @@ def gpu_networks(bundle: Bundle, batches: Sequence[Inputs], open_graph: GraphOpe
         ConfigError: the provider does not take one of them.
         DependencyError: the onnx package is missing.
     """
-    names = ends(len(bundle.manifest.segments))
+    names = ends(bundle)
     with temporary_folder("eeinfer-networks") as folder:
-        paths = write_parts(bundle, list(names.values()), folder)
+        paths = write_parts(bundle, names, folder)
         answers = [[f"{kind}_{exits[-1]:02d}" for kind in KINDS] for exits in names.values()]  # of the last exit
         graphs = [open_graph(path, batches[0], read) for path, read in zip(paths, answers, strict=True)]
     return {name: GpuNetwork(graph, batches) for name, graph in zip(names, graphs, strict=True)}

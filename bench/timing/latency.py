@@ -81,7 +81,7 @@ def _pairs(cascade: CascadeCalls, networks: dict[str, Call], scores: Array, batc
     pairs = []
     for k in range(last + 1):
         whole = np.flatnonzero(leaves_at(scores, k).reshape(-1, batch).all(axis=1))
-        other = STATIC if k == last else cut_name(k)
+        other = cut_name(k) if cut_name(k) in networks else STATIC
         name = f"leaving at exit {k}, against {other}"
         if len(whole):
             subject = cascade.at(name, forced(k, last + 1))

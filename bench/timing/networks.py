@@ -5,7 +5,7 @@ that was handicapped would flatter the cascade.
 """
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ Array = NDArray[Any]
 
 ALL_EXITS = "all exits"  # in one session
 STATIC = "static network"
+NO_HEADS = "the backbone with its own classifier, without heads"
 KINDS = ("logits", "score", "prediction")
 
 
@@ -33,9 +34,29 @@ def cut_name(exit: int) -> str:
     return f"cut at exit {exit}"
 
 
-def ends(exits: int) -> dict[str, list[int]]:
-    """Return the fixed networks by name, in order of depth, and the exits that each answers for."""
-    return {**{cut_name(k): [k] for k in range(exits - 1)}, STATIC: [exits - 1], ALL_EXITS: [*range(exits)]}
+def ends(bundle: Bundle) -> dict[str, list[int]]:
+    """Return the fixed networks by name, in order of depth, and the exits that each answers for.
+
+    The network cut at the last exit is among them where the static network is less than that.
+    """
+    exits = len(bundle.manifest.segments)
+    cuts = range(exits if has_no_heads(bundle) else exits - 1)
+    return {**{cut_name(k): [k] for k in cuts}, STATIC: [exits - 1], ALL_EXITS: [*range(exits)]}
+
+
+def has_no_heads(bundle: Bundle) -> bool:
+    """Whether the export noted where the backbone's own logits are, because the last exit reads heads.
+
+    Else the static network is the one cut at the last exit.
+
+    Raises:
+        DependencyError: the onnx package is missing.
+    """
+    onnx = _onnx()
+    from eeinfer.export.graph.static import noted_static
+
+    model = onnx.load(bundle.model, load_external_data=False)
+    return noted_static(model, len(bundle.manifest.segments)) is not None
 
 
 def fixed_networks(bundle: Bundle, batches: Sequence[Inputs], threads: int | None) -> dict[str, Call]:
@@ -54,40 +75,53 @@ def fixed_networks(bundle: Bundle, batches: Sequence[Inputs], threads: int | Non
     Raises:
         DependencyError: the onnx package is missing.
     """
-    names = ends(len(bundle.manifest.segments))
+    names = ends(bundle)
     count = physical_cores() if threads is None else threads
     with temporary_folder("eeinfer-networks") as folder:
-        paths = write_parts(bundle, list(names.values()), folder)
+        paths = write_parts(bundle, names, folder)
         sessions = [open_session(path, threads=count)[0] for path in paths]
     return {name: _bound(session, batches) for name, session in zip(names, sessions, strict=True)}
 
 
-def write_parts(bundle: Bundle, ends: Sequence[Sequence[int]], folder: Path, *, link: bool = True) -> list[Path]:
-    """Write one graph per list of exits, their weights beside them: external data may not leave a graph's folder.
+def write_parts(bundle: Bundle, ends: Mapping[str, Sequence[int]], folder: Path, *, link: bool = True) -> list[Path]:
+    """Write one graph per network, their weights beside them: external data may not leave a graph's folder.
 
     Args:
         bundle: whose model.onnx is cut.
-        ends: for each graph the exits that it answers for.
+        ends: the networks by name, and the exits that each answers for.
         folder: where the graphs go; an empty one.
         link: let the weights be a link to the bundle's; while there is one, onnx refuses to read the bundle.
 
     Raises:
         DependencyError: the onnx package is missing.
     """
-    try:
-        import onnx
-
-        from eeinfer.export.graph.index import extract
-    except ImportError as error:
-        raise DependencyError("the fixed networks are cut with onnx: pip install 'eeinfer[bench]'") from error
+    onnx = _onnx()
     model = onnx.load(bundle.model, load_external_data=False)
     weights = bundle.file(WEIGHTS_NAME)
     if weights.exists():
         (_link if link else shutil.copyfile)(weights, folder / WEIGHTS_NAME)
     paths = [folder / f"network_{position:02d}.onnx" for position in range(len(ends))]
-    for path, exits in zip(paths, ends, strict=True):
-        onnx.save(extract(model, [f"{kind}_{k:02d}" for k in exits for kind in KINDS]), path)
+    for path, (name, exits) in zip(paths, ends.items(), strict=True):
+        onnx.save(part(model, name, exits, len(bundle.manifest.segments)), path)
     return paths
+
+
+def part(model: Any, name: str, answered: Sequence[int], exits: int) -> Any:  # models of onnx
+    """Return the network called ``name`` of a model.onnx with so many exits, which answers for some of them."""
+    from eeinfer.export.graph.index import extract
+    from eeinfer.export.graph.static import static_network
+
+    if name == STATIC:
+        return static_network(model, exits)
+    return extract(model, [f"{kind}_{k:02d}" for k in answered for kind in KINDS])
+
+
+def _onnx() -> Any:
+    try:
+        import onnx
+    except ImportError as error:
+        raise DependencyError("the fixed networks are cut with onnx: pip install 'eeinfer[bench]'") from error
+    return onnx
 
 
 def _link(source: Path, target: Path) -> None:

@@ -216,5 +216,6 @@ def _module(node: onnx.NodeProto) -> str:
     for entry in node.metadata_props:
         if entry.key == "pkg.torch.onnx.name_scopes":
             scopes = [scope.strip(" '\"") for scope in entry.value.strip("[]").split(",")]
-            return (scopes[-2] if len(scopes) > 1 else "").removeprefix("model.").removeprefix("model")
+            scope = scopes[-2] if len(scopes) > 1 else ""
+            return "" if scope == "model" else scope.removeprefix("model.")
     return ""

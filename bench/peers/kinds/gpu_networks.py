@@ -10,6 +10,7 @@ from eeinfer.backends.trt.library import installed
 from eeinfer.bench.peers.kinds import networks
 from eeinfer.bench.peers.kinds.gpu_cascade import NATIVE_PACKAGES, RUNTIME_PACKAGES
 from eeinfer.bench.peers.kinds.one_exit import write_one_exit
+from eeinfer.bench.timing.networks import STATIC
 from eeinfer.bench.workers.base import Array, Peer, Setup, Unavailable, needs
 from eeinfer.bundle.builds import build_command, builds, target_name
 from eeinfer.bundle.folder import Bundle
@@ -26,8 +27,9 @@ class _OnGpu(networks.Fixed):
         """Cut model.onnx."""
         needs("onnx")
         bundle = Bundle.open(setup.bundle)
-        for end in cls.ends(len(bundle.manifest.segments)):
-            cls.compile(write_one_exit(bundle, end, cls.folder(setup) / f"exit_{end:02d}.eeb"), bundle, setup)
+        for name, [end] in cls.ends(len(bundle.manifest.segments)).items():
+            folder = cls.folder(setup) / f"exit_{end:02d}.eeb"
+            cls.compile(write_one_exit(bundle, end, folder, static=name == STATIC), bundle, setup)
 
     @classmethod
     def compile(cls, part: Bundle, bundle: Bundle, setup: Setup) -> None:

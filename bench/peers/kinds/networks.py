@@ -8,7 +8,7 @@ import numpy as np
 
 from eeinfer.backends.base import Inputs
 from eeinfer.backends.ort.sessions import open_session
-from eeinfer.bench.timing.networks import run_bound, write_parts
+from eeinfer.bench.timing.networks import NO_HEADS, STATIC, cut_name, has_no_heads, run_bound, write_parts
 from eeinfer.bench.workers.base import Array, Call, Peer, Setup, Workload, needs
 from eeinfer.bundle.folder import Bundle
 
@@ -19,8 +19,8 @@ class Fixed(Peer):
     packages: ClassVar[tuple[str, ...]] = ("onnxruntime", "onnxruntime-gpu")
 
     @classmethod
-    def ends(cls, exits: int) -> list[int]:
-        """The exits at which the networks end."""
+    def ends(cls, exits: int) -> dict[str, list[int]]:
+        """The networks by name, and the exit that each answers for."""
         raise NotImplementedError
 
     @classmethod
@@ -30,7 +30,7 @@ class Fixed(Peer):
         bundle = Bundle.open(setup.bundle)
         folder = cls.folder(setup)
         folder.mkdir()
-        write_parts(bundle, [[end] for end in cls.ends(len(bundle.manifest.segments))], folder, link=False)
+        write_parts(bundle, cls.ends(len(bundle.manifest.segments)), folder, link=False)
 
     @classmethod
     def libraries(cls) -> None:
@@ -62,6 +62,11 @@ class Fixed(Peer):
         return np.asarray(outputs[-1])
 
 
+def what_is_static(bundle: Bundle) -> str:
+    """Say which network stands for the one without early exits."""
+    return NO_HEADS if has_no_heads(bundle) else "model.onnx cut at the last exit"
+
+
 class Static(Fixed):
     """The whole network, without early exits."""
 
@@ -69,9 +74,14 @@ class Static(Fixed):
     decides = False
 
     @classmethod
-    def ends(cls, exits: int) -> list[int]:
-        """The last one alone."""
-        return [exits - 1]
+    def ends(cls, exits: int) -> dict[str, list[int]]:
+        """This one alone, in the place of the last exit."""
+        return {STATIC: [exits - 1]}
+
+    def __init__(self, setup: Setup) -> None:
+        super().__init__(setup)
+        which = what_is_static(Bundle.open(setup.bundle, verify=False))
+        self.detail = f"{self.detail}, {which}" if self.detail else which
 
     def plan(self, workload: Workload, rows: Array) -> Call:
         """Return the network; workloads mean nothing to it."""
@@ -90,9 +100,9 @@ class Cuts(Fixed):
     note = "the network cut where the row leaves, known beforehand; a batch runs as one call per exit"
 
     @classmethod
-    def ends(cls, exits: int) -> list[int]:
-        """All of them."""
-        return [*range(exits)]
+    def ends(cls, exits: int) -> dict[str, list[int]]:
+        """One for each exit."""
+        return {cut_name(k): [k] for k in range(exits)}
 
     def plan(self, workload: Workload, rows: Array) -> Call:
         """Return what runs the rows of each exit in the network that ends there."""

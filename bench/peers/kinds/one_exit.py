@@ -5,36 +5,41 @@ from pathlib import Path
 
 import msgspec
 
+from eeinfer.bench.timing.networks import STATIC, cut_name, part
 from eeinfer.bundle.folder import Bundle, hash_file
-from eeinfer.bundle.layout import EXIT_OUTPUTS
 from eeinfer.bundle.manifest import MODEL_NAME, WEIGHTS_NAME, Manifest, Segment
 from eeinfer.bundle.manifest_file import write_manifest
 
 
-def write_one_exit(bundle: Bundle, exit: int, folder: Path) -> Bundle:
+def write_one_exit(bundle: Bundle, exit: int, folder: Path, *, static: bool = False) -> Bundle:
     """Write it into a new folder; heads before ``exit`` are left out where nothing needs them.
 
     The segment is the whole model, so that both are one file.
+
+    Args:
+        bundle: whose model.onnx is cut.
+        exit: where it is cut.
+        folder: where the new bundle goes.
+        static: take the static network, which answers in the place of the last exit.
     """
     import onnx
 
     from eeinfer.export.graph.cut import cut
-    from eeinfer.export.graph.index import extract
 
     folder.mkdir(parents=True)
     model = onnx.load(bundle.model, load_external_data=False)
-    part = extract(model, [f"{kind}_{exit:02d}" for kind in EXIT_OUTPUTS])
-    [segment] = cut(part, 1, first=exit)
+    graph = part(model, STATIC if static else cut_name(exit), [exit], len(bundle.manifest.segments))
+    [segment] = cut(graph, 1, first=exit)
     onnx.save(segment.model, folder / MODEL_NAME)
     if bundle.file(WEIGHTS_NAME).exists():
         shutil.copyfile(bundle.file(WEIGHTS_NAME), folder / WEIGHTS_NAME)
-    write_manifest(folder, _described(bundle, exit, folder))
+    write_manifest(folder, _described(bundle, exit, folder, static=static))
     return Bundle.open(folder, verify=False)
 
 
-def _described(bundle: Bundle, exit: int, folder: Path) -> Manifest:
+def _described(bundle: Bundle, exit: int, folder: Path, *, static: bool) -> Manifest:
     source = bundle.manifest
-    flops = source.segments[exit].cumulative_flops
+    flops = source.flops.static if static else source.segments[exit].cumulative_flops
     segment = Segment(
         file=MODEL_NAME,
         inputs=(source.input.tensor,),

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from eeinfer.bench.timing.networks import write_parts
+from eeinfer.bench.peers.kinds.networks import what_is_static
+from eeinfer.bench.timing.networks import STATIC, write_parts
 from eeinfer.bench.workers.base import Array, Call, Peer, Setup, Workload, needs
 from eeinfer.bundle.folder import Bundle
 
@@ -18,13 +19,13 @@ class OpenVino(Peer):
 
     @classmethod
     def prepare(cls, setup: Setup) -> None:
-        """Cut model.onnx behind the last exit alone."""
+        """Take the static network out of model.onnx."""
         needs("openvino")
         needs("onnx")
         bundle = Bundle.open(setup.bundle)
         folder = setup.workspace / "openvino"
         folder.mkdir()
-        write_parts(bundle, [[len(bundle.manifest.segments) - 1]], folder, link=False)
+        write_parts(bundle, {STATIC: [len(bundle.manifest.segments) - 1]}, folder, link=False)
 
     @classmethod
     def libraries(cls) -> None:
@@ -38,8 +39,9 @@ class OpenVino(Peer):
         core = openvino.Core()
         [path] = (setup.workspace / "openvino").glob("*.onnx")
         model = core.read_model(path)
-        shape = Bundle.open(setup.bundle, verify=False).manifest.input.tensor.shape
-        model.reshape([setup.batch, *shape])
+        bundle = Bundle.open(setup.bundle, verify=False)
+        self.detail = what_is_static(bundle)
+        model.reshape([setup.batch, *bundle.manifest.input.tensor.shape])
         settings = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": setup.threads,

@@ -6,6 +6,7 @@ from eeinfer.bench.peers.reporting.report import PeerResult, PeersReport, Spread
 from eeinfer.bench.reporting.formats import percent, significant
 from eeinfer.bench.reporting.sentences import about_bundle, about_system, form, gpu_line, load, processor
 from eeinfer.bench.reporting.sentences import threads as thread_count
+from eeinfer.bench.timing.networks import NO_HEADS
 from eeinfer.bench.workers.workloads import MIX
 
 AGREEMENT_WANTED = 0.99
@@ -117,6 +118,9 @@ def _disagreement(peer: PeerResult, report: PeersReport) -> str:
     exits, predictions = agreement(peer)
     if min(exits, predictions) >= AGREEMENT_WANTED:
         return ""
+    if exits >= AGREEMENT_WANTED and NO_HEADS in peer.detail:
+        last = f"{percent(predictions)} % of its predictions are those of the last exit, which reads heads"
+        return f"{peer.name} is {NO_HEADS}: {last}"
     return (
         f"{peer.name} DISAGREES with {subject(report)}: {percent(exits)} % of the images leave where ours do, "
         f"{percent(predictions)} % have our prediction; its times are of other work"
