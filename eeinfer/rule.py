@@ -18,13 +18,14 @@ SCORE_EPSILON = 1e-5  # how far kernels for another batch size may move a score
 def leaves(score: Any, tau: Any) -> Any:
     """Return whether a row leaves at an early exit: THE rule, ``score > tau``, strictly, in float32; NaN never passes.
 
-    The last exit asks nobody: whoever reaches it leaves there.
+    The last exit asks nobody: whoever reaches it leaves there. At tau = 1 nobody leaves early, though the sum of a
+    softmax may be rounded, and a score come out a last bit above 1.
 
     Args:
         score: a number, or an array or tensor of float32.
         tau: the exit's threshold as `as_taus` or `as_limits` gives it, so rounded to float32; or one per score.
     """
-    return score > tau
+    return (score > tau) & (tau < 1)
 
 
 def exits_at(scores: NDArray[Any], tau: Taus) -> NDArray[np.int64]:

@@ -136,7 +136,8 @@ class Machine:
         self._insist(threads == 1, "several threads set one condition")
         self._insist(launch is not None and goes_on in launch.values, "a condition of no graph that runs")
         value = self.view(score, 4).view(np.float32)[0]
-        leaves = bool(value > self.view(taus + 4 * k, 4).view(np.float32)[0])
+        tau = self.view(taus + 4 * k, 4).view(np.float32)[0]
+        leaves = bool(value > tau and tau < 1)
         self.view(exit, 4).view(np.int32)[0] = k if leaves else k + 1
         self.view(scores + 4 * k, 4).view(np.float32)[0] = value
         launch.values[goes_on] = int(not leaves)

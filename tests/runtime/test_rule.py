@@ -56,6 +56,13 @@ def test_rows_leave_at_the_first_exit_that_they_pass_or_at_the_last(scores: np.n
     assert exits_at(scores, taus).tolist() == plain
 
 
+@pytest.mark.parametrize("score", [1.0, float(np.nextafter(np.float32(1), np.float32(2))), 1 + 9e-6])
+def test_nothing_leaves_early_at_tau_1_though_a_score_be_rounded_above_it(score: float) -> None:
+    assert not leaves(score, as_limits(1.0, 1)[0])
+    assert exits_at(np.array([[score, 0, 0]]), 1).tolist() == [2]
+    assert exits_at(np.array([[score, score, 0]]), [1, 0.99999, 0]).tolist() == [1]
+
+
 def test_scores_within_1e_5_of_tau_are_near() -> None:
     assert near(0.5, 0.5)
     assert near(0.5 - 9e-6, 0.5)

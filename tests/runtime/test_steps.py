@@ -198,3 +198,15 @@ def test_a_score_that_rounding_lifts_above_one_is_none_of_these(scripted_engine:
     steps = Steps(scripted_engine.bundle, backend)  # type: ignore[arg-type]  # it passes the rest on
     x = {"input": played([[0.1, 0.1, 0.1], [0.1, 0.1, 0.1]])}
     assert [step.rows for step in steps.run(x, [0, 1], (0.5, 0.5, 0.5))] == [[], [0, 1]]
+
+
+@pytest.mark.parametrize("above", [float(np.nextafter(np.float32(1), np.float32(2))), 1 + 9e-6])
+def test_at_tau_1_a_score_rounded_above_1_goes_on_to_the_last_exit(scripted_bundle: Path, above: float) -> None:
+    """A softmax may give 1 and one last bit; alone, in a batch and from exit to exit the row goes on."""
+    x = played([[above, above, above], [0.3, above, 0.6]])
+    with eeinfer.load(scripted_bundle, threads=1, tau=1.0) as engine:
+        assert engine(x).exits.tolist() == [EXITS - 1] * 2
+        assert engine(x[:1]).exits.tolist() == [EXITS - 1]
+        assert len(list(engine.anytime(x[0]))) == EXITS
+        assert engine(x, tau=0.99).exits.tolist() == [0, 1]
+        assert engine(x[:1], tau=0.99).scores[0] == np.float32(above)

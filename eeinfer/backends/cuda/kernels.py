@@ -18,10 +18,11 @@ DECLARATION = 'extern "C" __device__ void cudaGraphSetConditional(unsigned long 
 
 SOURCE = """
 // The one rule: a row leaves at exit k if and only if score > tau[k]. A comparison with NaN is false: it goes on.
+// At tau = 1 it always does: a softmax may round to a last bit above 1.
 // Whoever stays leaves at a later exit, which will write its number over ours.
 extern "C" __global__ void decide(
     const float *score, const float *taus, int k, int *exit, float *scores, unsigned long long goes_on) {
-    const bool leaves = *score > taus[k];
+    const bool leaves = *score > taus[k] && taus[k] < 1.0f;
     *exit = leaves ? k : k + 1;
     scores[k] = *score;
     cudaGraphSetConditional(goes_on, leaves ? 0u : 1u);
