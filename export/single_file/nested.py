@@ -178,8 +178,8 @@ def _stay(k: int, still_in: str) -> list[onnx.NodeProto]:
     return [
         _node("Gather", [TAU, f"{at}/number"], f"{at}/tau", axis=0),
         _constant(f"{at}/one", 1.0),
-        _node("Min", [f"segment_{k:02d}/score", f"{at}/one"], f"{at}/score"),  # a softmax may round to just above 1
-        _node("Greater", [f"{at}/score", f"{at}/tau"], f"{at}/above"),
+        _node("Min", [f"segment_{k:02d}/score", f"{at}/one"], f"{at}/judged"),  # a softmax may round to just above 1
+        _node("Greater", [f"{at}/judged", f"{at}/tau"], f"{at}/above"),
         _node("Not", [f"{at}/above"], f"{at}/not_above"),
         _node("And", [still_in, f"{at}/not_above"], f"{at}/still_in"),
         _node("Cast", [f"{at}/still_in"], f"{at}/ones", to=TensorProto.INT64),
