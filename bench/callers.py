@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+from msgspec import UNSET, UnsetType
 from numpy.typing import NDArray
 from rich.console import Group
 from rich.text import Text
@@ -58,7 +59,7 @@ class CallersReport(Record, frozen=True, kw_only=True):
     schema_version: int = CALLERS_SCHEMA
     created: str
     bundle: str
-    path: str  # where it lies
+    path: str | UnsetType = UNSET  # where it lay; said on stdout alone: what is kept names nobody's folders
     taus: tuple[float, ...]
     shares: tuple[float, ...]  # of the calls that left at each exit
     environment: Environment
@@ -99,7 +100,6 @@ def measure_callers(
     return CallersReport(
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         bundle=engine.manifest.name,
-        path=str(engine.bundle.path),
         taus=engine.tau if tau is None else tuple(np.broadcast_to(np.asarray(tau, float), len(engine.tau)).tolist()),
         shares=tuple((np.bincount(left, minlength=len(engine.tau)) / len(left)).tolist()),
         environment=environment(engine.device, engine.threads, load, plain=engine.optimised is False),

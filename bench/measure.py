@@ -189,7 +189,6 @@ def bundle_facts(bundle: Bundle) -> BundleFacts:
     manifest = bundle.manifest
     return BundleFacts(
         name=manifest.name,
-        path=str(bundle.path),
         sha256=bundle.fingerprint,
         score=manifest.score,
         modules=tuple(segment.module for segment in manifest.segments),

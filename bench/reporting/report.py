@@ -19,7 +19,7 @@ class BundleFacts(Record, frozen=True, kw_only=True):
     """Which network was measured."""
 
     name: str
-    path: str | UnsetType = UNSET  # where it lay; absent in older reports
+    path: str | UnsetType = UNSET  # where it lay; said on stdout alone: what is kept names nobody's folders
     sha256: str  # of its manifest, which holds the hash of every other file
     score: str  # what its exits are judged by
     modules: tuple[str, ...]  # where each exit sits

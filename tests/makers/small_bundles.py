@@ -104,6 +104,7 @@ def write_tiny(folder: Path) -> Path:
 
 def write_scripted(folder: Path) -> Path:
     weights = {f"column{k}": np.array([k]) for k in range(4)} | {"nothing": np.zeros((1, NAMES), np.float32)}
+    weights["one"] = np.ones((), np.float32)
     image, copy, late = spec("input", 4), spec("carried_00", 4), spec("carried_01", 4)
     node = helper.make_node
     parts: Parts = [
@@ -188,7 +189,8 @@ def _script(k: int, source: str, name_from: str | None = None) -> list[NodeProto
         node("Sqrt", [f"s{k}"], [f"root{k}"]),  # NaN for a negative score, and 0 * NaN + score keeps it
         node("Sub", [f"root{k}", f"root{k}"], [f"zero{k}"]),
         node("Add", [f"s{k}", f"zero{k}"], [f"sum{k}"]),
-        node("Flatten", [f"sum{k}"], [f"flat{k}"], axis=1),
+        node("Min", [f"sum{k}", "one"], [f"most{k}"]),  # random rows too have a score that an engine takes
+        node("Flatten", [f"most{k}"], [f"flat{k}"], axis=1),
         node("ReduceMax", [f"flat{k}"], [f"score_{k:02d}"], axes=[1], keepdims=0),
         node("Gather", [name_from or source, "column3"], [f"n{k}"], axis=1),
         node("Add", [f"n{k}", "nothing"], [f"logits_{k:02d}"]),  # [B, 1] + [1, K]: the name in every class

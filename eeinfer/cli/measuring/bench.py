@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import typer
+from msgspec import structs
 
 from eeinfer.bench.config import BenchConfig
 from eeinfer.cli.app import Debug, Json, command, say
@@ -102,7 +103,8 @@ def _measure(bundle: Path, data: str | None, config: BenchConfig, folder: Path, 
         report = measure(bundle, images.images, images.labels, config, progress, data=images.name)
     files = write_files(report, folder)
     if as_json:
-        typer.echo(report.to_json().decode(), nl=False)
+        facts = structs.replace(report.bundle, path=str(bundle))
+        typer.echo(structs.replace(report, bundle=facts).to_json().decode(), nl=False)
     else:
         print_table(render(report))
     say(f"report: {files['html']}, {files['json'].name}, {files['csv'].name}")

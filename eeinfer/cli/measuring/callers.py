@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from msgspec import structs
 
 from eeinfer.cli.app import say
 from eeinfer.cli.options import integers, taus
@@ -50,7 +51,7 @@ def compare_callers(
         report = measure_callers(engine, some, config, progress, tau=limits)
     files = write_all(folder, {"callers.json": report.to_json})
     if as_json:
-        typer.echo(report.to_json().decode(), nl=False)
+        typer.echo(structs.replace(report, path=str(bundle)).to_json().decode(), nl=False)
     else:
         print_table(render_callers(report))
     say(f"report: {files['json']}")

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from msgspec import structs
 
 from eeinfer.bench.config import BenchConfig
 from eeinfer.cli.app import say
@@ -107,7 +108,8 @@ def compare_peers(
         report = compare(bundle, images.images, settings, progress, checkpoint=checkpoint, data=images.name)
     files = write_files(report, folder)
     if as_json:
-        typer.echo(report.to_json().decode(), nl=False)
+        facts = structs.replace(report.bundle, path=str(bundle))
+        typer.echo(structs.replace(report, bundle=facts).to_json().decode(), nl=False)
     else:
         print_table(render(report))
     say("report: " + ", ".join([str(files["html"]), files["json"].name, files["csv"].name]))
