@@ -61,7 +61,7 @@ class OrtBackend:
         self._worth_compacting = lru_cache(_KNOWN_CASES)(costs.worth_compacting)
         self._idle: list[OrtRows] = []
         if threads is not None and self._open.counts != plan.counts:
-            warnings.warn(f"threads={threads} has no effect: this process has one pool for all sessions", stacklevel=5)
+            warnings.warn(f"threads={threads} has no effect: this process has one pool for all sessions", stacklevel=6)
 
     @property
     def optimised(self) -> bool:

@@ -66,7 +66,7 @@ def _settings(
     """Read which GPU and which level are meant, before anything is opened."""
     level = read_level(options, backend=name, known=levels, default=Level.PLAIN)
     if threads is not None:
-        warnings.warn(f"threads={threads} has no effect on a GPU", stacklevel=6)
+        warnings.warn(f"threads={threads} has no effect on a GPU", stacklevel=7)
     return gpu_index(device) or 0, level
 
 

@@ -53,7 +53,7 @@ class TrtBackend:
         """
         level = read_level(options, backend=self.name, known=[*Level], default=max(Level))
         if threads is not None:
-            warnings.warn(f"threads={threads} has no effect: the segments run on the GPU", stacklevel=5)
+            warnings.warn(f"threads={threads} has no effect: the segments run on the GPU", stacklevel=6)
         check_fixed_sizes(bundle, self.name)
         self._cuda = open_cuda(device)
         self.device, self.threads = device, None
