@@ -38,7 +38,7 @@ def write_half(path: Path) -> None:
         (lambda _: None, "no file"),
         (lambda path: path.write_bytes(b""), "not a readable .npz"),
         (lambda path: path.write_bytes(b"plain text, no archive"), "not a readable .npz"),
-        (lambda path: np.savez(path, images=np.zeros(3)), "holds no array 'images' or no 'labels'"),
+        (lambda path: np.savez(path, images=np.zeros(3)), "holds no array 'labels'; save images, labels"),
         (write_pickle, "not a readable .npz"),
         (write_half, "not a readable .npz"),
     ],
