@@ -74,7 +74,7 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 def _static_graph(bundle: Bundle, folder: Path) -> Path:
-    [path] = write_parts(bundle, {STATIC: [len(bundle.manifest.segments) - 1]}, folder)
+    [path] = write_parts(bundle, {STATIC: [len(bundle.manifest.segments) - 1]}, folder, link=False)
     return path
 
 

@@ -104,7 +104,7 @@ def write_tiny(folder: Path) -> Path:
 
 def write_scripted(folder: Path) -> Path:
     weights = {f"column{k}": np.array([k]) for k in range(4)} | {"nothing": np.zeros((1, NAMES), np.float32)}
-    weights["one"] = np.ones((), np.float32)
+    weights["most"] = np.array(1.000009, np.float32)  # what rounding may make of a softmax
     image, copy, late = spec("input", 4), spec("carried_00", 4), spec("carried_01", 4)
     node = helper.make_node
     parts: Parts = [
@@ -189,7 +189,7 @@ def _script(k: int, source: str, name_from: str | None = None) -> list[NodeProto
         node("Sqrt", [f"s{k}"], [f"root{k}"]),  # NaN for a negative score, and 0 * NaN + score keeps it
         node("Sub", [f"root{k}", f"root{k}"], [f"zero{k}"]),
         node("Add", [f"s{k}", f"zero{k}"], [f"sum{k}"]),
-        node("Min", [f"sum{k}", "one"], [f"most{k}"]),  # random rows too have a score that an engine takes
+        node("Min", [f"sum{k}", "most"], [f"most{k}"]),  # of random rows too an engine takes the score
         node("Flatten", [f"most{k}"], [f"flat{k}"], axis=1),
         node("ReduceMax", [f"flat{k}"], [f"score_{k:02d}"], axes=[1], keepdims=0),
         node("Gather", [name_from or source, "column3"], [f"n{k}"], axis=1),
