@@ -171,7 +171,7 @@ def test_settings_without_a_meaning_are_refused(changes: dict[str, Any], message
 
 
 class Heads(nn.Module):
-    """One exit per head shape on one map, and one on tokens made of it."""
+    """One exit on tokens made of a map, and one per head shape on the map: small ones first, as exits have to rise."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -179,13 +179,14 @@ class Heads(nn.Module):
         tokens = FeatureSpec(kind="tokens", shape=(13, 13 * 4), class_token=True)
         names = [name for name in HEAD_TYPES if name != "pooler_tanh"]
         self.stem = nn.Conv2d(1, 4, 3, 1, 1)
-        self.heads = nn.ModuleList(Head(spec, 3, HeadConfig(type=name)) for name in names)
+        heads = [Head(spec, 3, HeadConfig(type=name)) for name in names]
+        self.heads = nn.ModuleList(sorted(heads, key=lambda head: sum(p.numel() for p in head.parameters())))
         self.pooler = Head(tokens, 3, HeadConfig(type="pooler_tanh"))
 
     def forward(self, x: Tensor) -> list[Tensor]:
         x = self.stem(x)
         tokens = x.permute(0, 2, 3, 1).flatten(2)
-        return [*(head(x) for head in self.heads), self.pooler(tokens)]
+        return [self.pooler(tokens), *(head(x) for head in self.heads)]
 
 
 def test_every_head_exports(tmp_path: Path) -> None:
