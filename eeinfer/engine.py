@@ -13,9 +13,9 @@ from eeinfer.backends.base import Backend, Inputs, Lane
 from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.manifest import Manifest
 from eeinfer.errors import EeinferError, InputError
-from eeinfer.preprocess import Given, finite_rows, prepare_inputs
+from eeinfer.preprocess import Given, finite_rows, is_finite, prepare_inputs
 from eeinfer.result import AllExits, Answer, Departure, Result
-from eeinfer.rule import Taus, as_deadline, as_limits
+from eeinfer.rule import Taus, as_deadline, as_given, as_limits
 from eeinfer.steps import Steps
 
 
@@ -75,9 +75,11 @@ class Engine:
             BundleError: a segment fails, or answers with what no score or class can be.
         """
         began = perf_counter()
-        deadline = as_deadline(deadline_ms, began)
+        deadline = math.inf if deadline_ms is None else as_deadline(deadline_ms, began)
         taus = self._taus if tau is None else self._limits(tau)
-        inputs = {self._name: images} if self._is_one(images) else prepare_inputs(images, self.manifest)
+        if self._is_one(images):
+            return self._one({self._name: images}, taus, began, deadline)
+        inputs = prepare_inputs(images, self.manifest)
         count = len(inputs[self._name])
         if count == 1:
             return self._one(inputs, taus, began, deadline)
@@ -88,15 +90,18 @@ class Engine:
         return answers.result(began)
 
     def _one(self, inputs: Inputs, taus: tuple[float, ...], began: float, deadline: float) -> Result:
-        """Take a single row through buffers that are bound beforehand."""
-        steps = self._running()
+        """Take a single row through buffers that are bound beforehand.
+
+        After a network has run, each further function costs a microsecond: its code is in no cache any more.
+        """
+        steps = self._steps or self._running()
         lane = self._borrow(steps)
         lane.load(inputs)
-        if not finite_rows(inputs)[0]:  # asked when the copy has brought the image into the cache
+        if not is_finite(inputs):  # asked when the copy has brought the image into the cache
             self._give_back(lane)
             return Answers.none_yet(1, len(self.manifest.classes)).result(began)
         k, score, near = steps.one(lane, taus, deadline)
-        result = self._one_row.result(k, steps.answer(lane, k, score), score, near, began)
+        result = self._one_row.result(k, lane.exits[k], score, near, began)
         self._give_back(lane)  # one that failed is left to the garbage collector
         return result
 
@@ -154,7 +159,7 @@ class Engine:
         inputs = prepare_inputs(image, self.manifest)
         if (count := len(inputs[self._name])) != 1:
             raise InputError(f"anytime answers for one image, got {count}; call the engine for a batch")
-        if not finite_rows(inputs)[0]:
+        if not is_finite(inputs):
             raise InputError("the image holds NaN or infinite pixels; no exit can answer for it")
         # The caller may write into the image between two answers.
         return self._answers(self._running(), _copied(inputs), perf_counter() - began)
@@ -164,8 +169,8 @@ class Engine:
         try:
             lane.load(inputs)
             began = perf_counter()
-            for k, score, _ in steps.alone(lane, steps.never):
-                exit = steps.answer(lane, k, score)
+            for k, score in steps.alone(lane):
+                exit = lane.exits[k]
                 prediction = int(exit.prediction[0]) if math.isfinite(score) else -1
                 spent += perf_counter() - began
                 yield Answer(
@@ -202,8 +207,7 @@ class Engine:
     @property
     def tau(self) -> tuple[float, ...]:
         """The thresholds of calls that give none, one per exit."""
-        # The shortest text of a float32: 0.8, not 0.800000012.
-        return tuple(float(str(np.float32(tau))) for tau in self._taus)
+        return as_given(self._taus)
 
     @property
     def backend(self) -> str:
@@ -273,7 +277,7 @@ class Engine:
         """Run every segment once: a rarely reached one would otherwise be cold when it is needed."""
         steps = self._running()
         lane = self._borrow(steps)
-        for _ in steps.alone(lane, steps.never):
+        for _ in steps.alone(lane):
             pass
         self._give_back(lane)
 

@@ -10,12 +10,11 @@ from eeinfer import samples
 from eeinfer.backends import open_backend
 from eeinfer.backends.base import Backend
 from eeinfer.backends.ort import optimised
-from eeinfer.bundle.folder import Bundle
+from eeinfer.bundle.folder import Bundle, unless_replaced
 from eeinfer.engine import Engine
-from eeinfer.errors import ReplacedError, first_line
-from eeinfer.rule import Taus, as_limits
+from eeinfer.errors import first_line
+from eeinfer.rule import Taus, as_given, as_limits
 
-_MORE_TRIES = 3  # where the bundle is replaced while it is loaded
 _MOMENT_S = 1.0  # that another process may take to finish the form that it is making
 
 log = logging.getLogger(__name__)
@@ -58,18 +57,7 @@ def load(
     folder = samples.bundle_path() if path is None else path
     given, own = None if path is None else str(Path(path).absolute()), None if options is None else dict(options)
     again = partial(load, given, device=device, threads=threads, backend=backend, options=own, verify=verify)
-    return _tried(partial(_loaded, folder, tau, open_segments, again, verify=verify))
-
-
-def _tried(opening: Callable[[], Engine]) -> Engine:
-    """Open the bundle again where another took its place meanwhile."""
-    for last in (*[False] * _MORE_TRIES, True):
-        try:
-            return opening()
-        except ReplacedError:  # noqa: PERF203 - each try takes many milliseconds
-            if last:
-                raise
-    raise AssertionError("unreachable: the last try returns or raises")
+    return unless_replaced(partial(_loaded, folder, tau, open_segments, again, verify=verify))
 
 
 def _loaded(
@@ -86,7 +74,7 @@ def _loaded(
         opened = open_segments(bundle)  # choose the backend; it finds the form for this machine and opens its sessions
         if opened.optimised is False and _optimised(bundle):
             opened = open_segments(bundle)  # the first time here: now the form is there
-        again = partial(again, tau=None if tau is None else taus)
+        again = partial(again, tau=None if tau is None else as_given(taus))
         return Engine(bundle, opened, taus, again=again)  # warm up: every segment runs once
 
 

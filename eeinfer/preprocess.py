@@ -263,6 +263,14 @@ def _text(shape: Sequence[int | str]) -> str:
     return f"[{', '.join(map(str, shape))}]"
 
 
+def is_finite(inputs: Mapping[str, Array]) -> bool:
+    """Return whether no row of prepared inputs holds NaN or infinite values: quicker than to ask which do."""
+    for array in inputs.values():
+        if array.dtype.kind == "f" and not np.logical_and.reduce(np.isfinite(array), axis=None):
+            return False
+    return True
+
+
 def finite_rows(inputs: Mapping[str, Array]) -> NDArray[np.bool_]:
     """Return which rows [B] of prepared inputs [B, *shape] hold neither NaN nor infinite values.
 

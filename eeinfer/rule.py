@@ -70,7 +70,8 @@ def as_taus(tau: Taus, exits: int) -> NDArray[np.float32]:
 def as_limits(tau: Taus, exits: int) -> tuple[float, ...]:
     """Return the same thresholds as plain floats, which is what one row's scores are compared with.
 
-    Floats are looked up: after a large network NumPy's way through them costs a tenth of a millisecond.
+    A threshold of 1 becomes infinity, since no score passes it, and none is near to passing it. Floats are looked up:
+    after a large network NumPy's way through them costs a tenth of a millisecond.
 
     Raises:
         InputError: as `as_taus`.
@@ -79,12 +80,21 @@ def as_limits(tau: Taus, exits: int) -> tuple[float, ...]:
         return _limits((tau,) * exits)
     if isinstance(tau, (list, tuple)) and len(tau) == exits and all(isinstance(number, float) for number in tau):
         return _limits(tuple(tau))
-    return tuple(as_taus(tau, exits).tolist())
+    return _unreached(as_taus(tau, exits))
 
 
 @lru_cache(maxsize=1024)
 def _limits(taus: tuple[float, ...]) -> tuple[float, ...]:
-    return tuple(as_taus(taus, len(taus)).tolist())
+    return _unreached(as_taus(taus, len(taus)))
+
+
+def _unreached(taus: NDArray[np.float32]) -> tuple[float, ...]:
+    return tuple(tau if tau < 1 else math.inf for tau in taus.tolist())
+
+
+def as_given(limits: tuple[float, ...]) -> tuple[float, ...]:
+    """Return the thresholds that `as_limits` took; a float32 is told by its shortest text, so 0.8, not 0.800000012."""
+    return tuple(1.0 if limit == math.inf else float(str(np.float32(limit))) for limit in limits)
 
 
 def _numbers(tau: Taus, exits: int) -> list[float]:

@@ -5,7 +5,7 @@ stream, an anytime answer and a server run on nothing else.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import NamedTuple
@@ -142,38 +142,51 @@ class Steps:
         """Give back what the batch holds, wherever it stands."""
         self.backend.release(batch.live)
 
-    def alone(
-        self, lane: Lane, taus: tuple[float, ...], deadline: float = math.inf
-    ) -> Iterator[tuple[int, float, bool]]:
-        """Take the row in a lane from exit to exit until it leaves: yields exit, score, whether a decision was near."""
-        close, timed = False, deadline != math.inf
-        for k, tau in enumerate(taus):
+    def one(self, lane: Lane, taus: tuple[float, ...], deadline: float = math.inf) -> tuple[int, float, bool]:
+        """Take the row in a lane to where it leaves: returns exit, score, and whether a decision was near its tau.
+
+        Raises:
+            BundleError: a segment fails, or answers with what no score or class can be.
+        """
+        if lane.run_on_device is not None and deadline == math.inf:  # the device runs this very loop by itself
+            return self._on_device(lane, lane.run_on_device, taus)
+        k, run, last, timed, close = 0, lane.run, self._last, deadline != math.inf, False
+        try:
+            for k, tau in enumerate(taus):
+                score = run(k)
+                if k == last:
+                    break
+                close = close or near(score, tau)
+                if leaves(score, tau) or (timed and perf_counter() >= deadline):
+                    break
+        except EeinferError:
+            raise
+        except Exception as error:
+            raise self.fault(k, f"does not run: {first_line(error)}") from error
+        prediction = lane.exits[k].prediction.item()
+        if not (0 <= score <= 1 and 0 <= prediction < self._classes):
+            self._check(k, score, prediction)
+        return k, score, close
+
+    def _on_device(
+        self, lane: Lane, run: Callable[[Sequence[float]], int], taus: tuple[float, ...]
+    ) -> tuple[int, float, bool]:
+        k = run(taus)
+        scores = [exit.score.item() for exit in lane.exits[: k + 1]]
+        self._check(k, scores[k], lane.exits[k].prediction.item())
+        return k, scores[k], any(map(near, scores, taus[: self._last]))
+
+    def alone(self, lane: Lane) -> Iterator[tuple[int, float]]:
+        """Take the row in a lane past every exit, whatever its score: yields each exit and its score."""
+        for k in range(self._last + 1):
             try:
                 score = lane.run(k)
             except EeinferError:
                 raise
             except Exception as error:
                 raise self.fault(k, f"does not run: {first_line(error)}") from error
-            close = close or (k != self._last and near(score, tau))
-            yield k, score, close
-            if leaves(score, tau) or (timed and perf_counter() >= deadline):
-                return
-
-    def one(self, lane: Lane, taus: tuple[float, ...], deadline: float = math.inf) -> tuple[int, float, bool]:
-        """Take the row in a lane to where it leaves, on the device alone where that can run this very loop."""
-        if lane.run_on_device is not None and deadline == math.inf:
-            k = lane.run_on_device(taus)
-            scores = [exit.score.item() for exit in lane.exits[: k + 1]]
-            return k, scores[k], any(map(near, scores, taus[: self._last]))
-        for at in self.alone(lane, taus, deadline):
-            found = at
-        return found
-
-    def answer(self, lane: Lane, k: int, score: float) -> Exit:
-        """Return what exit k of a lane answers, once it has run."""
-        exit = lane.exits[k]
-        self._check(k, score, exit.prediction.item())
-        return exit
+            self._check(k, score, lane.exits[k].prediction.item())
+            yield k, score
 
     def fault(self, k: int, what: str, ask: str = "") -> BundleError:
         """Return the error that names segment k."""

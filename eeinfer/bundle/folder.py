@@ -17,7 +17,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from eeinfer.bundle.checks import check_manifest
 from eeinfer.bundle.contents import check_files, check_graph, check_nothing_else, check_size, read_manifest
@@ -26,6 +28,8 @@ from eeinfer.bundle.manifest_file import decode_manifest
 from eeinfer.bundle.stamp import Stamp, stamp
 from eeinfer.errors import BundleError, EeinferError, ReplacedError
 from eeinfer.files import read_pieces
+
+Opened = TypeVar("Opened")
 
 _MORE_TRIES = 3  # where the bundle is replaced while it is opened
 _SMALL_BYTES = 8 << 20  # hashed within the 5 ms that a thread may wait for its turn in Python
@@ -52,18 +56,20 @@ class Bundle:
             BundleError: the folder is missing, foreign, damaged or altered, comes from a newer format, names paths
                 outside itself, or its segments do not chain.
         """
-        folder = Path(path)
-        for last in (*[False] * _MORE_TRIES, True):
-            before = stamp(folder, [MANIFEST_NAME])
-            try:
-                return cls._open(folder, before, verify=verify)
-            except BundleError:
-                if last or stamp(folder, [MANIFEST_NAME]) == before:
-                    raise
-        raise AssertionError("unreachable: the last try returns or raises")
+        return unless_replaced(partial(cls._open, Path(path), verify=verify))
 
     @classmethod
-    def _open(cls, folder: Path, before: Stamp, *, verify: bool) -> "Bundle":
+    def _open(cls, folder: Path, *, verify: bool) -> "Bundle":
+        before = stamp(folder, [MANIFEST_NAME])
+        try:
+            return cls._read(folder, before, verify=verify)
+        except BundleError as error:
+            if stamp(folder, [MANIFEST_NAME]) == before:
+                raise
+            raise ReplacedError(f"{folder} was replaced while it was opened; open it again") from error
+
+    @classmethod
+    def _read(cls, folder: Path, before: Stamp, *, verify: bool) -> "Bundle":
         data = read_manifest(folder)
         manifest = decode_manifest(data, where=folder / MANIFEST_NAME)
         check_manifest(manifest, where=folder)
@@ -162,6 +168,20 @@ class Bundle:
         """
         check_graph(self.path, MODEL_NAME, self.manifest.files)
         return self.path / MODEL_NAME
+
+
+def unless_replaced(opening: Callable[[], Opened]) -> Opened:
+    """Open something of a bundle, and again where another bundle took its place meanwhile.
+
+    Raises:
+        ReplacedError: it was replaced each time.
+    """
+    for _ in range(_MORE_TRIES):
+        try:
+            return opening()
+        except ReplacedError:  # noqa: PERF203 - each try takes milliseconds
+            continue
+    return opening()
 
 
 def hash_file(path: Path) -> FileHash:

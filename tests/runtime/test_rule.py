@@ -1,4 +1,5 @@
 import ast
+import math
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from eeinfer import InputError
-from eeinfer.rule import as_limits, as_taus, exits_at, leaves, near
+from eeinfer.rule import as_given, as_limits, as_taus, exits_at, leaves, near
 
 LEVELS = [0.0, 0.1, 0.9, float(np.float32(0.9)), float(np.nextafter(np.float32(0.9), np.float32(1))), 1.0, np.nan]
 levels = st.sampled_from(LEVELS)
@@ -25,7 +26,9 @@ def test_one_number_stands_for_every_exit_and_is_rounded_to_float32(tau: float) 
 def test_a_list_gives_each_exit_its_own_threshold(tau: list[float]) -> None:
     for form in (tau, tuple(tau), np.array(tau)):
         np.testing.assert_array_equal(as_taus(form, len(tau)), np.array(tau, np.float32))
-        assert as_limits(form, len(tau)) == tuple(np.array(tau, np.float32).tolist())
+        limits = tuple(math.inf if number == 1 else number for number in np.array(tau, np.float32).tolist())
+        assert as_limits(form, len(tau)) == limits
+        assert as_given(limits) == pytest.approx(tau)
 
 
 @given(score=levels, tau=levels.filter(lambda tau: not np.isnan(tau)))
@@ -59,6 +62,7 @@ def test_rows_leave_at_the_first_exit_that_they_pass_or_at_the_last(scores: np.n
 @pytest.mark.parametrize("score", [1.0, float(np.nextafter(np.float32(1), np.float32(2))), 1 + 9e-6])
 def test_nothing_leaves_early_at_tau_1_though_a_score_be_rounded_above_it(score: float) -> None:
     assert not leaves(score, as_limits(1.0, 1)[0])
+    assert not near(score, as_limits(1.0, 1)[0])
     assert exits_at(np.array([[score, 0, 0]]), 1).tolist() == [2]
     assert exits_at(np.array([[score, score, 0]]), [1, 0.99999, 0]).tolist() == [1]
 

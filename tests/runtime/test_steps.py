@@ -78,7 +78,7 @@ def test_rows_joined_in_any_pattern_answer_as_each_does_alone(steps: Steps, data
         else:
             steps.end(batch)
     assert seen == alone
-    expected = [int(exits_at(x[i : i + 1, :3], limits[i])[0]) for i in range(len(script))]
+    expected = [int(exits_at(x[i : i + 1, :3], script[i][1])[0]) for i in range(len(script))]
     assert [seen[i][0] for i in range(len(script))] == expected
 
 
