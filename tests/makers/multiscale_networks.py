@@ -40,6 +40,15 @@ def images(rows: int, side: int = 8) -> Tensor:
     return torch.randn(rows, 1, side, side, generator=torch.Generator().manual_seed(rows))
 
 
+def maps_are_as_declared(name: str, side: int, **options: Any) -> bool:
+    """Whether the maps of every exit have the shapes that the network declares, and every head reads its own."""
+    built = network(name, side, 3, **options).eval()
+    with torch.no_grad():
+        found = list(built.exit_maps(torch.zeros(1, 3, side, side)))
+        heads_answer = all(built.make_head(k).eval()(x).shape == (1, 10) for k, x in enumerate(found))
+    return heads_answer and tuple(tuple(x.shape[1:]) for x in found) == built.exit_shapes
+
+
 def exit_costs(name: str, side: int, classes: int) -> list[float]:
     """Millions of operations up to each exit as the papers count them, and nothing left out that no exit needs:
     convolutions, linear layers with bias, and what ReLU and pooling read. Nothing is computed."""

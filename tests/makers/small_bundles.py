@@ -10,36 +10,18 @@ from the mean of the words' vectors, exit 1 from the mean of what a layer makes 
 NaN), column 3 is the row's name, which every exit predicts. So a test decides who leaves where.
 """
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+from bundle_parts import Parts, Weights, write_parts
 from onnx import NodeProto, TensorProto, helper
 from onnx import numpy_helper as numpy_to_onnx
 
-from eeinfer.bundle.folder import hash_file
-from eeinfer.bundle.manifest import (
-    MODEL_NAME,
-    WEIGHTS_NAME,
-    Axis,
-    ExitParity,
-    Flops,
-    Input,
-    Manifest,
-    Parity,
-    Preprocess,
-    Segment,
-    TensorSpec,
-)
-from eeinfer.bundle.manifest_file import write_manifest
+from eeinfer.bundle.manifest import Axis, Input, Preprocess, TensorSpec
 
 EXITS = 3
 CLASSES = 5
 NAMES = 1000  # classes of the scripted bundle: one name per row
-_EXIT = {"logits": TensorProto.FLOAT, "score": TensorProto.FLOAT, "prediction": TensorProto.INT64}
-
-Weights = dict[str, np.ndarray]
-Parts = list[tuple[list[NodeProto], list[TensorSpec], list[TensorSpec]]]  # nodes, inputs, carried
 
 
 def spec(name: str, *shape: int | str, dtype: str = "float32") -> TensorSpec:
@@ -99,7 +81,7 @@ def write_tiny(folder: Path) -> Path:
         ),
     ]
     rule = Preprocess(mean=(0.5,), std=(0.25,))
-    return _write(folder, "tiny", (Input(tensor=image, preprocess=rule),), parts, weights, CLASSES)
+    return write_parts(folder, "tiny", (Input(tensor=image, preprocess=rule),), parts, weights, CLASSES)
 
 
 def write_scripted(folder: Path) -> Path:
@@ -112,7 +94,7 @@ def write_scripted(folder: Path) -> Path:
         ([*_script(1, "carried_00"), node("Identity", ["carried_00"], ["carried_01"])], [copy], [late]),
         (_script(2, "input", name_from="carried_01"), [image, late], []),
     ]
-    return _write(folder, "scripted", (Input(tensor=image),), parts, weights, NAMES)
+    return write_parts(folder, "scripted", (Input(tensor=image),), parts, weights, NAMES)
 
 
 def word_weights() -> Weights:
@@ -144,7 +126,7 @@ def write_words(folder: Path, length: int | str = "length") -> Path:
     ]
     inputs = tuple(Input(tensor=tensor) for tensor in (ids, mask, scale))
     axes = {length: Axis(min=2, max=12)} if isinstance(length, str) else {}
-    return _write(folder, "words", inputs, parts, word_weights(), CLASSES, axes=axes)
+    return write_parts(folder, "words", inputs, parts, word_weights(), CLASSES, axes=axes)
 
 
 def _mean_word(k: int, source: str) -> list[NodeProto]:
@@ -197,110 +179,3 @@ def _script(k: int, source: str, name_from: str | None = None) -> list[NodeProto
         node("ReduceMax", [f"n{k}"], [f"name{k}"], axes=[1], keepdims=0),
         node("Cast", [f"name{k}"], [f"prediction_{k:02d}"], to=TensorProto.INT64),
     ]
-
-
-def _write(
-    folder: Path,
-    name: str,
-    inputs: tuple[Input, ...],
-    parts: Parts,
-    weights: Weights,
-    classes: int,
-    axes: dict[str, Axis] | None = None,
-) -> Path:
-    folder.mkdir(parents=True)
-    stored = _store(folder, weights)
-    exits = range(len(parts))
-    every_node = [node for nodes, _, _ in parts for node in nodes]
-    outputs = [(f"{base}_{k:02d}", base) for k in exits for base in _EXIT]
-    _save(folder / MODEL_NAME, every_node, [input.tensor for input in inputs], outputs, [], stored, classes)
-    segments = []
-    for k, (nodes, reads, carries) in enumerate(parts):
-        own = [_renamed(node, k) for node in nodes]
-        file = f"segment_{k:02d}.onnx"
-        _save(folder / file, own, reads, [(base, base) for base in _EXIT], carries, stored, classes)
-        segments.append(
-            Segment(
-                file=file,
-                inputs=tuple(reads),
-                carried=tuple(carries),
-                module=f"stage{k}",
-                flops=100 * (k + 1),
-                cumulative_flops=sum(100 * (j + 1) for j in range(k + 1)),
-            )
-        )
-    files = (MODEL_NAME, WEIGHTS_NAME, *(segment.file for segment in segments))
-    manifest = Manifest(
-        name=name,
-        inputs=inputs,
-        axes=axes or {},
-        classes=tuple(f"class {i}" for i in range(classes)),
-        score="max_softmax",
-        taus=(0.8,) * len(parts),
-        segments=tuple(segments),
-        flops=Flops(convention="1 multiply-add = 1", static=550, uncounted={}),
-        parity=Parity(
-            tolerance=1e-4,
-            batch_sizes=(1,),
-            inputs=("random",),
-            taus=(0.5,),
-            exits=(ExitParity(max_abs_error=0.0, predictions_equal=True, decisions_equal=1.0),) * len(parts),
-        ),
-        provenance={"recipe": "tests"},
-        files={file: hash_file(folder / file) for file in files},
-    )
-    write_manifest(folder, manifest)
-    return folder
-
-
-def _renamed(node: NodeProto, k: int) -> NodeProto:
-    """In its own graph an exit's outputs are called logits, score, prediction."""
-    copy = NodeProto()
-    copy.CopyFrom(node)
-    copy.output[:] = [name.removesuffix(f"_{k:02d}") if name.startswith(tuple(_EXIT)) else name for name in node.output]
-    return copy
-
-
-def _store(folder: Path, weights: Weights) -> list[TensorProto]:
-    """Put all weights into one file and return tensors that point there."""
-    tensors, data = [], b""
-    for name, array in weights.items():
-        tensor = numpy_to_onnx.from_array(array, name)
-        for key, value in {"location": WEIGHTS_NAME, "offset": len(data), "length": len(tensor.raw_data)}.items():
-            tensor.external_data.add(key=key, value=str(value))
-        data += tensor.raw_data
-        tensor.ClearField("raw_data")
-        tensor.data_location = TensorProto.EXTERNAL
-        tensors.append(tensor)
-    (folder / WEIGHTS_NAME).write_bytes(data)
-    return tensors
-
-
-def _save(
-    path: Path,
-    nodes: list[NodeProto],
-    reads: list[TensorSpec],
-    exits: Iterable[tuple[str, str]],
-    carries: list[TensorSpec],
-    stored: list[TensorProto],
-    classes: int,
-) -> None:
-    used = {name for node in nodes for name in node.input}
-    shapes = {"logits": ["batch", classes], "score": ["batch"], "prediction": ["batch"]}
-    info = helper.make_tensor_value_info
-    graph = helper.make_graph(
-        nodes,
-        path.stem,
-        [info(tensor.name, _type(tensor), ["batch", *tensor.shape]) for tensor in reads],
-        [
-            *(info(name, _EXIT[base], shapes[base]) for name, base in exits),
-            *(info(tensor.name, _type(tensor), ["batch", *tensor.shape]) for tensor in carries),
-        ],
-        [tensor for tensor in stored if tensor.name in used],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    path.write_bytes(model.SerializeToString())
-
-
-def _type(tensor: TensorSpec) -> int:
-    return int(helper.np_dtype_to_tensor_dtype(np.dtype(tensor.dtype)))

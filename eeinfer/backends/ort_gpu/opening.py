@@ -76,7 +76,8 @@ def _cache(bundle: Bundle, facts: Facts, index: int) -> Path | None:
     folder = cache.entry("engines", bundle.fingerprint, facts.driver.gpus[index].name, *versions)
     if folder is not None:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            cache.make_folder(folder.parent)
+            folder.mkdir(exist_ok=True)
         except OSError as error:
             log.info("engines are not kept: %s cannot be made (%s)", folder, error.strerror)
             return None
