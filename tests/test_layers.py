@@ -22,6 +22,7 @@ LAYERS = (
     ("answers",),
     ("engine",),
     ("loading",),
+    ("golden",),
     ("",),  # eeinfer itself: what `import eeinfer` gives
     ("doctor",),
     ("training",),

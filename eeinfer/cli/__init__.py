@@ -13,6 +13,7 @@ from eeinfer.cli.measuring import tune as tune
 from eeinfer.cli.measuring import bench as bench
 from eeinfer.cli.running import predict as predict
 from eeinfer.cli.running import inspection as inspection
+from eeinfer.cli.running import check as check
 from eeinfer.cli.running import doctor as doctor
 from eeinfer.cli.app import app as app
 from eeinfer.cli.threads import claim_process

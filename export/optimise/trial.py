@@ -41,8 +41,8 @@ def running(what: str) -> Iterator[None]:
         raise Unsuitable(f"{what} it does not run: {first_line(error)}") from error
 
 
-def trial_inputs(bundle: Bundle) -> Inputs:
-    """Return what both forms of a bundle are tried on, which is always the same.
+def trial_inputs(bundle: Bundle, rows: int = _ROWS) -> Inputs:
+    """Return ``rows`` rows to try a bundle on, which are always the same.
 
     Whole numbers are rows of the table that they choose from, such as one of embeddings; others are 0 and 1, as masks.
 
@@ -53,7 +53,7 @@ def trial_inputs(bundle: Bundle) -> Inputs:
     lengths = {name: min(axis.max, max(axis.min, _LENGTH)) for name, axis in manifest.axes.items()}
     draw, made = np.random.default_rng(0), {}
     for spec in (input.tensor for input in manifest.inputs):
-        shape, dtype = (_ROWS, *spec.sizes(lengths)), np.dtype(spec.dtype)
+        shape, dtype = (rows, *spec.sizes(lengths)), np.dtype(spec.dtype)
         is_float = dtype.kind == "f"
         drawn = draw.standard_normal(shape) if is_float else draw.integers(0, tables.get(spec.name, 2), shape)
         made[spec.name] = drawn.astype(dtype)

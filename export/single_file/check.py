@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from eeinfer.backends.ort.sessions import open_session
 from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import ExportError, NonFiniteWarning
+from eeinfer.export.parting import parting_taus
 from eeinfer.export.single_file.nested import ANSWERS, TAU
 from eeinfer.loading import load
 from eeinfer.result import AllExits
@@ -72,24 +73,8 @@ def _batches(bundle: Bundle, seed: int) -> Iterator[Array]:
 
 def _taus(scores: Sequence[Array]) -> list[Array]:
     """All leave at once, none early, each exit parts its rows, and one number that parts the rows of the first."""
-    rows = np.concatenate(scores)
-    exits = rows.shape[1]
-    parting, left = np.ones(exits, np.float32), np.isfinite(rows).all(1)
-    for k in range(exits - 1):
-        parting[k] = _between(rows[left, k])
-        left &= rows[:, k] <= parting[k]
-    return [np.full(exits, tau, np.float32) for tau in (0, 1, parting[0])] + [parting]
-
-
-def _between(scores: Array) -> float:
-    """The middle of the widest gap between scores, those at the edges left out where there are enough."""
-    values = np.unique(scores.astype(np.float64))
-    quarter = (len(values) - 1) // 4
-    values = values[quarter : len(values) - quarter]
-    if len(values) < 2:
-        return 1.0
-    widest = int(np.diff(values).argmax())
-    return float(values[widest : widest + 2].mean())
+    parting = parting_taus(np.concatenate(scores))
+    return [np.full(len(parting), tau, np.float32) for tau in (0, 1, parting[0])] + [parting]
 
 
 def _check(found: dict[str, Array], every: AllExits, taus: Array, tolerance: float) -> float:

@@ -7,7 +7,10 @@ import sys
 import pytest
 from cli_runs import Run
 
-COMMANDS = ("demo", "train", "calibrate", "export", "optimise", "tune", "bench", "predict", "inspect", "doctor")
+COMMANDS = (
+    *("demo", "train", "calibrate", "export", "optimise", "tune", "bench"),
+    *("predict", "inspect", "check", "doctor"),
+)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -25,7 +25,7 @@ Source = Annotated[
     Path,
     typer.Argument(
         metavar="CHECKPOINT",
-        help="What `eeinfer train` wrote; with --precision, --single-file or --trt also a bundle (.eeb).",
+        help="What `eeinfer train` wrote; with --precision, --single-file, --trt or --golden also a bundle (.eeb).",
         show_default=False,
     ),
 ]
@@ -35,6 +35,9 @@ Out = Annotated[
 ]
 SingleFile = Annotated[
     bool, typer.Option("--single-file", help="Write one ONNX file with nested Ifs that runs without eeinfer.")
+]
+Golden = Annotated[
+    bool, typer.Option("--golden", help="Record inputs and every exit's answers beside the bundle, for eeinfer check.")
 ]
 
 
@@ -51,6 +54,7 @@ def export(
     device: Device = None,
     calibration: Calibration = None,
     calibration_images: CalibrationImages = None,
+    golden: Golden = False,
     tolerance: Annotated[float, typer.Option(help="Largest error of a logit against torch.")] = TOLERANCE,
     force: Annotated[bool, typer.Option("--force", help="Replace what exists.")] = False,
     debug: Debug = False,
@@ -61,12 +65,22 @@ def export(
     out instead, for places where only an ONNX runtime can go; in it a batch goes on as long as one of its rows does.
     With --precision the network's body is reduced, and a report says how accuracy and exits moved on real images.
     With --trt TensorRT plans for NVIDIA GPUs are built into the bundle, after the export or into one that is there.
+    With --golden inputs and what every exit answers go into NAME.golden.npz, of the new bundle or of one that is there.
     """
     source = _finished_run(source)
     plans = plan_config(trt, target, batch, trt_library)
     reduction = precision_config(precision, device, calibration, calibration_images, trt=trt)
     if plans is not None and single_file:
         raise ExportError("--single-file writes no bundle for the plans of --trt; run the command once with each")
+    if golden and single_file:
+        raise ExportError(
+            "--golden records what a bundle answers; leave out --single-file, or run the command with each"
+        )
+    if golden and plans is None and reduction is None and _is_bundle(source):
+        if out is not None:
+            raise ExportError(f"--golden writes beside {source}; leave out --out {out}, or copy the bundle there first")
+        typer.echo(_golden(source, force=force))
+        return
     if plans is not None and reduction is None and _is_bundle(source):
         if out is not None:
             raise ExportError(
@@ -74,6 +88,8 @@ def export(
             )
         for folder in add_plans(source, plans, force=force):
             typer.echo(folder)
+        if golden:
+            say(f"recorded in {_golden(source, force=force)}")
         return
     if reduction is not None:
         path = _reduced(source, out, reduction, calibration, force=force, tolerance=tolerance, single_file=single_file)
@@ -82,7 +98,8 @@ def export(
     elif _is_bundle(source):
         raise ExportError(
             f"{source} is a bundle, exported already; make one ONNX file of it with --single-file, TensorRT plans "
-            f"with --trt, a smaller and faster bundle with --precision, look at it with: eeinfer inspect {source}"
+            f"with --trt, a smaller and faster bundle with --precision, a record of its answers with "
+            f"--golden, look at it with: eeinfer inspect {source}"
         )
     elif out is not None and out.suffix == _SINGLE:
         raise ExportError(f"--out {out} names an ONNX file; add --single-file, or name a bundle, {out.stem}{_BUNDLE}")
@@ -91,6 +108,8 @@ def export(
     typer.echo(path)
     if plans is not None:
         add_plans(path, plans, force=force)
+    if golden:
+        say(f"recorded in {_golden(path, force=force)}")
 
 
 def _is_bundle(source: Path) -> bool:
@@ -121,6 +140,12 @@ def _bundle(checkpoint: Path, out: Path | None, *, force: bool, tolerance: float
         say(f"exit {index}: max error {entry.max_abs_error:.1e}, {agreement}, decisions {entry.decisions_equal:.2%}")
     say(f"verified against torch on {' and '.join(parity.inputs)} inputs, tolerance {parity.tolerance:g}")
     return path
+
+
+def _golden(bundle: Path, *, force: bool) -> Path:
+    from eeinfer.export.golden import export_golden
+
+    return export_golden(bundle, force=force, progress=tell)
 
 
 def _single_file(source: Path, out: Path | None, *, force: bool, tolerance: float) -> Path:

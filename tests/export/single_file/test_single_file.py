@@ -21,8 +21,8 @@ import eeinfer
 from eeinfer.backends.ort.sessions import open_session
 from eeinfer.errors import BundleError, ExportError, NonFiniteWarning
 from eeinfer.export import export_single_file
+from eeinfer.export.parting import widest_gap
 from eeinfer.export.single_file import api as single_file
-from eeinfer.export.single_file import check as single_check
 from eeinfer.export.single_file import nested
 from eeinfer.export.single_file.nested import ANSWERS
 
@@ -109,7 +109,7 @@ def test_methods_that_carry_state(method: str, tmp_path: Path) -> None:
     x = inputs(9, small_methods.SHAPE, seed=3).numpy()
     with eeinfer.load(bundle, threads=1) as engine:
         scores = engine.all_exits(x).scores
-        for taus in (0.0, 1.0, [single_check._between(column) for column in scores.T]):
+        for taus in (0.0, 1.0, [widest_gap(column) for column in scores.T]):
             same(ask(session, x, np.broadcast_to(taus, 3)), engine(x, tau=taus))
 
 
