@@ -223,12 +223,17 @@ def _from_pixels(images: Sequence[Array] | Array, input: Input) -> Array:
     _, height, width = input.tensor.sizes()
     if not (isinstance(images, np.ndarray) and rule.resize is None and images.shape[1:3] == (height, width)):
         images = np.stack([resized(image, rule, height, width) for image in images])
-    scale = (1 / (255 * np.asarray(rule.std, np.float64))).astype(np.float32)
-    shift = (-np.asarray(rule.mean, np.float64) / np.asarray(rule.std, np.float64)).astype(np.float32)
+    scale, shift = scale_and_shift(rule)
     out = np.empty((len(images), *input.tensor.sizes()), np.float32)
     np.multiply(images.transpose(0, 3, 1, 2), scale[:, np.newaxis, np.newaxis], out=out)
     out += shift[:, np.newaxis, np.newaxis]
     return out
+
+
+def scale_and_shift(rule: Preprocess) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return what a pixel in [0, 255] is multiplied by, and what is added then, per channel."""
+    mean, std = np.asarray(rule.mean, np.float64), np.asarray(rule.std, np.float64)
+    return (1 / (255 * std)).astype(np.float32), (-mean / std).astype(np.float32)
 
 
 def _pillow_pixels(image: Any, input: Input) -> Array:

@@ -7,6 +7,8 @@ from eeinfer.export.tolerance import TOLERANCE as TOLERANCE
 if TYPE_CHECKING:
     from eeinfer.export.api import export_bundle as export_bundle
     from eeinfer.export.checkpoint import export_checkpoint as export_checkpoint
+    from eeinfer.export.fold import fold_preprocess as fold_preprocess
+    from eeinfer.export.golden import export_golden as export_golden
     from eeinfer.export.precision.kinds import PrecisionConfig as PrecisionConfig
     from eeinfer.export.precision.reduce import reduce_precision as reduce_precision
     from eeinfer.export.single_file.api import export_single_file as export_single_file
@@ -14,7 +16,9 @@ else:
     _HOME = {
         "export_bundle": "eeinfer.export.api",
         "export_checkpoint": "eeinfer.export.checkpoint",
+        "export_golden": "eeinfer.export.golden",
         "export_single_file": "eeinfer.export.single_file.api",
+        "fold_preprocess": "eeinfer.export.fold",
         "PrecisionConfig": "eeinfer.export.precision.kinds",
         "reduce_precision": "eeinfer.export.precision.reduce",
     }

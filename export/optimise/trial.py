@@ -11,6 +11,7 @@ from eeinfer.backends.ort.rows import OrtRows
 from eeinfer.backends.ort.segments import OpenSegments
 from eeinfer.backends.ort.threads import PARKED, Threads
 from eeinfer.bundle.folder import Bundle
+from eeinfer.bundle.manifest import TensorSpec
 from eeinfer.errors import ExportError, first_line
 from eeinfer.export.graph.tables import id_tables
 
@@ -44,7 +45,8 @@ def running(what: str) -> Iterator[None]:
 def trial_inputs(bundle: Bundle, rows: int = _ROWS) -> Inputs:
     """Return ``rows`` rows to try a bundle on, which are always the same.
 
-    Whole numbers are rows of the table that they choose from, such as one of embeddings; others are 0 and 1, as masks.
+    Whole numbers are rows of the table that they choose from, such as one of embeddings; images are 8-bit pixels, and
+    others are 0 and 1, as masks.
 
     Raises:
         BundleError: the bundle's graph is damaged.
@@ -54,10 +56,14 @@ def trial_inputs(bundle: Bundle, rows: int = _ROWS) -> Inputs:
     draw, made = np.random.default_rng(0), {}
     for spec in (input.tensor for input in manifest.inputs):
         shape, dtype = (rows, *spec.sizes(lengths)), np.dtype(spec.dtype)
-        is_float = dtype.kind == "f"
-        drawn = draw.standard_normal(shape) if is_float else draw.integers(0, tables.get(spec.name, 2), shape)
+        below = tables.get(spec.name, 256 if _is_image(spec) else 2)
+        drawn = draw.standard_normal(shape) if dtype.kind == "f" else draw.integers(0, below, shape)
         made[spec.name] = drawn.astype(dtype)
     return made
+
+
+def _is_image(spec: TensorSpec) -> bool:
+    return spec.dtype == "uint8" and len(spec.shape) == 3
 
 
 def answers(bundle: Bundle, inputs: Inputs, *, optimised: bool) -> list[Exit]:

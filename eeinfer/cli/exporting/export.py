@@ -7,6 +7,7 @@ import typer
 
 from eeinfer.bundle.manifest import MANIFEST_NAME
 from eeinfer.cli.app import Debug, command, say
+from eeinfer.cli.exporting.folding import Fold, check_fold, folded
 from eeinfer.cli.exporting.plans import Batch, Target, Trt, TrtLibrary, add_plans, plan_config
 from eeinfer.cli.exporting.precision import Calibration, CalibrationImages, Device, Precision, precision_config, reduced
 from eeinfer.cli.progress import tell
@@ -25,7 +26,7 @@ Source = Annotated[
     Path,
     typer.Argument(
         metavar="CHECKPOINT",
-        help="What `eeinfer train` wrote; with --precision, --single-file, --trt or --golden also a bundle (.eeb).",
+        help="What `eeinfer train` wrote; with --precision and most other options also a bundle (.eeb).",
         show_default=False,
     ),
 ]
@@ -54,6 +55,7 @@ def export(
     device: Device = None,
     calibration: Calibration = None,
     calibration_images: CalibrationImages = None,
+    fold: Fold = None,
     golden: Golden = False,
     tolerance: Annotated[float, typer.Option(help="Largest error of a logit against torch.")] = TOLERANCE,
     force: Annotated[bool, typer.Option("--force", help="Replace what exists.")] = False,
@@ -65,6 +67,7 @@ def export(
     out instead, for places where only an ONNX runtime can go; in it a batch goes on as long as one of its rows does.
     With --precision the network's body is reduced, and a report says how accuracy and exits moved on real images.
     With --trt TensorRT plans for NVIDIA GPUs are built into the bundle, after the export or into one that is there.
+    With --fold-preprocess the bundle takes 8-bit images as they are, of the network's size.
     With --golden inputs and what every exit answers go into NAME.golden.npz, of the new bundle or of one that is there.
     """
     source = _finished_run(source)
@@ -76,12 +79,13 @@ def export(
         raise ExportError(
             "--golden records what a bundle answers; leave out --single-file, or run the command with each"
         )
-    if golden and plans is None and reduction is None and _is_bundle(source):
+    check_fold(fold, precision, single_file=single_file)
+    if golden and plans is None and reduction is None and fold is None and _is_bundle(source):
         if out is not None:
             raise ExportError(f"--golden writes beside {source}; leave out --out {out}, or copy the bundle there first")
         typer.echo(_golden(source, force=force))
         return
-    if plans is not None and reduction is None and _is_bundle(source):
+    if plans is not None and reduction is None and fold is None and _is_bundle(source):
         if out is not None:
             raise ExportError(
                 f"--trt builds plans inside {source}; leave out --out {out}, or copy the bundle there first"
@@ -93,6 +97,8 @@ def export(
         return
     if reduction is not None:
         path = _reduced(source, out, reduction, calibration, force=force, tolerance=tolerance, single_file=single_file)
+    elif fold is not None:
+        path = _folded(source, out, fold, force=force, tolerance=tolerance)
     elif single_file:
         path = _single_file(source, out, force=force, tolerance=tolerance)
     elif _is_bundle(source):
@@ -140,6 +146,19 @@ def _bundle(checkpoint: Path, out: Path | None, *, force: bool, tolerance: float
         say(f"exit {index}: max error {entry.max_abs_error:.1e}, {agreement}, decisions {entry.decisions_equal:.2%}")
     say(f"verified against torch on {' and '.join(parity.inputs)} inputs, tolerance {parity.tolerance:g}")
     return path
+
+
+def _folded(source: Path, out: Path | None, layout: str, *, force: bool, tolerance: float) -> Path:
+    """Fold the preprocessing of a bundle, or of a checkpoint by way of a bundle that is thrown away."""
+    from eeinfer.export.write import bundle_target
+
+    if _is_bundle(source):
+        return folded(source, out, layout, force=force)
+    target = bundle_target(source.with_suffix(_BUNDLE) if out is None else out, force=force)
+    check_folder(target.parent, "the bundle")
+    with temporary_folder("eeinfer-export") as folder:
+        bundle = _bundle(source, folder / target.name, force=False, tolerance=tolerance)
+        return folded(bundle, target, layout, force=force)
 
 
 def _golden(bundle: Path, *, force: bool) -> Path:
