@@ -10,7 +10,8 @@ namespace {
 constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
 
 std::int64_t product(std::int64_t one, std::int64_t other) {
-  return other != 0 && one > kMost / other ? kMost : one * other;
+  if (other <= 0) return 0;  // bounds that are refused
+  return one > kMost / other ? kMost : one * other;
 }
 
 }  // namespace

@@ -1,0 +1,188 @@
+// An ONNX file is a protocol buffer: fields of a number, a wire type and a value (numbers from onnx.proto, which never
+// change). Every message that can hold a tensor, a node or a graph is walked, wherever it stands. Only graphs lie in
+// graphs without end, and their depth is limited.
+#include "eeinfer/graph_walk.h"
+
+#include <algorithm>
+#include <map>
+
+#include "bundle/protobuf.h"
+#include "eeinfer/error.h"
+#include "files/text.h"
+
+namespace eeinfer {
+namespace {
+
+using protobuf::Broken;
+using protobuf::Field;
+using protobuf::Fields;
+
+constexpr int kMostNodes = 200'000;         // of a file
+constexpr int kDeepest = 16;                // graphs inside graphs
+constexpr std::size_t kHarmlessBytes = 19;  // of an attribute: less holds neither external data nor a domain
+constexpr std::size_t kMostDigits = 18;     // of an offset or a length
+
+// Numbers of fields.
+namespace model { constexpr std::uint32_t graph = 7, training = 20, function = 25; }
+namespace graph { constexpr std::uint32_t node = 1, initializer = 5, input = 11, output = 12, sparse = 15; }
+namespace node { constexpr std::uint32_t attribute = 5, domain = 7; }
+namespace attribute { constexpr std::uint32_t t = 5, g = 6, tensors = 10, graphs = 11, sparse = 22, sparses = 23; }
+namespace sparse { constexpr std::uint32_t values = 1, indices = 2; }
+namespace tensor { constexpr std::uint32_t external = 13; }
+
+std::string text_in(std::string_view bytes) {
+  if (!is_utf8(bytes)) throw Broken("has a name that is no text");
+  return std::string(bytes);
+}
+
+bool is_ascii(std::string_view bytes) {
+  return std::all_of(bytes.begin(), bytes.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+}
+
+std::int64_t number_in(std::string_view digits) {
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  if (digits.empty() || digits.size() > kMostDigits || !std::all_of(digits.begin(), digits.end(), is_digit)) {
+    throw Broken("has external data at " + in_quotes(text_in(digits)) + ", which is no number of bytes");
+  }
+  std::int64_t number = 0;
+  for (const char digit : digits) number = number * 10 + (digit - '0');
+  return number;
+}
+
+// A value, its type, its shape, an axis: names in them must be text, since libraries fail to say them otherwise.
+struct Message {
+  std::uint32_t text;      // number of the field that is one; 0: none
+  std::uint32_t inner[2];  // numbers of the fields that hold the next message
+};
+constexpr Message kValue{1, {2, 2}}, kType{0, {1, 1}}, kTensorType{0, {2, 2}}, kShape{0, {1, 1}}, kAxis{2, {0, 0}};
+constexpr const Message* kMessages[] = {&kValue, &kType, &kTensorType, &kShape, &kAxis};
+
+void check_texts(std::string_view bytes, std::size_t level) {
+  const Message& message = *kMessages[level];
+  for (const Field& field : Fields(bytes)) {
+    if (field.number == message.text && field.number != 0) text_in(field.bytes);
+    if (field.number == message.inner[0] && field.number != 0) check_texts(field.bytes, level + 1);
+  }
+}
+
+class Walk {
+ public:
+  Walk(std::string_view data, Domains domains) : data_(data), domains_(domains) {}
+
+  std::vector<Reference> run() {
+    bool found = false;
+    for (const Field& field : Fields(data_)) {
+      if (field.number == model::training) throw Broken("holds a training graph");
+      if (field.number == model::function) throw Broken("holds functions of its own");
+      if (field.number != model::graph) continue;
+      walk_graph(field.bytes, 1);
+      found = true;
+    }
+    if (!found) throw Broken("has no graph");
+    return std::move(found_);
+  }
+
+ private:
+  void walk_graph(std::string_view bytes, int depth) {
+    if (depth > kDeepest) throw Broken("has graphs inside graphs, more than " + std::to_string(kDeepest) + " deep");
+    for (const Field& field : Fields(bytes)) {
+      if (field.number == graph::node) walk_node(field.bytes, depth);
+      if (field.number == graph::initializer) walk_values(field.bytes, false);
+      if (field.number == graph::sparse) walk_values(field.bytes, true);
+      if ((field.number == graph::input || field.number == graph::output) && !is_ascii(field.bytes)) {
+        check_texts(field.bytes, 0);
+      }
+    }
+  }
+
+  void walk_node(std::string_view bytes, int depth) {
+    if (++nodes_ > kMostNodes) throw Broken("has more than " + std::to_string(kMostNodes) + " nodes");
+    for (const Field& field : Fields(bytes)) {
+      if (field.number == node::attribute && field.bytes.size() >= kHarmlessBytes) walk_attribute(field.bytes, depth);
+      if (field.number == node::domain && !is_known(field.bytes)) {
+        throw Broken("has an operator of the domain " + in_quotes(text_in(field.bytes)));
+      }
+    }
+  }
+
+  void walk_attribute(std::string_view bytes, int depth) {
+    for (const Field& field : Fields(bytes)) {
+      switch (field.number) {
+        case attribute::g:
+        case attribute::graphs:
+          walk_graph(field.bytes, depth + 1);
+          break;
+        case attribute::t:
+        case attribute::tensors:
+          walk_values(field.bytes, false);
+          break;
+        case attribute::sparse:
+        case attribute::sparses:
+          walk_values(field.bytes, true);
+          break;
+        default:
+          break;
+      }
+    }
+  }
+
+  // A tensor, or the two of a sparse one; one without the word is skipped, as its numbers lie in it.
+  void walk_values(std::string_view bytes, bool is_sparse) {
+    if (bytes.find("location") == std::string_view::npos) return;
+    if (!is_sparse) return walk_tensor(bytes);
+    for (const Field& field : Fields(bytes)) {
+      if (field.number == sparse::values || field.number == sparse::indices) walk_tensor(field.bytes);
+    }
+  }
+
+  void walk_tensor(std::string_view bytes) {
+    std::map<std::string_view, std::string_view> entries;
+    for (const Field& field : Fields(bytes)) {
+      if (field.number != tensor::external) continue;
+      std::string_view key, value;
+      for (const Field& part : Fields(field.bytes)) {
+        if (part.number == 1) key = part.bytes;
+        if (part.number == 2) value = part.bytes;
+      }
+      const bool known = key == "location" || key == "offset" || key == "length" || key == "checksum";
+      if (!known || !entries.emplace(key, value).second) {
+        throw Broken("has external data with the key " + in_quotes(text_in(key)) + ", unknown or given twice");
+      }
+    }
+    if (!entries.empty()) note(entries);
+  }
+
+  void note(const std::map<std::string_view, std::string_view>& entries) {
+    const auto location = entries.find("location"), offset = entries.find("offset"), length = entries.find("length");
+    if (location == entries.end()) throw Broken("has external data without a location");
+    Reference reference;
+    if (length != entries.end()) reference.length = number_in(length->second);
+    if (offset != entries.end()) reference.offset = number_in(offset->second);
+    reference.location = text_in(location->second);
+    found_.push_back(std::move(reference));
+  }
+
+  bool is_known(std::string_view domain) const {
+    if (domain.empty() || domain == "ai.onnx") return true;
+    if (domains_ == Domains::standard) return false;
+    return domain == "com.microsoft" || domain == "com.microsoft.nchwc" || domain == "com.ms.internal.nhwc";
+  }
+
+  std::string_view data_;
+  Domains domains_;
+  int nodes_ = 0;
+  std::vector<Reference> found_;
+};
+
+}  // namespace
+
+std::vector<Reference> references(std::string_view data, const std::string& where, Domains domains) {
+  try {
+    return Walk(data, domains).run();
+  } catch (const Broken& fault) {
+    throw BundleError(where + " is no ONNX graph of a bundle, it " + fault.what() +
+                      "; copy the bundle again or export it again");
+  }
+}
+
+}  // namespace eeinfer

@@ -1,0 +1,77 @@
+#include "json/record.h"
+
+#include "files/text.h"
+#include "json/fault.h"
+
+namespace eeinfer::json {
+namespace {
+
+constexpr const char* kKinds[] = {"null", "bool", "int", "float", "str", "array", "object"};  // in the order of Value
+
+std::string at(const std::string& place) { return place == "$" ? "" : " - at `" + place + "`"; }
+
+}  // namespace
+
+void Node::refuse(const char* expected) const {
+  throw Mismatch("Expected `" + std::string(expected) + "`, got `" + kKinds[value_->content.index()] + "`" + at(place_));
+}
+
+template <class Kind>
+const Kind& Node::as(const char* expected) const {
+  const Kind* found = std::get_if<Kind>(&value_->content);
+  if (found == nullptr) refuse(expected);
+  return *found;
+}
+
+const std::string& Node::text() const { return as<std::string>("str"); }
+
+std::int64_t Node::whole(const char* expected) const { return as<std::int64_t>(expected); }
+
+double Node::number() const {
+  const std::int64_t* whole = std::get_if<std::int64_t>(&value_->content);
+  return whole != nullptr ? static_cast<double>(*whole) : as<double>("float");
+}
+
+bool Node::boolean() const { return as<bool>("bool"); }
+
+const Value::Object& Node::object() const { return as<Value::Object>("object"); }
+
+std::vector<Node> Node::list() const {
+  std::vector<Node> nodes;
+  for (const Value& value : as<Value::List>("array")) {
+    nodes.emplace_back(value, place_ + "[" + std::to_string(nodes.size()) + "]");
+  }
+  return nodes;
+}
+
+std::vector<std::pair<std::string, Node>> Node::members() const {
+  std::vector<std::pair<std::string, Node>> nodes;
+  for (const Member& member : object()) nodes.emplace_back(member.name, Node(member.value, place_ + "[...]"));
+  return nodes;
+}
+
+Record::Record(const Node& node) : members_(node.object()), place_(node.place()), taken_(members_.size()) {}
+
+Node Record::needed(const char* name) {
+  std::optional<Node> node = given(name);
+  if (!node) throw Mismatch("Object missing required field `" + std::string(name) + "`" + at(place_));
+  return *node;
+}
+
+std::optional<Node> Record::given(const char* name) {
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    if (members_[i].name != name) continue;
+    taken_[i] = true;
+    return Node(members_[i].value, place_ + "." + name);
+  }
+  return std::nullopt;
+}
+
+void Record::end() const {
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    if (taken_[i]) continue;
+    throw Mismatch("Object contains unknown field `" + printable(members_[i].name) + "`" + at(place_));
+  }
+}
+
+}  // namespace eeinfer::json

@@ -1,0 +1,72 @@
+// Reading records as strictly as Python does: a field that is not asked for is refused, and so is a wrong type.
+#ifndef EEINFER_JSON_RECORD_H
+#define EEINFER_JSON_RECORD_H
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "json/value.h"
+
+namespace eeinfer::json {
+
+// A value and its place, such as $.segments[0].flops. All that read it throw Mismatch.
+class Node {
+ public:
+  Node(const Value& value, std::string place) : value_(&value), place_(std::move(place)) {}
+
+  bool is_null() const { return std::holds_alternative<std::monostate>(value_->content); }
+  bool is_text() const { return std::holds_alternative<std::string>(value_->content); }
+  const std::string& text() const;
+  std::int64_t whole(const char* expected = "int") const;
+  double number() const;
+  bool boolean() const;
+  const Value::Object& object() const;
+  std::vector<Node> list() const;
+  std::vector<std::pair<std::string, Node>> members() const;
+  const std::string& place() const { return place_; }
+
+  // Read every value of a list into a vector.
+  template <class Read>
+  auto each(Read read) const {
+    std::vector<decltype(read(*this))> found;
+    for (const Node& node : list()) found.push_back(read(node));
+    return found;
+  }
+
+  // Read a value that may be null.
+  template <class Read>
+  auto unless_null(Read read) const -> std::optional<decltype(read(*this))> {
+    if (is_null()) return std::nullopt;
+    return read(*this);
+  }
+
+ private:
+  template <class Kind>
+  const Kind& as(const char* expected) const;
+  [[noreturn]] void refuse(const char* expected) const;
+
+  const Value* value_;
+  std::string place_;
+};
+
+// One object whose fields are taken by name.
+class Record {
+ public:
+  explicit Record(const Node& node);
+
+  Node needed(const char* name);
+  std::optional<Node> given(const char* name);  // nothing where it is missing
+  void end() const;                             // throws Mismatch: there is a field that nobody took
+
+ private:
+  const Value::Object& members_;
+  std::string place_;
+  std::vector<bool> taken_;
+};
+
+}  // namespace eeinfer::json
+
+#endif
