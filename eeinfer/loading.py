@@ -36,7 +36,7 @@ def load(
         path: the bundle's folder; None takes the small trained one that the package ships.
         device: where to run: "cpu", "cuda", or "cuda:1" for the second GPU.
         tau: threshold in [0, 1], or one per exit; None takes the manifest's.
-        threads: threads per segment, or a mode of ``eeinfer.backends.ort.threads``, such as "stopping:2"; None takes
+        threads: threads per segment, or a mode of ``eeinfer.backends.threads``, such as "stopping:2"; None takes
             one per physical core open to the process, but one alone for segments of less than a millisecond. Faster:
             "shared" or ``eeinfer.share_threads``, where the process is yours.
         backend: a name of ``eeinfer.backends.BACKENDS``; None takes the best that works on the device.

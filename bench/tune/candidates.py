@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from eeinfer.backends.ort.threads import PARKED, SHARED, STOPPING, as_threads
+from eeinfer.backends.threads import PARKED, SHARED, STOPPING, as_threads
 
 
 def candidates(cores: int, flops: Sequence[int]) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from eeinfer.backends.ort.profile import Profile, Trial
-from eeinfer.backends.ort.threads import PARKED, SHARED, as_threads
+from eeinfer.backends.threads import PARKED, SHARED, as_threads
 from eeinfer.bench.peers.config import PeersConfig
 from eeinfer.bench.peers.registry import SUBJECT
 from eeinfer.bench.timing.cascade import forced

@@ -9,7 +9,7 @@ import onnx
 from eeinfer.backends.base import Exit, Inputs
 from eeinfer.backends.ort.rows import OrtRows
 from eeinfer.backends.ort.segments import OpenSegments
-from eeinfer.backends.ort.threads import PARKED, Threads
+from eeinfer.backends.threads import PARKED, Threads
 from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.manifest import TensorSpec
 from eeinfer.errors import ExportError, first_line

@@ -65,7 +65,7 @@ def test_a_missing_onnxruntime_names_the_extra(tiny_bundle: Path, monkeypatch: p
 
 
 def test_threads_default_to_the_physical_cores(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("eeinfer.backends.ort.threads._SMALL_FLOPS", 0)  # as if its segments were large
+    monkeypatch.setattr("eeinfer.backends.threads._SMALL_FLOPS", 0)  # as if its segments were large
     with eeinfer.load(tiny_bundle) as engine:
         assert engine.threads == cores.physical_cores()
         assert (engine.backend, engine.device) == ("onnxruntime", "cpu")

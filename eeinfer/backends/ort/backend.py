@@ -12,8 +12,8 @@ from eeinfer.backends.onnx_runtime import share_threads
 from eeinfer.backends.ort.profile import find_profile
 from eeinfer.backends.ort.rows import OrtLane, OrtRows
 from eeinfer.backends.ort.segments import open_segments
-from eeinfer.backends.ort.threads import SHARED, as_threads
 from eeinfer.backends.row_costs import RowCosts
+from eeinfer.backends.threads import SHARED, as_threads
 from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.layout import bytes_in_front
 from eeinfer.errors import BundleError, ConfigError

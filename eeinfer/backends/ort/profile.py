@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from eeinfer.backends.onnx_runtime import onnxruntime, share_threads
-from eeinfer.backends.ort.threads import SHARED, as_threads
 from eeinfer.backends.row_costs import RowCosts
+from eeinfer.backends.threads import SHARED, as_threads
 from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import EeinferError
 from eeinfer.files import read_small, replace_file

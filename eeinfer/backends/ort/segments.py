@@ -7,7 +7,7 @@ from typing import Any
 from eeinfer.backends.graph_check import check_graph
 from eeinfer.backends.ort import optimised
 from eeinfer.backends.ort.sessions import open_session
-from eeinfer.backends.ort.threads import Threads
+from eeinfer.backends.threads import Threads
 from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.manifest import Segment
 from eeinfer.bundle.optimised import Form

@@ -5,7 +5,7 @@ from types import ModuleType
 from typing import Any
 
 from eeinfer.backends.onnx_runtime import FATAL, onnxruntime, open_in_pool, share_arena, shared_threads
-from eeinfer.backends.ort.threads import PARKED, STOPPING
+from eeinfer.backends.threads import PARKED, STOPPING
 from eeinfer.errors import BundleError, first_line
 
 _KEPT_INSIDE_BYTES = 1024  # weights of a saved graph up to this size stay in it; larger ones go to a file beside it
@@ -23,7 +23,7 @@ def open_session(
     Args:
         path: an ONNX file; its external data lies beside it.
         threads: threads per run where the session keeps its own pool; 1 means no pool.
-        mode: what that pool does when it waits, of ``eeinfer.backends.ort.threads.MODES``.
+        mode: what that pool does when it waits, of ``eeinfer.backends.threads.MODES``.
         optimised: whether the graph was optimised before it was saved.
         save_as: where to write the graph as it is run, its weights beside it in a file with the ending ``.bin``.
 

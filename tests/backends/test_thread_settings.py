@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 import eeinfer
-from eeinfer.backends.ort.threads import MODES, as_threads
+from eeinfer.backends.threads import MODES, as_threads
 from eeinfer.errors import ConfigError
 from eeinfer.machine.cores import physical_cores
 
