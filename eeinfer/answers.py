@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eeinfer.backends.base import Exit, Inputs
+from eeinfer.backends.loop import Loop, Step
 from eeinfer.bundle.manifest import Manifest
 from eeinfer.errors import NonFiniteWarning
 from eeinfer.result import AllExits, Departure, Result
-from eeinfer.steps import Step, Steps
 
 _NAMED_ROWS = 10
 _ROWS_AT_ONCE = 64  # where nobody leaves: bounds the memory of the activations
@@ -131,7 +131,7 @@ def unanswered(rows: NDArray[np.int64], classes: int, seconds: float) -> Departu
     )
 
 
-def every_exit(steps: Steps, manifest: Manifest, inputs: Inputs, finite: NDArray[np.bool_]) -> AllExits:
+def every_exit(steps: Loop, manifest: Manifest, inputs: Inputs, finite: NDArray[np.bool_]) -> AllExits:
     """Run every segment for every row of prepared inputs that is finite; warns of rows without an answer."""
     shape = len(finite), len(manifest.segments)
     answers = AllExits(

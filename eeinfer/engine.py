@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from eeinfer.answers import Answers, OneRow, departure, every_exit, unanswered
 from eeinfer.backends.base import Backend, Inputs, Lane
+from eeinfer.backends.loop import Loop, LoopBackend
 from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.manifest import Manifest
 from eeinfer.errors import EeinferError, InputError
 from eeinfer.preprocess import Given, finite_rows, is_finite, prepare_inputs
 from eeinfer.result import AllExits, Answer, Departure, Result
 from eeinfer.rule import Taus, as_deadline, as_given, as_limits
-from eeinfer.steps import Steps
+from eeinfer.steps import loop_over
 
 
 class Engine:
@@ -29,7 +30,7 @@ class Engine:
     def __init__(
         self,
         bundle: Bundle,
-        backend: Backend,
+        backend: Backend | LoopBackend,
         taus: tuple[float, ...],
         *,
         again: "Callable[[], Engine] | None" = None,
@@ -46,7 +47,7 @@ class Engine:
             BundleError: a segment does not run.
         """
         self._bundle, self._taus, self._again = bundle, taus, again
-        self._steps: Steps | None = Steps(bundle, backend)
+        self._steps: Loop | None = loop_over(bundle, backend)
         self._costs = [segment.cumulative_flops for segment in bundle.manifest.segments]
         self._one_row = OneRow(self._costs)
         self._given: tuple[Taus, tuple[float, ...]] = (taus, taus)  # thresholds of a call, and what was made of them
@@ -140,7 +141,7 @@ class Engine:
         return self._stream(self._running(), inputs, taus, began, deadline)
 
     def _stream(
-        self, steps: Steps, inputs: Inputs, taus: tuple[float, ...], began: float, deadline: float
+        self, steps: Loop, inputs: Inputs, taus: tuple[float, ...], began: float, deadline: float
     ) -> Iterator[Departure]:
         finite = finite_rows(inputs)
         if not finite.all():
@@ -164,7 +165,7 @@ class Engine:
         # The caller may write into the image between two answers.
         return self._answers(self._running(), _copied(inputs), perf_counter() - began)
 
-    def _answers(self, steps: Steps, inputs: Inputs, spent: float) -> Iterator[Answer]:
+    def _answers(self, steps: Loop, inputs: Inputs, spent: float) -> Iterator[Answer]:
         lane = self._borrow(steps)
         try:
             lane.load(inputs)
@@ -257,12 +258,12 @@ class Engine:
         where = f"{self.backend} on {self.device}" if self._steps else "closed"
         return f"Engine({self.manifest.name!r}, {len(self._taus)} exits, {len(self.manifest.classes)} classes, {where})"
 
-    def _running(self) -> Steps:
+    def _running(self) -> Loop:
         if self._steps is None:
             raise EeinferError("the engine is closed; load the bundle again with eeinfer.load")
         return self._steps
 
-    def _borrow(self, steps: Steps) -> Lane:
+    def _borrow(self, steps: Loop) -> Lane:
         """Take a set of buffers nobody is using; as many exist as there were calls at the same time."""
         try:
             return self._idle_lanes.pop()

@@ -9,6 +9,7 @@ from pathlib import Path
 from eeinfer import samples
 from eeinfer.backends import open_backend
 from eeinfer.backends.base import Backend
+from eeinfer.backends.loop import LoopBackend
 from eeinfer.backends.ort import optimised
 from eeinfer.bundle.folder import Bundle, unless_replaced
 from eeinfer.engine import Engine
@@ -63,7 +64,7 @@ def load(
 def _loaded(
     folder: str | os.PathLike[str],
     tau: Taus | None,
-    open_segments: Callable[[Bundle], Backend],
+    open_segments: Callable[[Bundle], Backend | LoopBackend],
     again: Callable[..., Engine],
     *,
     verify: bool,

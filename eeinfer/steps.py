@@ -8,11 +8,12 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import NamedTuple
 
 import numpy as np
 
-from eeinfer.backends.base import Backend, Exit, Inputs, Lane, Live
+from eeinfer.backends.base import Backend, Inputs, Lane, Live
+from eeinfer.backends.loop import Loop, LoopBackend
+from eeinfer.backends.loop import Step as Step
 from eeinfer.backends.row_costs import compacted
 from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import BundleError, EeinferError, first_line
@@ -39,16 +40,6 @@ class Batch:
         """Let position i hold the row order[i]."""
         self.rows, self.taus = [self.rows[i] for i in order], [self.taus[i] for i in order]
         self.deadlines, self.near = [self.deadlines[i] for i in order], [self.near[i] for i in order]
-
-
-class Step(NamedTuple):
-    """What segment k decided: n rows leave."""
-
-    k: int
-    exit: Exit  # of every row that was run, valid until the batch's next step
-    leaves: list[int]  # [n] which of them leave
-    rows: list[int]  # [n] their numbers
-    near: list[bool]  # [n]
 
 
 class Steps:
@@ -198,3 +189,8 @@ class Steps:
             raise self.fault(k, f"answers with the score {score}, outside [0, 1]")
         if not 0 <= prediction < self._classes:
             raise self.fault(k, f"answers with class {prediction} of {self._classes}")
+
+
+def loop_over(bundle: Bundle, backend: Backend | LoopBackend) -> Loop:
+    """Return the loop that the backend brings along, or else this one."""
+    return Steps(bundle, backend) if backend.loop is None else backend.loop

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eeinfer.backends import open_backend
-from eeinfer.backends.base import Backend, DeviceClock, Inputs
+from eeinfer.backends.base import DeviceClock, Inputs, Opened
 from eeinfer.backends.choice import gpu_index
 from eeinfer.bench.config import BenchConfig
 from eeinfer.bench.environment import GpuFacts
@@ -75,7 +75,7 @@ class GpuSide:
             raise ConfigError(f"backend {backend.name!r} cannot run the fixed networks; give --backend onnxruntime")
         self._open_graph = backend.open_graph
         same = ours and config.level is None
-        self._timed: Backend = backend if same else _opened_again(engine, config)
+        self._timed: Opened = backend if same else _opened_again(engine, config)
         self._bundle, self._config, self._gpu = engine.bundle, config, OneGpu(config.device)
         self._facts = {"networks": backend.name, "backend": engine.backend, "level": engine.level}
         self._batches: Sequence[Array] = ()
@@ -135,5 +135,5 @@ class GpuSide:
         return self._gpu.facts(**self._facts)
 
 
-def _opened_again(engine: Engine, config: BenchConfig) -> Backend:
+def _opened_again(engine: Engine, config: BenchConfig) -> Opened:
     return open_backend(engine.backend, engine.bundle, device=config.device, options=config.options)

@@ -6,6 +6,7 @@ from importlib import import_module
 
 from eeinfer.backends.base import Backend
 from eeinfer.backends.choice import candidates, gpu_index, refusal
+from eeinfer.backends.loop import LoopBackend
 from eeinfer.backends.onnx_runtime import share_threads as share_threads
 from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import ConfigError, EeinferError
@@ -31,7 +32,7 @@ def open_backend(
     threads: int | str | None = None,
     verify: bool = True,
     options: Mapping[str, str] | None = None,
-) -> Backend:
+) -> Backend | LoopBackend:
     """Open every segment of ``bundle`` with the backend ``name``, or with the best one that works on ``device``.
 
     Raises:
@@ -61,7 +62,7 @@ def open_backend(
     raise refusal(device, reasons)
 
 
-def _maker(name: str) -> Callable[..., Backend]:
+def _maker(name: str) -> Callable[..., Backend | LoopBackend]:
     module, attribute = BACKENDS[name].split(":")
-    maker: Callable[..., Backend] = getattr(import_module(module), attribute)
+    maker: Callable[..., Backend | LoopBackend] = getattr(import_module(module), attribute)
     return maker

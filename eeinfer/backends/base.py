@@ -61,8 +61,8 @@ DeviceClock: TypeAlias = Callable[[Inputs, int], float]
 GraphOpener: TypeAlias = Callable[[Path, Inputs, Sequence[str]], DeviceGraph]
 
 
-class Backend(Protocol):
-    """The segments of one bundle, ready to run on one device. Any number of threads may call it at once."""
+class Opened(Protocol):
+    """A bundle that is ready to run on one device. Any number of threads may call it at once."""
 
     name: str
     device: str
@@ -86,6 +86,12 @@ class Backend(Protocol):
 
     def new_lane(self) -> Lane:
         """Make the buffers for one row at a time."""
+
+
+class Backend(Opened, Protocol):
+    """The segments of one bundle, which ``eeinfer.steps`` runs one after another."""
+
+    loop: None  # it brings none of its own
 
     def start(self, inputs: Inputs) -> Live:
         """Take a batch of prepared rows; they may be read in place until ``release``."""

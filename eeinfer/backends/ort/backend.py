@@ -29,7 +29,7 @@ class OrtBackend:
     """The segments of one bundle as ONNX Runtime sessions. Implements ``eeinfer.backends.base.Backend``."""
 
     name = "onnxruntime"
-    level = device_ms = open_graph = None  # the host computes
+    level = device_ms = open_graph = loop = None  # the host computes, and eeinfer.steps decides
 
     def __init__(
         self,

@@ -38,7 +38,7 @@ class OrtGpuBackend:
     """The segments of one bundle on one provider. Implements ``eeinfer.backends.base.Backend``."""
 
     threads: int | None = None
-    optimised = None  # the provider makes a form of its own
+    optimised = loop = None  # the provider makes a form of its own
 
     def __init__(
         self,

@@ -24,7 +24,7 @@ class TrtBackend:
     """
 
     name = "tensorrt"
-    optimised = open_graph = None  # plans are all that runs here
+    optimised = open_graph = loop = None  # plans are all that runs here
 
     def __init__(
         self,
