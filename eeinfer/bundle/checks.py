@@ -108,7 +108,7 @@ def _check_inputs(manifest: Manifest) -> str | None:
 def _check_axes(manifest: Manifest) -> str | None:
     known = {size for input in manifest.inputs for size in input.tensor.shape if isinstance(size, str)}
     for name, axis in manifest.axes.items():
-        if not name.isidentifier() or name == BATCH:
+        if not (name.isidentifier() and name.isascii()) or name == BATCH:
             return f"the manifest has the dynamic axis {name!r}, which is not a name, or the batch's"
         if not 1 <= axis.min <= axis.max:
             return f"the dynamic axis {name!r} has sizes from {axis.min} to {axis.max}"

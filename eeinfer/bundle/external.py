@@ -21,6 +21,7 @@ _MOST_DIGITS = 18  # of an offset or a length
 
 _VARINT, _BYTES = 0, 2  # wire types
 _FIXED_BYTES = {1: 8, 5: 4}  # wire type -> size
+_HIGHEST_KEY = 2**32 - 1
 _MORE = 0x80  # set in every byte of a number but the last
 _KEYS = frozenset({b"location", b"offset", b"length", b"checksum"})  # of external data, as onnx defines them
 
@@ -187,7 +188,7 @@ def _refuse(kind: str) -> None:
 def _fields(data: bytes, at: int, end: int) -> Iterator[tuple[int, int, int]]:
     """Yield the number, the start and the end of every length-delimited field between ``at`` and ``end``."""
     while at < end:
-        key, at = (data[at], at + 1) if data[at] < _MORE else _varint(data, at)
+        key, at = (data[at], at + 1) if data[at] < _MORE else _long_key(data, at)
         kind = key & 7
         if kind in _FIXED_BYTES:
             at += _FIXED_BYTES[kind]
@@ -200,6 +201,14 @@ def _fields(data: bytes, at: int, end: int) -> Iterator[tuple[int, int, int]]:
             raise ValueError(f"is broken at byte {at}")
     if at > end:
         raise ValueError(f"is broken at byte {at}")
+
+
+def _long_key(data: bytes, at: int) -> tuple[int, int]:
+    """Readers of protocol buffers cut keys off at 32 bits: a larger one would be another field to them than to us."""
+    key, at = _varint(data, at)
+    if key > _HIGHEST_KEY:
+        raise ValueError(f"is broken at byte {at}")
+    return key, at
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:

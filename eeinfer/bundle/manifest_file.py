@@ -5,7 +5,11 @@ bytes, behind the first ``"checksum": "`` in the file, so that a reader needs no
 """
 
 import hashlib
+import itertools
+import json
+import re
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -16,33 +20,45 @@ from eeinfer.errors import BundleError
 from eeinfer.files import replace_file
 
 FIRST_WITH_CHECKSUM = 3  # of the format versions
+DEEPEST = 100  # objects and lists inside one another
 
 _MARK = b'"checksum": "'
 _DIGITS = 64
 _ZEROS = "0" * _DIGITS
+
+_TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_LOWEST, _HIGHEST = -(2**63), 2**64 - 1
+_MOST_DIGITS = len(str(_LOWEST))
 
 
 class _Version(msgspec.Struct):
     format_version: int
 
 
+class _NotOurs(ValueError):
+    """It is JSON that other readers, in other languages, may take for something else."""
+
+
 def decode_manifest(data: bytes, *, where: Path) -> Manifest:
     """Parse manifest.json, refusing a newer format version before anything else about it.
 
     Raises:
-        BundleError: not JSON, truncated, altered, a format version that is not read, an unknown or missing field, a
-            value of a wrong type.
+        BundleError: not JSON, truncated, altered, a format version that is not read, an unknown, missing or doubled
+            field, a value of a wrong type.
     """
     try:
+        check_depth(data)
         version = msgspec.json.decode(data, type=_Version).format_version
         if not OLDEST_VERSION <= version <= FORMAT_VERSION:
             raise BundleError(_version_text(version, where))
+        check_once(data)
         if version < FIRST_WITH_CHECKSUM:
             return decode_earlier(data)
         manifest = msgspec.json.decode(data, type=Manifest)
     except msgspec.ValidationError as error:
         raise BundleError(f"{where} is not a manifest of format {FORMAT_VERSION}: {error}; export it again") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, json.JSONDecodeError, _NotOurs) as error:
         raise BundleError(f"{where} is truncated or not JSON: {error}; copy the bundle again") from error
     if manifest.checksum != checksum(data):
         raise BundleError(f"{where} was altered, its checksum is not the one it states; copy the bundle again")
@@ -62,9 +78,31 @@ def write_manifest(folder: Path, manifest: Manifest) -> Path:
         BundleError: the manifest does not hold together.
     """
     check_manifest(manifest, where=folder)
-    path = folder / MANIFEST_NAME
-    replace_file(path, encode_manifest(manifest))
+    path, data = folder / MANIFEST_NAME, encode_manifest(manifest)
+    decode_manifest(data, where=path)
+    replace_file(path, data)
     return path
+
+
+def check_depth(data: bytes) -> None:
+    """Refuse JSON that is too deep: how deep a reader gets must not depend on the room that its stack happens to have.
+
+    Raises:
+        ValueError: saying how deep "it" is.
+    """
+    brackets = _TEXT.sub(b"", data).translate(None, _NO_BRACKETS)
+    depths = itertools.accumulate(1 if bracket in b"[{" else -1 for bracket in brackets)
+    if any(depth > DEEPEST for depth in depths):
+        raise _NotOurs(f"it has lists or objects more than {DEEPEST} deep")
+
+
+def check_once(data: bytes) -> None:
+    """Refuse JSON with a field that stands twice, or a whole number beyond 64 bits: readers make other things of it.
+
+    Raises:
+        ValueError: saying what "it" has.
+    """
+    json.loads(data.decode(), object_pairs_hook=_once, parse_int=_whole)
 
 
 def with_checksum(data: bytes) -> bytes:
@@ -79,6 +117,21 @@ def checksum(data: bytes) -> str:
     if start is not None:
         data = data[:start] + _ZEROS.encode() + data[start + _DIGITS :]
     return hashlib.sha256(data).hexdigest()
+
+
+def _once(fields: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in fields:
+        if name in found:
+            raise _NotOurs(f"it has the field {name!r} twice")
+        found[name] = value
+    return found
+
+
+def _whole(digits: str) -> int:
+    if len(digits) <= _MOST_DIGITS and _LOWEST <= int(digits) <= _HIGHEST:
+        return int(digits)
+    raise _NotOurs("it has a whole number that does not fit into 64 bits")
 
 
 def _start(data: bytes) -> int | None:

@@ -24,6 +24,7 @@ from eeinfer.bundle.contents import check_files
 from eeinfer.bundle.external import OPTIMISED
 from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.manifest import FileHash, Segment
+from eeinfer.bundle.manifest_file import check_depth, check_once
 from eeinfer.bundle.sums import check_sums
 from eeinfer.errors import BundleError
 from eeinfer.files import read_small
@@ -92,8 +93,10 @@ def decode_optimised(data: bytes, *, where: Path) -> OptimisedBuild:
         BundleError: not JSON, truncated, of another format, an unknown or missing field, a value of a wrong type.
     """
     try:
+        check_depth(data)
         build = msgspec.json.decode(data, type=OptimisedBuild)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        check_once(data)
+    except (msgspec.MsgspecError, ValueError) as error:
         raise BundleError(f"{where / BUILD_NAME} is damaged: {error}") from error
     if build.format_version != FORMAT_VERSION:
         raise BundleError(

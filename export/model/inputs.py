@@ -179,7 +179,7 @@ def _axes(dynamic: Dynamic, tensors: Mapping[str, Tensor]) -> dict[str, Bounds]:
             where = f"axis {at} of {name!r}"
             if not 1 <= at < tensors[name].ndim:
                 raise ExportError(f"{where} cannot be dynamic; axes 1 to {tensors[name].ndim - 1} can, 0 is the batch")
-            if axis == BATCH or not axis.isidentifier():
+            if axis == BATCH or not (axis.isidentifier() and axis.isascii()):
                 raise ExportError(f"{where} cannot be called {axis!r}; choose another word")
             size = tensors[name].shape[at]
             if not (1 <= low < high and max(low, 2) <= size <= high):

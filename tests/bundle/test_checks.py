@@ -177,6 +177,8 @@ def test_inputs_have_names_of_their_own(manifest: Manifest) -> None:
         ({"length": Axis(min=1, max=4), "width": Axis(min=1, max=4)}, "'width' is in no input"),
         ({"length": Axis(min=1, max=4), "batch": Axis(min=1, max=4)}, "dynamic axis 'batch', which is not a name"),
         ({"length": Axis(min=1, max=4), "": Axis(min=1, max=4)}, "dynamic axis '', which is not a name"),
+        ({"length": Axis(min=1, max=4), "länge": Axis(min=1, max=4)}, "dynamic axis 'länge', which is not a name"),
+        ({"length": Axis(min=1, max=4), "1st": Axis(min=1, max=4)}, "dynamic axis '1st', which is not a name"),
     ],
 )
 def test_dynamic_axes_have_bounds_and_stand_in_an_input(manifest: Manifest, axes: dict[str, Axis], text: str) -> None:

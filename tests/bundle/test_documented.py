@@ -84,6 +84,7 @@ def test_numbers_and_names_are_those_of_the_reader() -> None:
     assert f"at most {contents.MOST_MANIFEST_BYTES >> 20} MiB" in PAGE
     assert f"at most {contents.MOST_GRAPH_BYTES >> 20} MiB, at most {external.MOST_NODES:,} nodes" in PAGE
     assert f"at most {external.DEEPEST} deep" in PAGE
+    assert f"at most {manifest_file.DEEPEST} deep" in section("## manifest.json")
 
 
 def test_the_checksum_is_computed_as_the_page_says(tiny_bundle: Path) -> None:

@@ -130,6 +130,15 @@ def test_a_number_written_the_long_way_hides_nothing() -> None:
         references(b"\x3a" + bytes([len(graph)]) + graph, where=WHERE)
 
 
+@pytest.mark.parametrize("key", [b"\xba\x80\x80\x80\x10", b"\xba\x80\x80\x80\x80\x01", b"\xba" + b"\x80" * 8 + b"\x02"])
+def test_a_key_that_others_would_cut_off_at_32_bits_is_refused(key: bytes) -> None:
+    """To a reader that cuts it off it is field 7, the domain; to one that does not it is unknown."""
+    node = key + bytes([len(b"my.domain")]) + b"my.domain"
+    graph = b"\x0a" + bytes([len(node)]) + node
+    with pytest.raises(BundleError, match="is broken at byte"):
+        references(b"\x3a" + bytes([len(graph)]) + graph, where=WHERE)
+
+
 @pytest.mark.parametrize("name", ["score", "batch"])
 def test_names_of_values_and_axes_are_text(tiny_bundle: Path, name: str) -> None:
     data = (tiny_bundle / "segment_00.onnx").read_bytes()

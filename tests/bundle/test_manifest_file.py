@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -12,7 +13,7 @@ from altered_bundles import Json, edit
 import eeinfer
 from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.manifest import Axis, ExitShift, Input, Manifest, Shift, TensorSpec
-from eeinfer.bundle.manifest_file import decode_manifest, encode_manifest, write_manifest
+from eeinfer.bundle.manifest_file import decode_manifest, encode_manifest, with_checksum, write_manifest
 from eeinfer.errors import BundleError
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -33,6 +34,14 @@ def test_a_manifest_that_does_not_hold_together_is_not_written(tiny_bundle: Path
             tmp_path,
             msgspec.structs.replace(manifest, taus=(0.5, 0.5)),
         )
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("odd", [10**30, json.loads("[" * 100 + "]" * 100)])
+def test_a_manifest_that_could_not_be_read_is_not_written(tiny_bundle: Path, tmp_path: Path, odd: Any) -> None:
+    manifest = msgspec.structs.replace(Bundle.open(tiny_bundle).manifest, provenance={"odd": odd})
+    with pytest.raises(BundleError, match=r"64 bits|100 deep"):
+        write_manifest(tmp_path, manifest)
     assert not list(tmp_path.iterdir())
 
 
@@ -133,6 +142,56 @@ def test_a_tensor_of_an_older_format_has_fixed_sizes_and_shares_by_name(version:
         data["segments"][0]["carried"][0] |= change
         with pytest.raises(BundleError, match=next(iter(change))):
             decode_manifest(json.dumps(data).encode(), where=GOLDEN)
+
+
+def sealed(path: Path, text: str, other: str) -> bytes:
+    """The manifest with one text in the place of another, and the checksum that belongs to it."""
+    sound = path.read_text()
+    assert text in sound
+    return with_checksum(sound.replace(text, other, 1).encode())
+
+
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [
+        ('"name": "tiny"', '"name": "tiny", "name": "tiny"'),
+        ('"name": "tiny"', '"name": "tiny", "n\\u0061me": "tiny"'),
+        ('"recipe": "tests"', '"recipe": "tests", "recipe": "tests"'),
+        ('"recipe": "tests"', '"inner": [{"a": 1, "b": 2, "a": 3}]'),
+    ],
+)
+def test_a_field_stands_once(tiny_bundle: Path, text: str, other: str) -> None:
+    """Readers differ in which of the two they take."""
+    path = tiny_bundle / "manifest.json"
+    with pytest.raises(BundleError, match=r"has the field '(name|recipe|a)' twice"):
+        decode_manifest(sealed(path, text, other), where=path)
+
+
+@pytest.mark.parametrize("digits", [str(2**64), str(-(2**63) - 1), "1" + "0" * 30, "9" * 500])
+def test_whole_numbers_have_64_bits(tiny_bundle: Path, digits: str) -> None:
+    """Other languages have no larger ones, and would read another number."""
+    path = tiny_bundle / "manifest.json"
+    with pytest.raises(BundleError, match="a whole number that does not fit into 64 bits"):
+        decode_manifest(sealed(path, '"recipe": "tests"', f'"seed": {digits}'), where=path)
+
+
+@pytest.mark.parametrize("number", [2**64 - 1, -(2**63), 0])
+def test_seeds_of_64_bits_are_read(tiny_bundle: Path, number: int) -> None:
+    path = tiny_bundle / "manifest.json"
+    found = decode_manifest(sealed(path, '"recipe": "tests"', f'"seed": {number}'), where=path)
+    assert found.provenance == {"seed": number}
+
+
+@pytest.mark.parametrize(("depth", "sound"), [(98, True), (99, False), (100_000, False)])
+def test_lists_and_objects_have_a_depth(tiny_bundle: Path, depth: int, sound: bool) -> None:
+    """Two are around them: the manifest and its provenance. How deep a reader gets must not depend on its stack."""
+    path = tiny_bundle / "manifest.json"
+    data = sealed(path, '"recipe": "tests"', f'"]}}[{{": {"[" * depth}{"]" * depth}')
+    if sound:
+        decode_manifest(data, where=path)
+        return
+    with pytest.raises(BundleError, match="lists or objects more than 100 deep"):
+        decode_manifest(data, where=path)
 
 
 def test_the_checksum_is_that_of_the_file_with_zeros_in_its_place(tiny_bundle: Path) -> None:

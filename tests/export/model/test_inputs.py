@@ -82,6 +82,7 @@ def test_an_example_that_is_none_is_refused(example: Any, message: str) -> None:
         ({"ids": {1: ("length", 0, 512)}}, "is 6 in the example and shall be 0 to 512"),
         ({"ids": {1: ("length", 8, 512)}}, "is 6 in the example and shall be 8 to 512"),
         ({"ids": {1: ("batch", 1, 512)}}, "cannot be called 'batch'"),
+        ({"ids": {1: ("länge", 1, 512)}}, "cannot be called 'länge'"),
         ({"ids": {1: LENGTH}, "mask": {1: ("length", 1, 99)}}, "'length' like another one"),
     ],
 )
