@@ -24,7 +24,7 @@ from eeinfer.bundle.contents import check_files
 from eeinfer.bundle.external import OPTIMISED
 from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.manifest import FileHash, Segment
-from eeinfer.bundle.manifest_file import check_depth, check_once
+from eeinfer.bundle.manifest_file import check_depth, check_once, is_plain
 from eeinfer.bundle.sums import check_sums
 from eeinfer.errors import BundleError
 from eeinfer.files import read_small
@@ -93,9 +93,12 @@ def decode_optimised(data: bytes, *, where: Path) -> OptimisedBuild:
         BundleError: not JSON, truncated, of another format, an unknown or missing field, a value of a wrong type.
     """
     try:
-        check_depth(data)
+        plain = is_plain(data)
+        if not plain:
+            check_depth(data)
         build = msgspec.json.decode(data, type=OptimisedBuild)
-        check_once(data)
+        if not plain:
+            check_once(data)
     except (msgspec.MsgspecError, ValueError) as error:
         raise BundleError(f"{where / BUILD_NAME} is damaged: {error}") from error
     if build.format_version != FORMAT_VERSION:

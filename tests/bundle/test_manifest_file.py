@@ -9,11 +9,23 @@ from typing import Any
 import msgspec
 import pytest
 from altered_bundles import Json, edit
+from hypothesis import given
+from hypothesis import strategies as st
 
 import eeinfer
+from eeinfer import samples
 from eeinfer.bundle.folder import Bundle
-from eeinfer.bundle.manifest import Axis, ExitShift, Input, Manifest, Shift, TensorSpec
-from eeinfer.bundle.manifest_file import decode_manifest, encode_manifest, with_checksum, write_manifest
+from eeinfer.bundle.manifest import MANIFEST_NAME, Axis, ExitShift, Input, Manifest, Shift, TensorSpec
+from eeinfer.bundle.manifest_file import (
+    DEEPEST,
+    check_depth,
+    check_once,
+    decode_manifest,
+    encode_manifest,
+    is_plain,
+    with_checksum,
+    write_manifest,
+)
 from eeinfer.errors import BundleError
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -248,3 +260,39 @@ def test_the_shipped_bundle_has_the_newest_format() -> None:
 
     assert json.loads((samples.bundle_path() / "manifest.json").read_text())["format_version"] == 3
     assert eeinfer.Bundle.open(samples.bundle_path()).manifest.input.tensor.shape == (1, 28, 28)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | st.text(max_size=4),
+        lambda inside: st.lists(inside, max_size=3) | st.dictionaries(st.text(max_size=3), inside, max_size=3),
+        max_leaves=12,
+    )
+)
+def test_what_is_plain_is_neither_too_deep_nor_doubled_nor_huge(value: Any) -> None:
+    data = json.dumps(value, indent=2, ensure_ascii=False).encode() + b"\n"
+    if is_plain(data):
+        check_depth(data)
+        check_once(data)
+
+
+@pytest.mark.parametrize("depth", [98, 99, 100, 101, 102, 400])
+def test_what_is_too_deep_is_not_plain(depth: int) -> None:
+    data = b"\n".join(
+        [b"  " * at + b"[" for at in range(depth - 1)] + [b"  " * (depth - 1) + b"[]"]
+        + [b"  " * at + b"]" for at in reversed(range(depth - 1))]
+    )  # fmt: skip
+    assert is_plain(data + b"\n") is (depth <= DEEPEST)
+
+
+@pytest.mark.parametrize(
+    "text", ['{\n  "a": 1,\n  "a": 1\n}', '{\n  "a": 36893488147419103232\n}', '{"a": 1}', '{\n  "a": 1\n', "\x00"]
+)
+def test_what_we_would_not_write_is_not_plain(text: str) -> None:
+    assert not is_plain(text.encode() + b"\n")
+    assert is_plain(b'{\n  "a": 1\n}\n')
+
+
+def test_manifests_and_forms_are_plain_as_they_are_written(tiny_bundle: Path) -> None:
+    assert is_plain((tiny_bundle / MANIFEST_NAME).read_bytes())
+    assert is_plain((samples.bundle_path() / MANIFEST_NAME).read_bytes())
