@@ -13,7 +13,7 @@ from eeinfer.backends.loop import LoopBackend
 from eeinfer.backends.ort import optimised
 from eeinfer.bundle.folder import Bundle, unless_replaced
 from eeinfer.engine import Engine
-from eeinfer.errors import first_line
+from eeinfer.errors import DependencyError, first_line
 from eeinfer.rule import Taus, as_given, as_limits
 
 _MOMENT_S = 1.0  # that another process may take to finish the form that it is making
@@ -81,13 +81,13 @@ def _loaded(
 
 def _optimised(bundle: Bundle) -> bool:
     """Have the optimised form made in the machine's cache, and say whether it is there: the one call upwards."""
-    if optimised.place(bundle) is None or optimised.is_refused(bundle):
-        return False
     try:
+        if optimised.place(bundle) is None or optimised.is_refused(bundle):
+            return False
         from eeinfer.export.optimise.api import optimise  # noqa: TID251 - the one exception
 
         return optimise(bundle, wait_s=_MOMENT_S) is not None
-    except ModuleNotFoundError as error:  # the onnx package cuts graphs
+    except (ModuleNotFoundError, DependencyError) as error:  # the onnx package cuts graphs
         log.info("the segments of %s run as they are (%s); faster: pip install 'eeinfer[cpu]'", bundle.path, error)
     except Exception as error:  # whatever it is: the bundle's own segments are open already
         log.warning("the segments of %s run as they are: %s", bundle.path, first_line(error))

@@ -4,11 +4,13 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import compiled
 import pytest
 import small_bundles
 from hypothesis import settings
 
 import eeinfer
+from eeinfer.backends.native import library
 from eeinfer.machine import cache
 
 settings.register_profile("eeinfer", deadline=None)  # the machine may be busy
@@ -20,7 +22,14 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep what is made for this machine out of its real cache; commands that tests start see the same folder."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(cache.VARIABLE, str(tmp_path_factory.mktemp("cache")))
+        patch.setenv(library.VARIABLE, library.OFF)  # tests of the compiled loop name it
         yield
+
+
+@pytest.fixture(scope="session")
+def native_library() -> Path:
+    """The compiled library; the test is skipped where it cannot be had."""
+    return compiled.compiled_library()
 
 
 @pytest.fixture(scope="session")

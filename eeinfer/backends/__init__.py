@@ -15,6 +15,7 @@ from eeinfer.machine.requirements import obstacle
 
 BACKENDS = {
     "onnxruntime": "eeinfer.backends.ort.backend:OrtBackend",
+    "native": "eeinfer.backends.native.backend:NativeBackend",
     "tensorrt": "eeinfer.backends.trt.backend:TrtBackend",
     "onnxruntime-cuda": "eeinfer.backends.ort_gpu.opening:open_cuda",
     "onnxruntime-tensorrt": "eeinfer.backends.ort_gpu.opening:open_tensorrt",
@@ -54,7 +55,7 @@ def open_backend(
                 make = _maker(candidate)
                 return make(bundle, device=device, threads=threads, verify=verify, options=options or {})
             except EeinferError as error:
-                if len(names) == 1:
+                if len(names) == 1 or (index is None and candidate == names[-1]):
                     raise
                 reason = str(error)
         reasons[candidate] = reason

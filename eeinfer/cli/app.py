@@ -36,10 +36,27 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _print_cmake_folder(wanted: bool) -> None:
+    if wanted:
+        from eeinfer.backends.native.library import cmake_folder
+
+        typer.echo(cmake_folder())
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+    cmake_folder: Annotated[
+        bool,
+        typer.Option(
+            "--cmake-dir",
+            help="Print the folder that a CMake project adds for the C++ library.",
+            callback=_print_cmake_folder,
+            is_eager=True,
+        ),
     ] = False,
     debug: Debug = False,
 ) -> None:

@@ -5,6 +5,7 @@ import platform
 from dataclasses import dataclass
 
 from eeinfer import __version__
+from eeinfer.backends.native.library import obstacle as obstacle_of_library
 from eeinfer.doctor.trials import BACKENDS, Device, runtime_devices, torch_devices
 from eeinfer.machine import cache
 from eeinfer.machine.extras import PACKAGES
@@ -45,8 +46,8 @@ class Diagnosis:
     """All findings.
 
     ``problems`` are installations that contradict themselves and go wrong silently, ``remarks`` are no faults;
-    ``on_gpu`` are the backends that come into question for ``device="cuda"``, best first: the first that works is
-    taken.
+    ``on_cpu`` and ``on_gpu`` are the backends that come into question for ``device="cpu"`` and ``"cuda"``, best first:
+    the first that works is taken.
     """
 
     eeinfer: str
@@ -57,6 +58,7 @@ class Diagnosis:
     packages: tuple[Package, ...]
     devices: tuple[Device, ...]
     abilities: tuple[Ability, ...]
+    on_cpu: tuple[Ability, ...]
     on_gpu: tuple[Ability, ...]
     cache: Cache
     problems: tuple[str, ...]
@@ -86,6 +88,7 @@ def examine() -> Diagnosis:
         packages=packages,
         devices=devices,
         abilities=tuple(_abilities(facts, packages, devices)),
+        on_cpu=tuple(_on_cpu(devices)),
         on_gpu=tuple(_on_gpu(facts, devices)),
         cache=_cache(),
         problems=(*contradictions(facts), *broken),
@@ -116,6 +119,15 @@ def _abilities(facts: Facts, packages: tuple[Package, ...], devices: tuple[Devic
         ),
     ]
     return [_ability(name, None if works else fix) for name, works, fix in rows]
+
+
+def _on_cpu(devices: tuple[Device, ...]) -> list[Ability]:
+    """Whether the compiled library loads, and whether ONNX Runtime computes."""
+    runs = any(device.problem is None and device.name.startswith("CPUExecutionProvider") for device in devices)
+    return [
+        _ability("native", obstacle_of_library()),
+        _ability("onnxruntime", None if runs else "pip install 'eeinfer[cpu]'"),
+    ]
 
 
 def _on_gpu(facts: Facts, devices: tuple[Device, ...]) -> list[Ability]:

@@ -51,7 +51,8 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 
 def test_candidates_are_in_order_of_merit() -> None:
-    assert candidates(None, "cpu") == ("onnxruntime",)
+    assert candidates(None, "cpu") == ("native", "onnxruntime")
+    assert candidates("onnxruntime", "cpu") == ("onnxruntime",)
     assert candidates(None, "cuda:1") == (
         "tensorrt",
         "onnxruntime-tensorrt-rtx",

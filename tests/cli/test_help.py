@@ -9,7 +9,7 @@ from cli_runs import Run
 
 COMMANDS = (
     *("demo", "train", "calibrate", "export", "optimise", "tune", "bench"),
-    *("predict", "inspect", "check", "doctor"),
+    *("predict", "inspect", "check", "doctor", "native"),
 )
 
 

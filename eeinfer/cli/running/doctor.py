@@ -44,6 +44,11 @@ def _lines(found: "Diagnosis") -> Iterator[str]:
     yield "\nabilities"
     for ability in found.abilities:
         yield f"  {ability.name:<26}{'yes' if ability.works else f'no: {ability.fix}'}"
+    yield '\nwith device="cpu"'
+    taken = next((ability for ability in found.on_cpu if ability.works), None)
+    for ability in found.on_cpu:
+        state = f"no: {ability.fix}" if ability.fix is not None else "taken" if ability is taken else "works"
+        yield f"  {ability.name:<25} {state}"
     yield from _gpu_lines(found)
     yield "\ncache of this machine"
     yield f"  {found.cache.folder}, {found.cache.bytes / 1e6:.1f} MB" if found.cache.folder else "  nothing is kept"

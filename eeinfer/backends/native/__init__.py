@@ -1,0 +1,1 @@
+"""The loop compiled: the C++ library behind its C interface."""

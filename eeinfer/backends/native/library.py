@@ -1,0 +1,118 @@
+"""Where the compiled library is: named by EEINFER_NATIVE, beside the package, or built into this machine's cache."""
+
+import ctypes
+import functools
+import hashlib
+import importlib.util
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from eeinfer.backends.native.binding import ABI_VERSION, Binding
+from eeinfer.errors import DependencyError
+from eeinfer.machine import cache
+from eeinfer.machine.versions import version_of
+
+VARIABLE = "EEINFER_NATIVE"
+OFF = "off"
+KIND = "native"
+FILE = "eeinfer".join({"win32": ("", ".dll"), "darwin": ("lib", ".dylib")}.get(sys.platform, ("lib", ".so")))
+BUILD = "eeinfer native build"
+_RUNTIME = {"win32": "onnxruntime.dll", "darwin": "libonnxruntime.*dylib"}.get(sys.platform, "libonnxruntime.so*")
+_PACKAGE = Path(__file__).resolve().parents[2]
+
+
+def binding() -> Binding:
+    """Load the library where it is found.
+
+    Raises:
+        DependencyError: there is none, or it does not load, or it is too old: then with the command that builds it.
+    """
+    path = find()
+    if path is None:
+        raise DependencyError(f"the compiled library is not there; build it with: {BUILD}, or name it in {VARIABLE}")
+    return load(path)
+
+
+def obstacle() -> str | None:
+    """Return why the library cannot be used here, and what mends that; None: it loads."""
+    try:
+        binding()
+    except DependencyError as error:
+        return str(error)
+    return None
+
+
+def find() -> Path | None:
+    """Return the file of the library; None where there is none, or EEINFER_NATIVE is ``off``."""
+    named = os.environ.get(VARIABLE)
+    if named:
+        return None if named == OFF else Path(named).expanduser()
+    built = place()
+    there = (_PACKAGE / "lib" / FILE, *([] if built is None else [built / FILE]))
+    return next((path for path in there if path.is_file()), None)
+
+
+def place() -> Path | None:
+    """Return the folder in this machine's cache where the library of these very sources lies, or would lie."""
+    folder = cache.cache_folder()  # asked first: where nothing was ever built, the sources need not be read
+    return None if folder is None else cache.place(KIND, sources_key())
+
+
+@functools.cache
+def load(path: Path) -> Binding:
+    """Load the library at ``path``, once per process.
+
+    Raises:
+        DependencyError: it does not load, or speaks another version of the interface.
+    """
+    try:
+        loaded = ctypes.CDLL(str(path))
+        found = int(loaded.eeinfer_abi_version())
+        if found != ABI_VERSION:
+            raise DependencyError(
+                f"{path} has version {found} of the C interface, this eeinfer speaks {ABI_VERSION}; build it: {BUILD}"
+            )
+        return Binding(loaded)
+    except (OSError, AttributeError) as error:
+        raise DependencyError(f"{path} cannot be loaded ({error}); build it again with: {BUILD}") from error
+
+
+def cmake_folder() -> Path:
+    """Return the folder of the C++ project: in an installed package, or in a checkout.
+
+    Raises:
+        DependencyError: this installation has none.
+    """
+    for folder in (_PACKAGE / "cmake", _PACKAGE.parent / "cmake"):
+        if (folder / "CMakeLists.txt").is_file():
+            return folder
+    raise DependencyError("this installation has no CMake files: pip install --force-reinstall eeinfer")
+
+
+@functools.cache
+def sources_key() -> str:
+    """Return a name that changes with the sources, the interface and the system."""
+    facts = [version_of("eeinfer") or "", sys.platform, platform.machine(), str(ABI_VERSION)]
+    for path in sorted(_sources()):
+        facts += [path.name, hashlib.sha256(path.read_bytes()).hexdigest()]
+    return cache.key(*facts)
+
+
+def _sources() -> Iterator[Path]:
+    for folder in (_PACKAGE / "include", _PACKAGE / "csrc"):
+        yield from (path for path in folder.rglob("*") if path.is_file())
+
+
+def onnxruntime_file() -> Path | None:
+    """Return the library inside the onnxruntime wheel of this Python, without importing it; None: look elsewhere.
+
+    EEINFER_ONNXRUNTIME stands above it: then the C++ library looks there by itself.
+    """
+    if os.environ.get("EEINFER_ONNXRUNTIME"):
+        return None
+    spec = importlib.util.find_spec("onnxruntime")
+    folders = [] if spec is None else list(spec.submodule_search_locations or ())
+    return next((path for folder in folders for path in sorted(Path(folder, "capi").glob(_RUNTIME))), None)
