@@ -25,7 +25,7 @@ target_include_directories(eeinfer_objects PUBLIC ${EEINFER_SOURCES}/include ${E
 target_include_directories(eeinfer_objects SYSTEM PUBLIC ${EEINFER_JSON_INCLUDE} ${ONNXRuntime_INCLUDE_DIR})
 target_compile_definitions(eeinfer_objects PRIVATE EEINFER_BUILDING $<$<BOOL:${BUILD_SHARED_LIBS}>:EEINFER_SHARED>)
 target_link_libraries(eeinfer_objects PUBLIC eeinfer_flags)
-set_target_properties(eeinfer_objects PROPERTIES CXX_EXTENSIONS OFF POSITION_INDEPENDENT_CODE ON
+set_target_properties(eeinfer_objects PROPERTIES CXX_STANDARD 17 CXX_EXTENSIONS OFF POSITION_INDEPENDENT_CODE ON
   CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
 
 set(EEINFER_LIBRARIES Threads::Threads ${CMAKE_DL_LIBS})

@@ -1,0 +1,80 @@
+// eeinfer.h: one row, in buffers that are bound once.
+#include "capi/handles.h"
+#include "eeinfer/rule.h"
+
+namespace eeinfer::capi {
+namespace {
+
+std::size_t checked_exit(const ort::Lane& lane, std::int32_t exit) {
+  if (exit < 0 || static_cast<std::size_t>(exit) >= lane.exits())
+    throw InputError("there is no exit " + std::to_string(exit) + "; give 0 to " + std::to_string(lane.exits() - 1));
+  return static_cast<std::size_t>(exit);
+}
+
+void load(LaneContent& lane, const Views& views) {
+  lane.prepared.prepare(views.data(), views.size(), lane.engine.manifest());
+  if (lane.prepared.rows() != 1)
+    throw InputError("a lane takes one row, got " + std::to_string(lane.prepared.rows()) + "; start a batch for several");
+  lane.lane->load(lane.prepared.inputs());
+}
+
+template <class T, class Value>
+void put(T* to, Value value) {
+  if (to != nullptr) *to = static_cast<T>(value);
+}
+
+}  // namespace
+}  // namespace eeinfer::capi
+
+using namespace eeinfer;
+using namespace eeinfer::capi;
+
+eeinfer_status eeinfer_lane_new(eeinfer_engine* engine, eeinfer_lane** out) {
+  return guarded([&] {
+    OpenEngine& open = *live(engine, "the engine").open;
+    eeinfer_lane*& made = given(out, "out");
+    std::unique_ptr<LaneContent> content(new LaneContent{open, open.new_lane(), {}});
+    made = new eeinfer_lane(std::move(content));
+  });
+}
+
+void eeinfer_lane_free(eeinfer_lane* lane) { release(lane); }
+
+eeinfer_status eeinfer_lane_load(eeinfer_lane* lane, const eeinfer_tensor* inputs, int32_t n_inputs) {
+  return guarded([&] { load(live(lane, "the lane"), Views(inputs, n_inputs)); });
+}
+
+eeinfer_status eeinfer_lane_step(eeinfer_lane* lane, int32_t segment, float* score) {
+  return guarded([&] {
+    LaneContent& content = live(lane, "the lane");
+    const float found = content.engine.steps().one_step(*content.lane, checked_exit(*content.lane, segment));
+    put(score, found);
+  });
+}
+
+eeinfer_status eeinfer_lane_run(eeinfer_lane* lane, const float* limits, double seconds_left, int32_t* exit, float* score,
+                                uint8_t* near_tau) {
+  return guarded([&] {
+    LaneContent& content = live(lane, "the lane");
+    const Steps& steps = content.engine.steps();
+    const double deadline = seconds_left == kNoDeadline ? kNoDeadline : now_s() + seconds_left;
+    const Left left = steps.one(*content.lane, &given(limits, "limits"), deadline);
+    steps.answer(*content.lane, left.k);
+    put(exit, left.k);
+    put(score, left.score);
+    put(near_tau, left.near);
+  });
+}
+
+eeinfer_status eeinfer_lane_exit(eeinfer_lane* lane, int32_t exit, const float** logits, const float** score,
+                                 const int64_t** prediction) {
+  return guarded([&] {
+    const LaneContent& content = live(lane, "the lane");
+    const Exit& found = content.lane->exit(checked_exit(*content.lane, exit));
+    put(logits, found.logits);
+    put(score, found.score);
+    put(prediction, found.prediction);
+  });
+}
+
+float eeinfer_limit(float tau) { return as_limit(tau); }

@@ -1,0 +1,79 @@
+#include "engine/loading.h"
+
+#include <future>
+
+#include "eeinfer/error.h"
+
+namespace eeinfer {
+namespace {
+
+constexpr int kMoreTries = 3;  // where the bundle is replaced while it is loaded
+
+// Let `open` read the files, their hashes being compared beside it; whatever it made of them does not count if they were
+// altered or replaced, which explains whatever went wrong.
+template <class Open>
+auto opening(const Bundle& bundle, bool verify, Open open) {
+  std::future<void> hashes;
+  if (verify) hashes = std::async(std::launch::async, [&bundle] { bundle.verify(); });
+  const auto both = [&] {
+    try {
+      auto opened = open();
+      if (hashes.valid()) hashes.get();
+      return opened;
+    } catch (const Error&) {
+      if (hashes.valid()) hashes.get();
+      throw;
+    }
+  };
+  try {
+    auto opened = both();
+    bundle.check_unchanged();
+    return opened;
+  } catch (const Error&) {
+    bundle.check_unchanged();
+    throw;
+  }
+}
+
+ort::BackendSettings settings_of(const EngineOptions& options) {
+  ort::BackendSettings settings;
+  if (options.threads < 0 || (options.threads != 0 && !options.threads_mode.empty()))
+    throw ConfigError("threads is " + std::to_string(options.threads) + (options.threads < 0 ? "" : " beside threads_mode") +
+                      "; give 1 or more, or 0 to leave it to threads_mode");
+  if (options.threads != 0) settings.threads = std::to_string(options.threads);
+  if (!options.threads_mode.empty()) settings.threads = options.threads_mode;
+  settings.pool_spins = options.pool_spins;
+  settings.verify = options.verify;
+  settings.use_form = options.use_form;
+  settings.host = static_cast<OrtEnv*>(options.ort_env);
+  return settings;
+}
+
+std::vector<float> taus_of(const EngineOptions& options, const Manifest& manifest) {
+  const std::size_t exits = manifest.segments.size();
+  if (options.tau.given()) return as_taus(options.tau.data(), options.tau.size(), exits);
+  const std::vector<float> taus(manifest.taus.begin(), manifest.taus.end());
+  return as_taus(taus.data(), taus.size(), exits);
+}
+
+std::unique_ptr<OpenEngine> loaded(const std::filesystem::path& path, const EngineOptions& options) {
+  const Bundle bundle = Bundle::open(path, false);  // read the manifest, check that it and the graphs hold together
+  const std::vector<float> taus = taus_of(options, bundle.manifest());
+  const ort::BackendSettings settings = settings_of(options);
+  const ort::Library library = ort::load_library(static_cast<const OrtApiBase*>(options.ort_api_base), options.onnxruntime);
+  return opening(bundle, options.verify, [&] {
+    return std::make_unique<OpenEngine>(bundle, std::make_unique<ort::Backend>(bundle, library, settings), taus);
+  });
+}
+
+}  // namespace
+
+std::unique_ptr<OpenEngine> load(const std::filesystem::path& path, const EngineOptions& options) {
+  for (int tries = 0;; ++tries) try {
+      return loaded(path, options);
+    } catch (const ReplacedError&) {
+      if (tries == kMoreTries) throw;
+    }
+}
+
+}  // namespace eeinfer

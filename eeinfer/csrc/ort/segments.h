@@ -1,0 +1,31 @@
+// The opened segments of one bundle: in the form that was optimised for this machine, or as they were exported.
+#ifndef EEINFER_ORT_SEGMENTS_H
+#define EEINFER_ORT_SEGMENTS_H
+
+#include <vector>
+
+#include "eeinfer/bundle.h"
+#include "eeinfer/threads.h"
+#include "ort/session.h"
+
+namespace eeinfer::ort {
+
+struct OpenSegments {
+  Bundle bundle;  // whose segments these are: the bundle, or its optimised form
+  std::vector<Session> sessions;
+  bool optimised = false;
+
+  // Threads per segment run, the most of all segments; nothing where the process has a pool of the host's.
+  std::optional<int> threads() const;
+};
+
+// Open the segments of `bundle` in the form for this machine, or its own where there is none that is sound.
+//
+// verify: compare the files of a form with their checksums. use_form: false runs the bundle's own segments. Throws
+// BundleError: a segment of the bundle itself is not what the manifest says.
+OpenSegments open_segments(const Environment& environment, const Bundle& bundle, const Threads& plan, bool verify,
+                           bool use_form);
+
+}  // namespace eeinfer::ort
+
+#endif
