@@ -210,8 +210,12 @@ def resized(image: Array, rule: Preprocess, height: int, width: int) -> Array:
 
 
 def _scaled(image: Array, size: tuple[int, int], interpolation: str) -> Array:
+    """Scale across, then down: left alone, Pillow 13 goes down first where much is cut from the height, and rounds."""
     from PIL import Image
 
-    resample = Image.Resampling[interpolation.upper()]
-    planes = [Image.fromarray(image[..., c]).resize((size[1], size[0]), resample) for c in range(image.shape[2])]
-    return np.stack([np.asarray(plane) for plane in planes], axis=2)
+    resample, (rows, columns) = Image.Resampling[interpolation.upper()], size
+    planes = []
+    for c in range(image.shape[2]):
+        wide = Image.fromarray(image[..., c]).resize((columns, image.shape[0]), resample)
+        planes.append(np.asarray(wide.resize((columns, rows), resample)))
+    return np.stack(planes, axis=2)
