@@ -16,10 +16,12 @@ namespace eeinfer {
 Left Steps::one(ort::Lane& lane, const float* limits, double deadline) const {
   bool close = false;
   for (std::size_t k = 0;; ++k) {
-    const float score = one_step(lane, k);
+    const float score = run(lane, k);
     const bool last = k == last_;
     close |= !last && near(score, limits[k]);
-    if (last || leaves(score, limits[k]) || (deadline != kNoDeadline && now_s() >= deadline)) return {k, score, close};
+    if (!(last || leaves(score, limits[k]) || (deadline != kNoDeadline && now_s() >= deadline))) continue;
+    check(k, score, *lane.exit(k).prediction);
+    return {k, score, close};
   }
 }
 
@@ -115,17 +117,17 @@ void Batch::reorder(const std::vector<std::int64_t>& order) {
 }
 
 float Steps::one_step(ort::Lane& lane, std::size_t k) const {
+  const float score = run(lane, k);
+  check(k, score, *lane.exit(k).prediction);
+  return score;
+}
+
+float Steps::run(ort::Lane& lane, std::size_t k) const {
   try {
     return lane.run(k);
   } catch (const ort::Failure& failure) {
     throw fault(k, std::string("does not run: ") + failure.what());
   }
-}
-
-const Exit& Steps::answer(const ort::Lane& lane, std::size_t k) const {
-  const Exit& exit = lane.exit(k);
-  check(k, *exit.score, *exit.prediction);
-  return exit;
 }
 
 BundleError Steps::fault(std::size_t k, const std::string& what, const char* ask) const {

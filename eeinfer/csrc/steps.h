@@ -81,16 +81,14 @@ class Steps {
   // Give back what the batch holds, wherever it stands.
   void end(Batch& batch) const;
 
-  // Take the row in a lane to where it leaves.
+  // Take the row in a lane to where it leaves. Throws BundleError as `step`.
   Left one(ort::Lane& lane, const float* limits, double deadline) const;
 
-  // Compute one segment for the row in a lane.
+  // Compute one segment for the row in a lane, whatever its score, which is returned. Throws BundleError as `step`.
   float one_step(ort::Lane& lane, std::size_t k) const;
 
-  // What exit k of a lane answers, once it has run; refuses what no answer can be.
-  const Exit& answer(const ort::Lane& lane, std::size_t k) const;
-
  private:
+  float run(ort::Lane& lane, std::size_t k) const;
   BundleError fault(std::size_t k, const std::string& what, const char* ask = "") const;
   void check(std::size_t k, float score, std::int64_t prediction) const;
 

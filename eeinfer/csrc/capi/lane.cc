@@ -47,8 +47,7 @@ eeinfer_status eeinfer_lane_load(eeinfer_lane* lane, const eeinfer_tensor* input
 eeinfer_status eeinfer_lane_step(eeinfer_lane* lane, int32_t segment, float* score) {
   return guarded([&] {
     LaneContent& content = live(lane, "the lane");
-    const float found = content.engine.steps().one_step(*content.lane, checked_exit(*content.lane, segment));
-    put(score, found);
+    put(score, content.engine.steps().one_step(*content.lane, checked_exit(*content.lane, segment)));
   });
 }
 
@@ -59,7 +58,6 @@ eeinfer_status eeinfer_lane_run(eeinfer_lane* lane, const float* limits, double 
     const Steps& steps = content.engine.steps();
     const double deadline = seconds_left == kNoDeadline ? kNoDeadline : now_s() + seconds_left;
     const Left left = steps.one(*content.lane, &given(limits, "limits"), deadline);
-    steps.answer(*content.lane, left.k);
     put(exit, left.k);
     put(score, left.score);
     put(near_tau, left.near);

@@ -47,7 +47,7 @@ void OpenEngine::run_one(Desk& desk, const Limits& limits, double deadline, cons
   lane.load(desk.prepared.inputs());
   if (desk.prepared.find_finite()[0] == 0) return arrays.write_none(0);
   const Left left = steps_.one(lane, limits->data(), deadline);
-  arrays.write(0, left.k, steps_.answer(lane, left.k), costs_[left.k], left.near);
+  arrays.write(0, left.k, lane.exit(left.k), costs_[left.k], left.near);
 }
 
 void OpenEngine::run_batch(Prepared& prepared, const Limits& limits, double deadline, const Arrays& arrays) {

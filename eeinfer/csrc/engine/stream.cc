@@ -123,7 +123,7 @@ std::optional<Answer> Anytime::next() {
   const std::size_t k = state_->k++;
   ort::Lane& lane = engine.lane_of(*state_->desk);
   engine.steps().one_step(lane, k);
-  const Exit& exit = engine.steps().answer(lane, k);
+  const Exit& exit = lane.exit(k);
   Answer answer;
   answer.exit = static_cast<std::int64_t>(k);
   answer.prediction = std::isfinite(*exit.score) ? *exit.prediction : -1;
