@@ -188,15 +188,21 @@ def _refuse(kind: str) -> None:
 def _fields(data: bytes, at: int, end: int) -> Iterator[tuple[int, int, int]]:
     """Yield the number, the start and the end of every length-delimited field between ``at`` and ``end``."""
     while at < end:
-        key, at = (data[at], at + 1) if data[at] < _MORE else _long_key(data, at)
+        key, at = data[at], at + 1
+        if key >= _MORE:
+            key, at = _long_key(data, at - 1)
         kind = key & 7
-        if kind in _FIXED_BYTES:
+        if kind != _BYTES and kind in _FIXED_BYTES:
             at += _FIXED_BYTES[kind]
             continue
-        value, at = (data[at], at + 1) if data[at] < _MORE else _varint(data, at)
-        if kind == _BYTES and at + value <= end:
-            yield key >> 3, at, at + value
-            at += value
+        value, at = data[at], at + 1
+        if value >= _MORE:
+            value, at = _varint(data, at - 1)
+        if kind == _BYTES:
+            start, at = at, at + value
+            if at > end:
+                break
+            yield key >> 3, start, at
         elif kind != _VARINT:
             raise ValueError(f"is broken at byte {at}")
     if at > end:
