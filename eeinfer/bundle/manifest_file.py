@@ -48,8 +48,8 @@ def decode_manifest(data: bytes, *, where: Path) -> Manifest:
     """Parse manifest.json, refusing a newer format version before anything else about it.
 
     Raises:
-        BundleError: not JSON, truncated, altered, a format version that is not read, an unknown, missing or doubled
-            field, a value of a wrong type.
+        BundleError: not JSON in UTF-8, truncated, altered, a format version that is not read, an unknown, missing or
+            doubled field, a value of a wrong type.
     """
     try:
         plain = is_plain(data)
@@ -119,8 +119,9 @@ def check_depth(data: bytes) -> None:
     """Refuse JSON that is too deep: how deep a reader gets must not depend on the room that its stack happens to have.
 
     Raises:
-        ValueError: saying how deep "it" is.
+        ValueError: saying how deep "it" is; it is no UTF-8.
     """
+    data.decode()  # what is skipped on the way to the version is text as well
     brackets = _TEXT.sub(b"", data).translate(None, _NO_BRACKETS)
     depths = itertools.accumulate(1 if bracket in b"[{" else -1 for bracket in brackets)
     if any(depth > DEEPEST for depth in depths):

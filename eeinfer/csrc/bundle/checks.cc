@@ -63,7 +63,7 @@ void check_counts(const Manifest& manifest, const ReportRows& rows) {
 
 void check_taus(const Manifest& manifest) {
   for (const double tau : manifest.taus) {
-    if (!(tau >= 0 && tau <= 1)) throw Problem("the manifest has the tau " + std::to_string(tau) + ", outside [0, 1]");
+    if (!(tau >= 0 && tau <= 1)) throw Problem("the manifest has the tau " + number_text(tau) + ", outside [0, 1]");
   }
 }
 
@@ -92,7 +92,7 @@ void check_flops(const Manifest& manifest) {
       throw Problem("segment " + std::to_string(k) + " has " + std::to_string(segment.flops) +
                     " FLOPs, which is outside [0, " + std::to_string(kMostFlops) + "] with those before it");
     }
-    total += std::max<std::int64_t>(segment.flops, 0);
+    total += segment.flops;
     if (segment.flops < 0 || segment.cumulative_flops != total) {
       throw Problem("segment " + std::to_string(k) + " has " + std::to_string(segment.cumulative_flops) +
                     " cumulative FLOPs where its parts sum to " + std::to_string(total));

@@ -18,12 +18,11 @@ constexpr std::size_t kMostBytes = std::size_t{16} << 20;
 constexpr char kRecordName[] = "build.json";
 
 std::string read_target(const Node& node) {
-  Record record(node);
+  const Record record(node, {"bundle", "library_version", "form", "instruction_sets"});
   const std::string bundle = record.needed("bundle").text(), version = record.needed("library_version").text();
   const auto form = record.given("form");
   if (!form) throw json::Mismatch("it does not say its form");
   const std::string key = key_of(bundle, version, form->whole(), record.needed("instruction_sets").text());
-  record.end();
   return key;
 }
 
@@ -34,7 +33,8 @@ std::map<std::string, std::int64_t> read_sums(const Node& node) {
 }
 
 FormRecord read(const Node& node) {
-  Record record(node);
+  const Record record(node,
+                      {"format_version", "library", "target", "created", "segments", "files", "crc32"});
   const auto format = record.given("format_version");
   if (format && format->whole() != kFormat) throw json::Fault("it has another format version");
   const auto library = record.given("library");
@@ -46,7 +46,6 @@ FormRecord read(const Node& node) {
       [](const Node& segment) { return read_segment(segment, TensorWords::newest); });
   form.files = read_files(record.needed("files"));
   form.sums = read_sums(record.needed("crc32"));
-  record.end();
   return form;
 }
 

@@ -46,50 +46,46 @@ double number(const Node& node) { return node.number(); }
 std::string text(const Node& node) { return node.text(); }
 std::int64_t whole(const Node& node) { return node.whole(); }
 
-std::string text_or(Record& record, const char* name, const std::string& otherwise) {
+std::string text_or(const Record& record, const char* name, const std::string& otherwise) {
   const auto node = record.given(name);
   return node ? node->text() : otherwise;
 }
 
 Preprocess read_preprocess(const Node& node) {
-  Record record(node);
+  const Record record(node, {"resize", "interpolation", "mean", "std"});
   Preprocess rule;
   if (const auto resize = record.given("resize")) rule.resize = resize->unless_null(whole);
   rule.interpolation = text_or(record, "interpolation", "bilinear");
   rule.mean = record.needed("mean").each(number);
   rule.std = record.needed("std").each(number);
-  record.end();
   return rule;
 }
 
 Input read_input(const Node& node, TensorWords words) {
-  Record record(node);
+  const Record record(node, {"tensor", "preprocess"});
   Input input{read_tensor(record.needed("tensor"), words), std::nullopt};
   if (const auto rule = record.given("preprocess")) input.preprocess = rule->unless_null(read_preprocess);
-  record.end();
   return input;
 }
 
 Axes read_axes(const Node& node) {
   Axes axes;
   for (const auto& [name, bounds] : node.members()) {
-    Record record(bounds);
+    const Record record(bounds, {"min", "max"});
     axes[name] = {record.needed("min").whole(), record.needed("max").whole()};
-    record.end();
-  }
+    }
   return axes;
 }
 
 Flops read_flops(const Node& node) {
-  Record record(node);
+  const Record record(node, {"convention", "static", "uncounted"});
   Flops flops{record.needed("convention").text(), record.needed("static").whole()};
   for (const auto& [name, count] : record.needed("uncounted").members()) count.whole();
-  record.end();
   return flops;
 }
 
 // The fields that differ between the formats.
-void read_inputs(Record& record, Read& read) {
+void read_inputs(const Record& record, Read& read) {
   Manifest& manifest = read.manifest;
   if (manifest.format_version < kFirstWithChecksum) {
     manifest.inputs = {read_input(record.needed("input"), TensorWords::earlier)};
@@ -101,20 +97,39 @@ void read_inputs(Record& record, Read& read) {
   if (const auto axes = record.given("axes")) manifest.axes = read_axes(*axes);
 }
 
+Record fields_of(const Node& node, int version) {
+  if (version < kFirstWithChecksum) {
+    return {node, {"format_version", "name", "input", "classes", "score", "taus", "segments", "flops", "parity",
+                   "precision", "device", "shift", "provenance", "files"}};
+  }
+  return {node, {"format_version", "checksum", "name", "inputs", "axes", "classes", "score", "taus", "segments", "flops",
+                 "parity", "precision", "device", "shift", "provenance", "files"}};
+}
+
+std::vector<Segment> read_segments(const Node& node, TensorWords words) {
+  std::vector<Segment> segments;
+  for (const Node& segment : node.list()) {
+    try {
+      segments.push_back(read_segment(segment, words));
+    } catch (const Problem& problem) {
+      throw Problem("segment " + std::to_string(segments.size()) + " " + problem.what());
+    }
+  }
+  return segments;
+}
+
 Read read_manifest(const Node& node, int version) {
   const TensorWords words = version < kFirstWithChecksum ? TensorWords::earlier : TensorWords::newest;
-  Record record(node);
+  const Record record = fields_of(node, version);
   Read read;
   Manifest& manifest = read.manifest;
   manifest.format_version = version;
-  record.needed("format_version");
   read_inputs(record, read);
   manifest.name = record.needed("name").text();
   manifest.classes = record.needed("classes").each(text);
   manifest.score = record.needed("score").text();
   manifest.taus = record.needed("taus").each(number);
-  manifest.segments =
-      record.needed("segments").each([&](const Node& segment) { return read_segment(segment, words); });
+  manifest.segments = read_segments(record.needed("segments"), words);
   manifest.flops = read_flops(record.needed("flops"));
   manifest.precision = text_or(record, "precision", "fp32");
   if (const auto device = record.given("device")) manifest.device = device->unless_null(text);
@@ -122,14 +137,13 @@ Read read_manifest(const Node& node, int version) {
   read.rows.parity = read_parity(record.needed("parity"));
   if (const auto shift = record.given("shift")) read.rows.shift = shift->unless_null(read_shift);
   record.needed("provenance").object();
-  record.end();
   return read;
 }
 
 int read_version(const json::Value& root, const std::string& path) {
-  const Node node(root, "$");
-  node.object();
-  const std::int64_t version = Record(node).needed("format_version").whole();
+  const auto node = Node(root, "$").field("format_version");
+  if (!node) throw json::Mismatch("Object missing required field `format_version`");
+  const std::int64_t version = node->whole();
   if (version >= kOldestVersion && version <= kFormatVersion) return static_cast<int>(version);
   throw BundleError(path + " has format version " + std::to_string(version) + ", this eeinfer reads versions " +
                     std::to_string(kOldestVersion) + " to " + std::to_string(kFormatVersion) + "; " +
@@ -152,8 +166,8 @@ Read decode(std::string_view bytes, const std::string& path) {
     check_sum(read.checksum);
     return read;
   } catch (const Problem&) {
-    Record record(root);
-    if (version >= kFirstWithChecksum) check_sum(text_or(record, "checksum", ""));
+    const auto stated = root.field("checksum");
+    check_sum(stated ? stated->text() : "");
     throw;
   }
 }
@@ -172,7 +186,7 @@ Manifest parse_manifest(std::string_view bytes, const std::string& path) {
   } catch (const json::Fault& error) {
     throw BundleError(path + " is truncated or not JSON: " + error.what() + "; copy the bundle again");
   } catch (const Problem& problem) {
-    throw BundleError(folder + ": the manifest has " + problem.what() + "; export it again");
+    throw BundleError(folder + ": " + problem.what() + "; export it again");
   }
 }
 

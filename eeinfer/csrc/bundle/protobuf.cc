@@ -39,6 +39,7 @@ std::uint64_t Fields::Iterator::number() {
   for (int i = 0; i < kLongest; ++i) {
     if (at_ == bytes_.size()) fail();
     const auto byte = static_cast<unsigned char>(bytes_[at_++]);
+    if (i + 1 == kLongest && byte > 1) value = std::numeric_limits<std::uint64_t>::max();  // more than 64 bits
     value |= std::uint64_t{byte & 0x7fU} << (7 * i);
     if (byte < 0x80) return value;
   }

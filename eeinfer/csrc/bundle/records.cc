@@ -21,10 +21,8 @@ std::string tensor_text(const std::string& name, std::string_view dtype, const s
 }
 
 FileHash read_file(const json::Node& node) {
-  json::Record record(node);
-  FileHash file{record.needed("sha256").text(), record.needed("bytes").whole()};
-  record.end();
-  return file;
+  const json::Record record(node, {"sha256", "bytes"});
+  return {record.needed("sha256").text(), record.needed("bytes").whole()};
 }
 
 }  // namespace
@@ -32,7 +30,8 @@ FileHash read_file(const json::Node& node) {
 std::string text_of(const TensorSpec& spec) { return tensor_text(spec.name, dtype_name(spec.dtype), spec.shape); }
 
 TensorSpec read_tensor(const json::Node& node, TensorWords words) {
-  json::Record record(node);
+  const json::Record record = words == TensorWords::newest ? json::Record(node, {"name", "dtype", "shape", "shares"})
+                                                           : json::Record(node, {"name", "dtype", "shape"});
   TensorSpec spec;
   spec.name = record.needed("name").text();
   const std::string& dtype = record.needed("dtype").text();
@@ -44,7 +43,6 @@ TensorSpec read_tensor(const json::Node& node, TensorWords words) {
   } else if (const std::size_t mark = spec.name.find('@'); mark != std::string::npos) {
     spec.shares = spec.name.substr(0, mark);
   }
-  record.end();
   const std::optional<Dtype> known = dtype_named(dtype);
   if (!known || spec.name.empty()) {
     throw Problem("a tensor without a usable name or dtype, " + tensor_text(spec.name, dtype, spec.shape));
@@ -55,19 +53,18 @@ TensorSpec read_tensor(const json::Node& node, TensorWords words) {
 
 Segment read_segment(const json::Node& node, TensorWords words) {
   const auto tensor = [&](const json::Node& inner) { return read_tensor(inner, words); };
-  json::Record record(node);
+  const json::Record record(node, {"file", "inputs", "carried", "module", "flops", "cumulative_flops"});
   Segment segment;
   segment.file = record.needed("file").text();
   try {
     segment.inputs = record.needed("inputs").each(tensor);
     segment.carried = record.needed("carried").each(tensor);
   } catch (const Problem& problem) {
-    throw Problem("a segment (" + printable(segment.file) + ") has " + problem.what());
+    throw Problem("(" + printable(segment.file) + ") carries " + problem.what());
   }
   segment.module = record.needed("module").text();
   segment.flops = record.needed("flops").whole();
   segment.cumulative_flops = record.needed("cumulative_flops").whole();
-  record.end();
   return segment;
 }
 

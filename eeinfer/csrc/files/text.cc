@@ -1,6 +1,10 @@
 #include "files/text.h"
 
 #include <cstdint>
+#include <iomanip>
+#include <limits>
+#include <locale>
+#include <sstream>
 
 namespace eeinfer {
 namespace {
@@ -72,6 +76,18 @@ std::string in_quotes(std::string_view text) {
     i = append(plain, text, i);
   }
   return plain + mark;
+}
+
+std::string number_text(double number) {
+  for (int digits = 1;; ++digits) {
+    std::ostringstream text;
+    text.imbue(std::locale::classic());
+    text << std::setprecision(digits) << number;
+    double back = 0;
+    std::istringstream again(text.str());
+    again.imbue(std::locale::classic());
+    if (digits == std::numeric_limits<double>::max_digits10 || (again >> back && back == number)) return text.str();
+  }
 }
 
 std::string joined(const std::vector<std::string>& texts, std::string_view between) {

@@ -18,6 +18,9 @@ std::string printable(std::string_view text);
 // `text` in quotation marks, as Python's repr writes it.
 std::string in_quotes(std::string_view text);
 
+// The shortest digits that say this number and no other.
+std::string number_text(double number);
+
 // The texts with `between` between them.
 std::string joined(const std::vector<std::string>& texts, std::string_view between = ", ");
 

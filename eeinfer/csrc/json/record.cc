@@ -1,5 +1,7 @@
 #include "json/record.h"
 
+#include <algorithm>
+
 #include "files/text.h"
 #include "json/fault.h"
 
@@ -50,28 +52,26 @@ std::vector<std::pair<std::string, Node>> Node::members() const {
   return nodes;
 }
 
-Record::Record(const Node& node) : members_(node.object()), place_(node.place()), taken_(members_.size()) {}
-
-Node Record::needed(const char* name) {
-  std::optional<Node> node = given(name);
-  if (!node) throw Mismatch("Object missing required field `" + std::string(name) + "`" + at(place_));
-  return *node;
-}
-
-std::optional<Node> Record::given(const char* name) {
-  for (std::size_t i = 0; i < members_.size(); ++i) {
-    if (members_[i].name != name) continue;
-    taken_[i] = true;
-    return Node(members_[i].value, place_ + "." + name);
+std::optional<Node> Node::field(const std::string& name) const {
+  for (const Member& member : object()) {
+    if (member.name == name) return Node(member.value, place_ + "." + name);
   }
   return std::nullopt;
 }
 
-void Record::end() const {
-  for (std::size_t i = 0; i < members_.size(); ++i) {
-    if (taken_[i]) continue;
-    throw Mismatch("Object contains unknown field `" + printable(members_[i].name) + "`" + at(place_));
+Record::Record(const Node& node, std::initializer_list<const char*> known) : node_(node) {
+  for (const Member& member : node.object()) {
+    if (std::find(known.begin(), known.end(), member.name) != known.end()) continue;
+    throw Mismatch("Object contains unknown field `" + printable(member.name) + "`" + at(node.place()));
   }
 }
+
+Node Record::needed(const char* name) const {
+  const std::optional<Node> node = given(name);
+  if (!node) throw Mismatch("Object missing required field `" + std::string(name) + "`" + at(node_.place()));
+  return *node;
+}
+
+std::optional<Node> Record::given(const char* name) const { return node_.field(name); }
 
 }  // namespace eeinfer::json

@@ -1,8 +1,9 @@
-// Reading records as strictly as Python does: a field that is not asked for is refused, and so is a wrong type.
+// Reading records as strictly as Python does: an unknown field is refused, a missing one, and a value of a wrong type.
 #ifndef EEINFER_JSON_RECORD_H
 #define EEINFER_JSON_RECORD_H
 
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <utility>
@@ -26,6 +27,7 @@ class Node {
   const Value::Object& object() const;
   std::vector<Node> list() const;
   std::vector<std::pair<std::string, Node>> members() const;
+  std::optional<Node> field(const std::string& name) const;  // of an object; nothing where it has none
   const std::string& place() const { return place_; }
 
   // Read every value of a list into a vector.
@@ -52,19 +54,17 @@ class Node {
   std::string place_;
 };
 
-// One object whose fields are taken by name.
+// One object whose fields are found by name. All that read it throw Mismatch.
 class Record {
  public:
-  explicit Record(const Node& node);
+  // known: the names that its fields may have.
+  Record(const Node& node, std::initializer_list<const char*> known);
 
-  Node needed(const char* name);
-  std::optional<Node> given(const char* name);  // nothing where it is missing
-  void end() const;                             // throws Mismatch: there is a field that nobody took
+  Node needed(const char* name) const;
+  std::optional<Node> given(const char* name) const;  // nothing where it is missing
 
  private:
-  const Value::Object& members_;
-  std::string place_;
-  std::vector<bool> taken_;
+  Node node_;
 };
 
 }  // namespace eeinfer::json

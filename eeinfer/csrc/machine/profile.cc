@@ -24,16 +24,16 @@ std::int64_t whole(const Node& node) { return node.whole(); }
 std::vector<double> numbers(const Node& node) { return node.each(number); }
 
 bool read_trial(const Node& node) {
-  Record record(node);
+  const Record record(node, {"threads", "ms", "ratio"});
   record.needed("threads").text();
   record.needed("ms").each(number);
   record.needed("ratio").number();
-  record.end();
   return true;
 }
 
 Profile read_profile(const Node& node) {
-  Record record(node);
+  const Record record(node, {"version", "bundle", "threads", "process", "exits", "trials", "sizes", "segment_ms",
+                             "move_ms", "bytes_per_ms", "created", "cores"});
   Profile profile;
   const auto version = record.given("version");
   if (version && version->whole() != kVersion) throw json::Fault("it has another version");
@@ -47,7 +47,6 @@ Profile read_profile(const Node& node) {
   profile.move_ms = record.needed("move_ms").number();
   profile.bytes_per_ms = record.needed("bytes_per_ms").number();
   record.needed("cores").whole();
-  record.end();
   return profile;
 }
 
