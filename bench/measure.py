@@ -24,7 +24,7 @@ from eeinfer.bench.timing.energy import Energy
 from eeinfer.bench.timing.gpu import GpuSide
 from eeinfer.bench.timing.latency import Latency, time_everything
 from eeinfer.bench.timing.networks import fixed_networks
-from eeinfer.bench.timing.sample import halves, systematic_sample
+from eeinfer.bench.timing.sample import systematic_sample
 from eeinfer.bench.timing.sizing import fit, path_ms, shared_runs
 from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.manifest import Manifest
@@ -32,6 +32,7 @@ from eeinfer.engine import Engine
 from eeinfer.loading import load
 from eeinfer.preprocess import prepare_inputs
 from eeinfer.progress import Progress, silent
+from eeinfer.thresholds.split import halves
 
 Array = NDArray[Any]
 

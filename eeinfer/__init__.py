@@ -6,6 +6,7 @@
 Importing this loads NumPy and msgspec; everything heavier is imported where it is used.
 """
 
+from eeinfer import thresholds as thresholds
 from eeinfer.backends import share_threads as share_threads
 from eeinfer.bundle.folder import Bundle as Bundle
 from eeinfer.engine import Engine as Engine

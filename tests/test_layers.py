@@ -15,6 +15,7 @@ MOST_MODULES = 15  # of a folder
 LAYERS = (
     ("errors", "files", "numbers", "progress"),
     ("bundle", "rule", "machine"),
+    ("thresholds",),
     ("arrays", "preprocess", "samples"),
     ("backends",),
     ("result",),

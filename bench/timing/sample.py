@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eeinfer.errors import InputError
-
 Array = NDArray[Any]
 
 
@@ -28,15 +26,3 @@ def systematic_sample(cost: Array, size: int, seed: int) -> Array:
     ordered = shuffled[np.argsort(cost[shuffled], kind="stable")]
     picks = np.floor((np.arange(size) + draw.random()) * len(cost) / size).astype(np.int64)
     return np.asarray(draw.permutation(ordered[picks]))
-
-
-def halves(count: int, seed: int) -> tuple[Array, Array]:
-    """Split the positions of ``count`` images at random: to fit thresholds on, and to report on; each ascending.
-
-    Raises:
-        InputError: there is one image, or none.
-    """
-    if count < 2:
-        raise InputError(f"there are {count} images; to fit thresholds on one half and report on the other takes two")
-    shuffled = np.random.default_rng(seed).permutation(count)
-    return np.sort(shuffled[: count // 2]), np.sort(shuffled[count // 2 :])

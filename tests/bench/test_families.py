@@ -18,11 +18,11 @@ from eeinfer.bench import BenchConfig, Report, measure, render
 from eeinfer.bench.reporting.files import csv_table
 from eeinfer.bench.reporting.page import html_page
 from eeinfer.bench.sweep.quantiles import budget_taus
-from eeinfer.bench.timing.sample import halves
 from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.manifest_file import write_manifest
 from eeinfer.errors import InputError
 from eeinfer.rule import exits_at
+from eeinfer.thresholds.split import halves
 
 FAST = BenchConfig(rounds=1, min_seconds=0, max_seconds=1, warmup=0, pairs=1, threads=1, latency_samples=8)
 Scored = Callable[[Path, str], Path]

@@ -1,10 +1,8 @@
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eeinfer.bench.timing.sample import halves, systematic_sample
-from eeinfer.errors import InputError
+from eeinfer.bench.timing.sample import systematic_sample
 
 
 @given(st.integers(1, 200), st.data(), st.integers(0, 5))
@@ -39,16 +37,3 @@ def test_a_seed_fixes_the_sample_and_another_one_changes_it() -> None:
 def test_the_order_says_nothing_about_the_cost() -> None:
     sample = systematic_sample(np.arange(100.0), 20, 0)
     assert sample.tolist() != sorted(sample.tolist())
-
-
-@pytest.mark.parametrize("count", [2, 3, 40])
-def test_halves_share_no_image_and_lose_none(count: int) -> None:
-    fitted, kept = halves(count, 7)
-    assert sorted([*fitted, *kept]) == list(range(count))
-    assert len(kept) - len(fitted) in (0, 1)
-    assert halves(count, 7)[0].tolist() == fitted.tolist()
-
-
-def test_one_image_cannot_be_halved() -> None:
-    with pytest.raises(InputError, match="takes two"):
-        halves(1, 0)
