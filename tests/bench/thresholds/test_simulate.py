@@ -4,7 +4,7 @@ import pytest
 
 from eeinfer.bench.thresholds.simulate import Case, cases, most_broken, simulate
 
-DRAWS = 40
+DRAWS = 100
 
 
 @pytest.mark.parametrize("population", ["smooth", "bumpy", "tied"])
@@ -12,7 +12,7 @@ def test_promises_are_kept_where_the_naive_choice_breaks_them(population: str) -
     case = next(case for case in cases() if (case.population, case.kind) == (population, "consistency"))
     found = simulate(case, DRAWS, rows=400)
     assert found.broken <= most_broken(DRAWS)
-    assert found.naive_broken >= 0.25
+    assert found.naive_broken >= 0.3
     assert found.none < 0.5
     assert found.cost > found.naive_cost
 
