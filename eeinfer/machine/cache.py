@@ -21,7 +21,7 @@ from platformdirs import user_cache_path
 from eeinfer.machine.instructions import instruction_sets
 
 VARIABLE = "EEINFER_CACHE"
-_OFF = "off"
+OFF = "off"
 _ROOT = 0  # whoever may do anything anyway
 _FOR_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 _MINE_ALONE = 0o700
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 def cache_folder() -> Path | None:
     """Return the folder of this machine; None where ``EEINFER_CACHE`` is ``off``, or no folder can be trusted."""
     named = os.environ.get(VARIABLE)
-    if named == _OFF:
+    if named == OFF:
         return None
     try:
         folder = Path(named).expanduser() if named else user_cache_path("eeinfer", appauthor=False)

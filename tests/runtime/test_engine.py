@@ -169,6 +169,7 @@ class Clock:
         return self.now
 
 
+@pytest.mark.usefixtures("python_loop")  # whose clock can be set
 @pytest.mark.parametrize("rows", [1, 3])
 @pytest.mark.parametrize(("deadline_ms", "exit"), [(0, 0), (0.5, 0), (1.5, 1), (2.5, 2), (100, 2), (None, 2)])
 def test_a_deadline_returns_the_last_finished_exit(
@@ -181,6 +182,15 @@ def test_a_deadline_returns_the_last_finished_exit(
     assert result.exits.tolist() == [exit] * rows
     assert result.predictions.tolist() == [500 + i for i in range(rows)]
     np.testing.assert_array_equal(result.scores, np.float32([0.1, 0.2, 0.3])[[exit] * rows])
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+@pytest.mark.parametrize(("deadline_ms", "exit"), [(0, 0), (1e6, 2), (None, 2)])
+def test_no_segment_begins_after_the_deadline(
+    scripted_engine: Engine, rows: int, deadline_ms: float | None, exit: int
+) -> None:
+    result = scripted_engine(played([[0.1, 0.2, 0.3]] * rows), tau=0.5, deadline_ms=deadline_ms)
+    assert result.exits.tolist() == [exit] * rows
 
 
 def test_rows_that_left_before_the_deadline_keep_their_answer(scripted_engine: Engine) -> None:
@@ -262,9 +272,9 @@ def test_a_tau_that_makes_no_sense_is_refused(tiny_engine: Engine, tiny_bundle: 
         eeinfer.load(tiny_bundle, tau=tau)
 
 
-def test_a_closed_engine_says_so(tiny_bundle: Path) -> None:
+def test_a_closed_engine_says_so(tiny_bundle: Path, loop: str) -> None:
     with eeinfer.load(tiny_bundle, threads=1) as engine:
-        assert repr(engine) == "Engine('tiny', 3 exits, 5 classes, onnxruntime on cpu)"
+        assert repr(engine) == f"Engine('tiny', 3 exits, 5 classes, {loop} on cpu)"
         under_way = engine.anytime(np.zeros((8, 8), np.uint8))
         next(under_way)
     assert len(list(under_way)) == 2

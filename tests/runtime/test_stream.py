@@ -35,6 +35,7 @@ def test_departures_together_are_the_answers_of_the_call(
     assert [part.latency_ms for part in parts] == sorted(part.latency_ms for part in parts)
 
 
+@pytest.mark.usefixtures("python_loop")
 @pytest.mark.parametrize("policy", [True, False, "random"])
 @given(scores=scripts, tau=taus, seed=st.integers(0, 100))
 def test_answers_do_not_depend_on_when_rows_are_taken_out(
@@ -50,6 +51,7 @@ def test_answers_do_not_depend_on_when_rows_are_taken_out(
         np.testing.assert_array_equal(getattr(result, field), getattr(expected, field))
 
 
+@pytest.mark.usefixtures("python_loop")
 def test_what_the_batch_holds_is_not_written_into(scripted_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(OrtBackend, "worth_compacting", lambda *_: True)
     x = played([[0.9, 0, 0], [0, 0.9, 0], [0, 0, 0], [0, 0, 0.3]])  # segment 2 reads the input again
@@ -125,6 +127,7 @@ def test_rows_that_are_not_near_leave_alone_where_they_leave_together(tiny_engin
         assert (alone.exits[0], alone.predictions[0]) == (together.exits[i], together.predictions[i])
 
 
+@pytest.mark.usefixtures("python_loop")
 def test_a_large_batch_leaves_no_buffers_behind(tiny_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("eeinfer.backends.ort.backend._KEPT_BYTES", 1000)
     images = np.zeros((500, 8, 8), np.uint8)

@@ -1,0 +1,178 @@
+"""The compiled loop as a backend: settings, errors, and the same bits as the loop in Python."""
+
+import contextlib
+import gc
+import json
+import threading
+import weakref
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from altered_bundles import edit, swap
+
+import eeinfer
+from eeinfer import BundleError, ConfigError, samples
+from eeinfer.backends.native import library
+
+FIELDS = ("predictions", "exits", "scores", "logits", "flops", "valid", "near_tau")
+
+
+@pytest.fixture(autouse=True)
+def named(native_library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(library.VARIABLE, str(native_library))
+
+
+@pytest.fixture
+def both() -> Iterator[tuple[eeinfer.Engine, eeinfer.Engine]]:
+    with eeinfer.load(backend="native", threads=1) as one, eeinfer.load(backend="onnxruntime", threads=1) as other:
+        yield one, other
+
+
+@pytest.mark.parametrize("tau", [0.0, 0.5, 0.8, 0.95, 1.0, [0.9, 0.6, 0.99, 0.0]])
+@pytest.mark.parametrize("rows", [1, 7, 32])
+def test_the_two_loops_give_the_same_bits(
+    both: tuple[eeinfer.Engine, eeinfer.Engine], tau: float | list[float], rows: int
+) -> None:
+    images = samples.images()[0][:rows]
+    one, other = (engine(images, tau=tau) for engine in both)
+    for field in FIELDS:
+        assert getattr(one, field).tobytes() == getattr(other, field).tobytes(), field
+    every, twin = (engine.all_exits(images) for engine in both)
+    assert (every.logits.tobytes(), every.scores.tobytes()) == (twin.logits.tobytes(), twin.scores.tobytes())
+
+
+def test_a_row_that_cannot_be_answered_leaves_its_neighbours_alone(
+    both: tuple[eeinfer.Engine, eeinfer.Engine],
+) -> None:
+    rows = np.random.default_rng(0).normal(0, 1, (9, 1, 28, 28)).astype(np.float32)
+    rows[[2, 5], 0, 3, 3] = np.nan, np.inf
+    results = []
+    for engine in both:
+        with pytest.warns(eeinfer.NonFiniteWarning, match="2 of 9 rows"):
+            results.append(engine(rows, tau=0.7))
+    for field in FIELDS:
+        assert getattr(results[0], field).tobytes() == getattr(results[1], field).tobytes(), field
+    assert results[0].exits[[2, 5]].tolist() == [-1, -1]
+
+
+@pytest.mark.parametrize(
+    ("threads", "count"), [(None, 1), (1, 1), (2, 2), ("parked:2", 2), ("stopping:2", 2), ("spinning:1", 1)]
+)
+def test_threads_are_as_in_python(tiny_bundle: Path, threads: int | str | None, count: int) -> None:
+    with eeinfer.load(tiny_bundle, threads=threads) as engine:
+        assert (engine.backend, engine.threads) == ("native", count)
+
+
+@pytest.mark.parametrize("threads", [0, 1.5, True, "4", "parked:x", "parked:1,2", "shared:1,2,1"])
+def test_senseless_settings_are_refused_in_the_same_words(tiny_bundle: Path, threads: int) -> None:
+    said = []
+    for backend in ("native", "onnxruntime", None):
+        with pytest.raises(ConfigError, match=r"threads is .*; give 1 or more") as caught:
+            eeinfer.load(tiny_bundle, threads=threads, backend=backend)
+        said.append(str(caught.value))
+    assert len(set(said)) == 1
+
+
+def test_it_has_no_options_and_runs_on_no_gpu(tiny_bundle: Path) -> None:
+    with pytest.raises(ConfigError, match="backend 'native' has no options, got level"):
+        eeinfer.load(tiny_bundle, backend="native", options={"level": "1"})
+    with pytest.raises(ConfigError, match="'native' runs on the CPU and device is 'cuda'"):
+        eeinfer.load(tiny_bundle, backend="native", device="cuda")
+
+
+def test_an_error_of_the_bundle_has_the_words_of_the_python_reader(bundle_copy: Path) -> None:
+    edit(bundle_copy, lambda data: data["segments"][1]["inputs"][0].update(name="nobody"))
+    said = []
+    for backend in ("native", "onnxruntime", None):
+        with pytest.raises(BundleError, match="nobody") as caught:
+            eeinfer.load(bundle_copy, backend=backend)
+        said.append(str(caught.value))
+    assert len(set(said)) == 1
+
+
+def test_what_it_cannot_open_is_tried_with_the_other_backend(bundle_copy: Path) -> None:
+    swap(bundle_copy, "segment_01.onnx", b"\x00no graph")
+    with pytest.raises(BundleError, match=r"segment_01\.onnx"):
+        eeinfer.load(bundle_copy)
+
+
+def test_precisions_that_a_cpu_has_not_are_refused(bundle_copy: Path) -> None:
+    edit(bundle_copy, lambda data: data.update(precision="bf16"))
+    with pytest.raises(BundleError, match="in bf16, which ONNX Runtime does not compute on a CPU"):
+        eeinfer.load(bundle_copy, backend="native")
+
+
+def test_the_machine_s_profile_is_heeded(tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from eeinfer.backends.ort.profile import profile_path
+    from eeinfer.bundle.folder import Bundle
+    from eeinfer.machine import cache
+
+    monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "cache"))
+    path = profile_path(Bundle.open(tiny_bundle))
+    assert path is not None
+    cache.make_folder(path.parent)
+    profile = {
+        **{"version": 1, "bundle": "tiny", "threads": "parked:2", "process": "shared:2", "exits": [0], "trials": []},
+        **{"sizes": [1, 2], "segment_ms": [[1.0, 2.0]] * 3, "move_ms": 0.1, "bytes_per_ms": 1e6},
+        **{"created": "2026-01-01T00:00:00+00:00", "cores": 2},
+    }
+    path.write_text(json.dumps(profile))
+    for backend in ("native", "onnxruntime"):
+        with eeinfer.load(tiny_bundle, backend=backend) as engine:
+            assert engine.threads == 2, backend
+
+
+def test_many_threads_call_one_engine(both: tuple[eeinfer.Engine, eeinfer.Engine]) -> None:
+    images = samples.images()[0][:64]
+    one, other = both
+    expected = other(images, tau=0.8)
+
+    def ask(worker: int) -> bool:
+        part = slice(worker, None, 8)
+        alone = [one(image, tau=0.8) for image in images[part]]
+        together = one(images[part], tau=0.8)
+        return [int(result.predictions[0]) for result in alone] == expected.predictions[part].tolist() and (
+            together.predictions.tolist() == expected.predictions[part].tolist()
+        )
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(ask, range(8)))
+
+
+def test_closing_lets_calls_under_way_finish_and_memory_go(tiny_bundle: Path) -> None:
+    engine = eeinfer.load(tiny_bundle, threads=1)
+    images = np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8)
+    done: list[int] = []
+
+    def ask(engine: eeinfer.Engine) -> None:
+        with contextlib.suppress(eeinfer.EeinferError):  # it is closed
+            done.extend(len(engine(images, tau=0.9)) for _ in range(50))
+
+    callers = [threading.Thread(target=ask, args=(engine,)) for _ in range(4)]
+    for caller in callers:
+        caller.start()
+    stream = engine.stream(images)
+    next(stream)
+    opened = weakref.ref(engine._running().backend._open)  # type: ignore[attr-defined]  # the library's engine
+    engine.close()
+    for caller in callers:
+        caller.join()
+    assert set(done) <= {40}
+    assert sum(map(len, stream)) <= 40
+    del stream, engine, callers
+    gc.collect()
+    assert opened() is None
+
+
+def test_batches_that_nobody_ends_are_ended(tiny_bundle: Path) -> None:
+    images = np.random.default_rng(0).normal(0, 1, (8, 1, 8, 8)).astype(np.float32)
+    with eeinfer.load(tiny_bundle, threads=1) as engine:
+        steps = engine._running()
+        for _ in range(200):
+            batch = steps.start({"input": images}, list(range(8)), steps.never)
+            steps.step(batch)
+        del batch
+        assert engine(images, tau=0).exits.tolist() == [0] * 8
