@@ -134,7 +134,7 @@ Read read_manifest(const Node& node, int version) {
   manifest.precision = text_or(record, "precision", "fp32");
   if (const auto device = record.given("device")) manifest.device = device->unless_null(text);
   manifest.files = read_files(record.needed("files"));
-  read.rows.parity = read_parity(record.needed("parity"));
+  read.rows.parity = read_parity(record.needed("parity"), manifest.tolerance);
   if (const auto shift = record.given("shift")) read.rows.shift = shift->unless_null(read_shift);
   record.needed("provenance").object();
   return read;

@@ -46,9 +46,9 @@ bool read_tau_shift(const Node& node) {
 
 }  // namespace
 
-std::size_t read_parity(const Node& node) {
+std::size_t read_parity(const Node& node, double& tolerance) {
   const Record record(node, {"tolerance", "batch_sizes", "inputs", "taus", "exits"});
-  record.needed("tolerance").number();
+  tolerance = record.needed("tolerance").number();
   record.needed("batch_sizes").each(whole);
   record.needed("inputs").each(text);
   record.needed("taus").each(number);

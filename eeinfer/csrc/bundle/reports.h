@@ -9,7 +9,7 @@
 namespace eeinfer {
 
 // Each throws json::Mismatch and returns the number of rows, one per exit.
-std::size_t read_parity(const json::Node& node);
+std::size_t read_parity(const json::Node& node, double& tolerance);
 std::size_t read_shift(const json::Node& node);
 
 }  // namespace eeinfer

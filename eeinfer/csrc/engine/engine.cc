@@ -30,6 +30,8 @@ AllExits Engine::all_exits(const View* inputs, std::size_t count) const { return
 
 const Manifest& Engine::manifest() const { return open_->manifest(); }
 
+const std::string& Engine::fingerprint() const { return open_->bundle().fingerprint(); }
+
 std::vector<float> Engine::tau() const { return open_->taus(); }
 
 bool Engine::optimised() const { return open_->backend().optimised(); }

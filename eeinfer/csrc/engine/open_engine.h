@@ -28,6 +28,7 @@ class OpenEngine {
   // Throws BundleError: a segment does not run.
   OpenEngine(const Bundle& bundle, std::unique_ptr<ort::Backend> backend, std::vector<float> taus);
 
+  const Bundle& bundle() const { return bundle_; }
   const Manifest& manifest() const { return bundle_.manifest(); }
   const ort::Backend& backend() const { return *backend_; }
   const Steps& steps() const { return steps_; }

@@ -127,6 +127,7 @@ class EEINFER_API Engine {
   AllExits all_exits(const View* inputs, std::size_t count) const;
 
   const Manifest& manifest() const;
+  const std::string& fingerprint() const;  // the SHA-256 of manifest.json, which holds those of all other files
   std::vector<float> tau() const;          // of calls that give none, one per exit
   bool optimised() const;                  // whether the segments run in the form made for this machine
   std::optional<int> threads() const;      // per segment; nothing where the host's pool decides

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "eeinfer/dtype.h"
+#include "eeinfer/eeinfer.h"  // EEINFER_API
 
 namespace eeinfer {
 
@@ -42,7 +43,7 @@ using Lengths = std::map<std::string, std::int64_t>;  // of the dynamic axes, in
 using Size = std::variant<std::int64_t, std::string>;  // a number, or the name of a dynamic axis
 
 // A named tensor with the batch on axis 0.
-struct TensorSpec {
+struct EEINFER_API TensorSpec {
   std::string name;
   Dtype dtype = Dtype::float32;
   std::vector<Size> shape;            // without the batch
@@ -110,6 +111,7 @@ struct Manifest {
   std::vector<double> taus;  // one default threshold per exit
   std::vector<Segment> segments;
   Flops flops;
+  double tolerance = 0;  // largest absolute error in float32 logits that the export allowed
   std::string precision;              // of the network's body
   std::optional<std::string> device;  // where the graphs are made to run: cpu or cuda; nothing: anywhere
   Files files;

@@ -8,11 +8,12 @@
 #include <string_view>
 
 #include "eeinfer/dtype.h"
+#include "eeinfer/eeinfer.h"  // EEINFER_API
 
 namespace eeinfer {
 
 // A contiguous tensor in C's order, or 8-bit images. Nothing is copied, so that all of it must live as long as the call.
-struct View {
+struct EEINFER_API View {
   static constexpr int kMostAxes = 16;
 
   std::string_view name;                      // of the input; may be empty where the bundle has one input
