@@ -7,7 +7,7 @@
 
 #include "eeinfer/error.h"
 #include "eeinfer/rule.h"
-#include "engine/text.h"
+#include "files/text.h"
 
 namespace eeinfer {
 

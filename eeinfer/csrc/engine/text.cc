@@ -1,18 +1,6 @@
 #include "engine/text.h"
 
-#include <charconv>
-#include <cmath>
-
 namespace eeinfer {
-
-std::string number_text(double number) {
-  if (std::isnan(number)) return "nan";
-  if (std::isinf(number)) return number > 0 ? "inf" : "-inf";
-  char digits[40];
-  const std::to_chars_result end = std::to_chars(digits, digits + sizeof digits, number);
-  std::string text(digits, end.ptr);
-  return text.find_first_of(".e") == std::string::npos ? text + ".0" : text;
-}
 
 std::string shape_text(const View& view) {
   std::string text;

@@ -1,4 +1,4 @@
-// How messages say numbers and shapes.
+// How messages say shapes.
 #ifndef EEINFER_ENGINE_TEXT_H
 #define EEINFER_ENGINE_TEXT_H
 
@@ -8,9 +8,6 @@
 #include "eeinfer/view.h"
 
 namespace eeinfer {
-
-// The shortest text that means this number, as Python writes it: 0.1, 2.0, nan.
-std::string number_text(double number);
 
 // "[1, 3, 32, 32]"
 std::string shape_text(const View& view);

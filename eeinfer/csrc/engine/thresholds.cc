@@ -4,7 +4,7 @@
 #include "eeinfer/error.h"
 #include "eeinfer/rule.h"
 #include "engine/open_engine.h"
-#include "engine/text.h"
+#include "files/text.h"
 
 namespace eeinfer {
 
