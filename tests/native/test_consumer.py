@@ -1,0 +1,71 @@
+"""The three files of the README's page on C++ and C: they build against the package, and answer as Python does."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import eeinfer
+from eeinfer import samples
+from eeinfer.backends.native.library import onnxruntime_file
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+
+
+def block(language: str) -> str:
+    [found] = re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+    return found
+
+
+def said() -> str:
+    """What both programs print of a black image."""
+    with eeinfer.load(tau=0.8, backend="onnxruntime") as engine:
+        result = engine(np.zeros((28, 28), np.uint8))
+        return f"{engine.manifest.classes[result.predictions[0]]} at exit {result.exits[0]}"
+
+
+def run(program: Path) -> str:
+    runtime = onnxruntime_file()
+    named = {} if runtime is None else {"EEINFER_ONNXRUNTIME": str(runtime)}
+    done = subprocess.run(
+        [program, samples.bundle_path()], capture_output=True, text=True, env={**os.environ, **named}, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_the_c_program_runs_with_the_built_library(native_library: Path, tmp_path: Path) -> None:
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("there is no C compiler")
+    (tmp_path / "main.c").write_text(block("c"))
+    include = Path(eeinfer.__file__).parent / "include"
+    shutil.copy(native_library, tmp_path / "libeeinfer.so.1")
+    (tmp_path / "libeeinfer.so").symlink_to("libeeinfer.so.1")
+    command = [compiler, "-std=c99", "-Wall", "-Wextra", "-Werror", f"-I{include}", "main.c", "-o", "program"]
+    link = ["-L.", "-leeinfer", "-Wl,-rpath,$ORIGIN"]
+    done = subprocess.run([*command, *link], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert run(tmp_path / "program") == said()
+    failed = subprocess.run([tmp_path / "program", "none.eeb"], capture_output=True, text=True, check=False)
+    assert (failed.returncode, failed.stderr.startswith("no bundle at none.eeb")) == (1, True)
+
+
+@pytest.mark.skipif("EEINFER_HEADERS" not in os.environ, reason="compiles the whole library: .ci/run names the headers")
+def test_the_cmake_project_builds_against_the_package(tmp_path: Path) -> None:
+    headers = Path(os.environ["EEINFER_HEADERS"])
+    (tmp_path / "CMakeLists.txt").write_text(block("cmake").replace("python3", sys.executable))
+    (tmp_path / "main.cpp").write_text(block("cpp"))
+    options = [f"-DONNXRUNTIME_ROOT={headers}", f"-DCMAKE_PREFIX_PATH={headers / 'usr'}", "-DCMAKE_CXX_FLAGS=-O0"]
+    for command in (
+        ["cmake", "-S", tmp_path, "-B", tmp_path / "build", *options],
+        ["cmake", "--build", tmp_path / "build", "--target", "consumer", "--parallel", str(os.cpu_count() or 1)],
+    ):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    assert run(tmp_path / "build" / "consumer") == said()
