@@ -86,7 +86,7 @@ def _build(project: Path, folder: Path, cmake: str, headers: Path | None, progre
         raise DependencyError(f"the build left no {library.FILE}; report it with the output of: cmake --build")
     shutil.copy(built, folder / library.FILE)
     for path in (work, out):
-        shutil.rmtree(path)
+        shutil.rmtree(path, ignore_errors=True)
     library.load(folder / library.FILE)  # what does not load is not published
 
 
