@@ -1,0 +1,116 @@
+// Graphs written byte by byte: what they would read and do beyond their own file.
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "eeinfer/error.h"
+#include "eeinfer/graph_walk.h"
+
+using namespace eeinfer;
+
+namespace {
+
+std::string varint(std::size_t value) {
+  std::string bytes;
+  for (; value >= 0x80; value >>= 7) bytes += static_cast<char>(value | 0x80);
+  return bytes + static_cast<char>(value);
+}
+
+std::string field(unsigned number, const std::string& content) {
+  return varint(number << 3 | 2) + varint(content.size()) + content;
+}
+
+std::string entry(const std::string& key, const std::string& value) { return field(13, field(1, key) + field(2, value)); }
+
+std::string outside(const std::string& location) {
+  return entry("location", location) + entry("offset", "64") + entry("length", "100");
+}
+
+std::string model(const std::string& graph) { return field(7, graph); }
+
+// A node with an attribute that holds a graph.
+std::string branching(const std::string& graph) { return field(1, field(5, field(1, "then_branch") + field(6, graph))); }
+
+std::string refusal(const std::string& data, Domains domains = Domains::standard) {
+  try {
+    references(data, "m.onnx", domains);
+  } catch (const BundleError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+bool says(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("external data is found wherever a tensor may stand") {
+  const std::string sparse = field(1, outside("values")) + field(2, outside("indices"));
+  const std::string attribute = field(1, "value") + field(5, outside("t")) + field(10, outside("list")) + field(22, sparse);
+  const std::string inner = field(5, outside("inner"));
+  const auto found = references(
+      model(field(5, outside("initializer")) + field(15, sparse) + field(1, field(5, attribute)) + branching(inner)), "m");
+  std::string names;
+  for (const Reference& reference : found) names += reference.location + " ";
+  CHECK(names == "initializer values indices t list values indices inner ");
+  CHECK(found[0].offset == 64);
+  CHECK(*found[0].length == 100);
+}
+
+TEST_CASE("external data is stated as onnx defines it") {
+  for (const char* number : {"", "-1", "+1", " 1", "1e3", "0x10", "9999999999999999999"}) {
+    INFO(number);
+    CHECK(says(refusal(model(field(5, entry("location", "w") + entry("offset", number)))), "which is no number of bytes"));
+  }
+  CHECK(says(refusal(model(field(5, outside("w") + entry("prepacked", "x")))), "the key 'prepacked', unknown or given twice"));
+  CHECK(says(refusal(model(field(5, outside("w") + entry("location", "x")))), "the key 'location', unknown or given twice"));
+  CHECK(says(refusal(model(field(5, field(8, "location") + entry("length", "1")))), "without a location"));
+}
+
+TEST_CASE("functions, training graphs and operators of other domains are refused") {
+  CHECK(says(refusal(model("") + field(25, "")), "it holds functions of its own"));
+  CHECK(says(refusal(model("") + field(20, "")), "it holds a training graph"));
+  CHECK(says(refusal(""), "it has no graph"));
+  const std::string node = field(1, field(7, "com.microsoft"));
+  CHECK(says(refusal(model(node)), "an operator of the domain 'com.microsoft'"));
+  CHECK(says(refusal(model(branching(node))), "an operator of the domain 'com.microsoft'"));
+  CHECK(refusal(model(node), Domains::optimised).empty());
+  CHECK(says(refusal(model(field(1, field(7, "my.domain"))), Domains::optimised), "the domain 'my.domain'"));
+  CHECK(says(refusal(model(field(1, field(7, "\xff")))), "a name that is no text"));
+}
+
+TEST_CASE("nodes and graphs inside graphs have a number and a depth") {
+  std::string graph = field(2, "a name so that it is looked at");
+  for (int depth = 1; depth < 16; ++depth) graph = branching(graph);
+  CHECK(refusal(model(graph)).empty());
+  CHECK(says(refusal(model(branching(graph))), "more than 16 deep"));
+  std::string nodes;
+  for (int i = 0; i < 200'000; ++i) nodes += field(1, "");
+  CHECK(refusal(model(nodes)).empty());
+  CHECK(says(refusal(model(nodes + field(1, ""))), "more than 200000 nodes"));
+}
+
+TEST_CASE("broken protocol buffers are refused") {
+  for (const std::string& data : {std::string("\x3a"), std::string("\x3a\x05""abc"), std::string("\x3b"), std::string("\x39\x01"),
+                                  std::string(11, '\xff'), std::string("\x3a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01")}) {
+    CHECK(says(refusal(data), "it is broken at byte"));
+  }
+}
+
+TEST_CASE("a key written the long way hides nothing, and one that others would cut off is refused") {
+  const std::string domain = varint(9) + "my.domain";
+  CHECK(says(refusal(model(field(1, "\xba" + std::string(1, '\0') + domain))), "the domain 'my.domain'"));
+  CHECK(says(refusal(model(field(1, "\xba\x80\x80\x80\x10" + domain))), "it is broken at byte"));
+}
+
+TEST_CASE("names of inputs and their axes are text") {
+  const auto value = [](const std::string& name, const std::string& axis) {
+    const std::string shape = field(1, field(2, axis));
+    return field(1, name) + field(2, field(1, field(2, shape)));
+  };
+  for (const unsigned place : {11U, 12U}) {
+    CHECK(refusal(model(field(place, value("\xc3\xa9", "batch")))).empty());
+    CHECK(says(refusal(model(field(place, value("\xff", "batch")))), "a name that is no text"));
+    CHECK(says(refusal(model(field(place, value("score", "\x80")))), "a name that is no text"));
+  }
+}
