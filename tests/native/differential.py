@@ -3,9 +3,9 @@
     export PYTHONPATH=.:tests/makers:tests/fuzz
     python tests/native/differential.py --reader build/tests/eeinfer_read --count 100000 --seed 1 --state found.json
 
-Mutation number n of a seed is always the same: ``--only n`` says what both make of it. ``--state`` names a file to go on
-from. ``--kind bundle`` damages graphs and weights too and opens the whole folder; ``manifest``, which is quicker, damages
-the text alone, of all formats.
+Mutation number n of a seed is always the same: ``--only n`` says what both make of it. ``--state`` names a file to go
+on from. ``--kind manifest`` damages the texts of manifests of all formats, ``bundle`` graphs and weights too, and opens
+the whole folder.
 """
 
 import argparse
