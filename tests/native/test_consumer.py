@@ -56,16 +56,31 @@ def test_the_c_program_runs_with_the_built_library(native_library: Path, tmp_pat
     assert (failed.returncode, failed.stderr.startswith("no bundle at none.eeb")) == (1, True)
 
 
-@pytest.mark.skipif("EEINFER_HEADERS" not in os.environ, reason="compiles the whole library: .ci/run names the headers")
-def test_the_cmake_project_builds_against_the_package(tmp_path: Path) -> None:
-    headers = Path(os.environ["EEINFER_HEADERS"])
-    (tmp_path / "CMakeLists.txt").write_text(block("cmake").replace("python3", sys.executable))
-    (tmp_path / "main.cpp").write_text(block("cpp"))
-    options = [f"-DONNXRUNTIME_ROOT={headers}", f"-DCMAKE_PREFIX_PATH={headers / 'usr'}", "-DCMAKE_CXX_FLAGS=-O0"]
+def built(folder: Path, lists: str, *options: str) -> Path:
+    """Configure and build the project of the README with these CMakeLists.txt, and return its program."""
+    (folder / "CMakeLists.txt").write_text(lists)
+    (folder / "main.cpp").write_text(block("cpp"))
     for command in (
-        ["cmake", "-S", tmp_path, "-B", tmp_path / "build", *options],
-        ["cmake", "--build", tmp_path / "build", "--target", "consumer", "--parallel", str(os.cpu_count() or 1)],
+        ["cmake", "-S", folder, "-B", folder / "build", "-DCMAKE_CXX_FLAGS=-O0", *options],
+        ["cmake", "--build", folder / "build", "--target", "consumer", "--parallel", str(os.cpu_count() or 1)],
     ):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    assert run(tmp_path / "build" / "consumer") == said()
+    return folder / "build" / "consumer"
+
+
+@pytest.mark.skipif("EEINFER_HEADERS" not in os.environ, reason="compiles the whole library: .ci/run names the headers")
+def test_the_cmake_project_builds_against_the_package(tmp_path: Path) -> None:
+    headers = Path(os.environ["EEINFER_HEADERS"])
+    options = f"-DONNXRUNTIME_ROOT={headers}", f"-DCMAKE_PREFIX_PATH={headers / 'usr'}"
+    assert run(built(tmp_path, block("cmake").replace("python3", sys.executable), *options)) == said()
+
+
+def test_the_cmake_project_builds_against_an_installation(native_library: Path, tmp_path: Path) -> None:
+    if not (native_library.parent / "CMakeCache.txt").is_file():
+        pytest.skip("the library was not built by .ci/native, which installs it from where it was built")
+    command = ["cmake", "--install", native_library.parent, "--prefix", tmp_path / "installed"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    lists = "".join(line for line in block("cmake").splitlines(keepends=True) if "execute_process" not in line)
+    assert run(built(tmp_path, lists, f"-DCMAKE_PREFIX_PATH={tmp_path / 'installed'}")) == said()
