@@ -7,13 +7,14 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-TESTS = ("test_checks", "test_contents", "test_external", "test_folder", "test_manifest_file")
+CHANGING = "test_stamp.py"  # replaces bundles while Python reads them
 LEFT_OUT = "every_flipped_bit"  # thousands of manifests: differential.py compares as many, and other damage
 FEWEST = 150  # refusals: far fewer would mean that nothing is compared any more
 
 
 def test_both_readers_refuse_the_same_in_the_same_words(reader: Path) -> None:
-    paths = [str(ROOT / "tests" / "bundle" / f"{name}.py") for name in TESTS]
+    tests = sorted((ROOT / "tests" / "bundle").glob("test_*.py"))
+    paths = [str(path) for path in tests if path.name != CHANGING]
     command = [sys.executable, "-m", "pytest", "-q", "-p", "same_refusals", "-p", "no:cacheprovider"]
     command += ["-k", f"not {LEFT_OUT}", *paths]
     search = os.pathsep.join((str(ROOT), str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")))

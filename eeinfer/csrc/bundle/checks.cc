@@ -31,11 +31,6 @@ void check_name(const std::string& name) {
   throw Problem("the manifest names " + in_quotes(name) + "; only plain names of files in the bundle are allowed");
 }
 
-bool is_sha256(const std::string& digits) {
-  const auto is_digit = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
-  return digits.size() == 64 && std::all_of(digits.begin(), digits.end(), is_digit);
-}
-
 void check_names(const Manifest& manifest) {
   for (const auto& [name, file] : manifest.files) check_name(name);
   for (const Segment& segment : manifest.segments) check_name(segment.file);
@@ -44,7 +39,7 @@ void check_names(const Manifest& manifest) {
   }
 }
 
-void check_counts(const Manifest& manifest, const ReportRows& rows) {
+void check_counts(const Manifest& manifest, const Reports& reports) {
   const std::size_t exits = manifest.segments.size();
   const std::string for_exits = " for " + std::to_string(exits) + " exits";
   if (exits == 0) throw Problem("the manifest has no segments");
@@ -56,8 +51,8 @@ void check_counts(const Manifest& manifest, const ReportRows& rows) {
   if (manifest.taus.size() != exits) {
     throw Problem("the manifest has " + std::to_string(manifest.taus.size()) + " taus" + for_exits);
   }
-  if (rows.parity.value_or(exits) != exits) {
-    throw Problem("the parity report has " + std::to_string(*rows.parity) + " rows" + for_exits);
+  if (reports.parity.value_or(exits) != exits) {
+    throw Problem("the parity report has " + std::to_string(*reports.parity) + " rows" + for_exits);
   }
 }
 
@@ -74,12 +69,12 @@ void check_known(const std::string& what, const std::string& value, const char* 
   throw Problem("the manifest has the " + what + " " + in_quotes(value) + ", known are " + joined(names));
 }
 
-void check_precision(const Manifest& manifest, const ReportRows& rows) {
+void check_precision(const Manifest& manifest, const Reports& reports) {
   check_known("precision", manifest.precision, kPrecisions);
   if (manifest.device) check_known("device", *manifest.device, kDevices);
   const std::size_t exits = manifest.segments.size();
-  if (rows.shift.value_or(exits) != exits) {
-    throw Problem("the shift report has " + std::to_string(*rows.shift) + " rows for " + std::to_string(exits) +
+  if (reports.shift.value_or(exits) != exits) {
+    throw Problem("the shift report has " + std::to_string(*reports.shift) + " rows for " + std::to_string(exits) +
                   " exits");
   }
 }
@@ -105,12 +100,13 @@ void check_flops(const Manifest& manifest) {
 
 }  // namespace
 
-void check_manifest(const Manifest& manifest, const ReportRows& rows, const std::string& where) {
+void check_manifest(const Manifest& manifest, const Reports& reports, const std::string& where) {
   try {
     check_names(manifest);
-    check_counts(manifest, rows);
+    check_counts(manifest, reports);
     check_taus(manifest);
-    check_precision(manifest, rows);
+    check_precision(manifest, reports);
+    if (reports.certificate) check_certificate(*reports.certificate, manifest.segments.size());
     check_inputs(manifest);
     check_chain(manifest);
     check_flops(manifest);

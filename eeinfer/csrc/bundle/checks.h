@@ -6,18 +6,20 @@
 #include <optional>
 #include <string>
 
+#include "bundle/certificate.h"
 #include "eeinfer/manifest.h"
 
 namespace eeinfer {
 
-// The rows of the reports, one per exit. Nothing: there is no report to compare with.
-struct ReportRows {
-  std::optional<std::size_t> parity;
-  std::optional<std::size_t> shift;
+// What a manifest says beside what engines need. Nothing: there is no such report.
+struct Reports {
+  std::optional<std::size_t> parity;  // rows, one per exit
+  std::optional<std::size_t> shift;   // likewise
+  std::optional<Certificate> certificate;
 };
 
 // Throws BundleError naming the first thing that no engine could run as written. where: the folder, for messages.
-void check_manifest(const Manifest& manifest, const ReportRows& rows, const std::string& where);
+void check_manifest(const Manifest& manifest, const Reports& reports, const std::string& where);
 
 // The same of segments and files that take the place of the manifest's.
 void check_manifest(const Manifest& manifest, const std::string& where);

@@ -22,7 +22,7 @@ constexpr std::size_t kDigits = 64;
 
 struct Read {
   Manifest manifest;
-  ReportRows rows;
+  Reports reports;
   std::string checksum;
 };
 
@@ -95,6 +95,9 @@ void read_inputs(const Record& record, Read& read) {
   manifest.inputs =
       record.needed("inputs").each([](const Node& node) { return read_input(node, TensorWords::newest); });
   if (const auto axes = record.given("axes")) manifest.axes = read_axes(*axes);
+  if (const auto certificate = record.given("certificate")) {
+    read.reports.certificate = certificate->unless_null(read_certificate);
+  }
 }
 
 Record fields_of(const Node& node, int version) {
@@ -103,7 +106,7 @@ Record fields_of(const Node& node, int version) {
                    "precision", "device", "shift", "provenance", "files"}};
   }
   return {node, {"format_version", "checksum", "name", "inputs", "axes", "classes", "score", "taus", "segments", "flops",
-                 "parity", "precision", "device", "shift", "provenance", "files"}};
+                 "parity", "precision", "device", "shift", "certificate", "provenance", "files"}};
 }
 
 std::vector<Segment> read_segments(const Node& node, TensorWords words) {
@@ -134,8 +137,8 @@ Read read_manifest(const Node& node, int version) {
   manifest.precision = text_or(record, "precision", "fp32");
   if (const auto device = record.given("device")) manifest.device = device->unless_null(text);
   manifest.files = read_files(record.needed("files"));
-  read.rows.parity = read_parity(record.needed("parity"), manifest.tolerance);
-  if (const auto shift = record.given("shift")) read.rows.shift = shift->unless_null(read_shift);
+  read.reports.parity = read_parity(record.needed("parity"), manifest.tolerance);
+  if (const auto shift = record.given("shift")) read.reports.shift = shift->unless_null(read_shift);
   record.needed("provenance").object();
   return read;
 }
@@ -178,7 +181,7 @@ Manifest parse_manifest(std::string_view bytes, const std::string& path) {
   const std::string folder = text_of(std::filesystem::u8path(path).parent_path());
   try {
     Read read = decode(bytes, path);
-    check_manifest(read.manifest, read.rows, folder);
+    check_manifest(read.manifest, read.reports, folder);
     return std::move(read.manifest);
   } catch (const json::Mismatch& error) {
     throw BundleError(path + " is not a manifest of format " + std::to_string(kFormatVersion) + ": " + error.what() +
