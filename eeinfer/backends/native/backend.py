@@ -28,12 +28,11 @@ class NativeBackend:
     ) -> None:
         if options:
             raise ConfigError(f"backend 'native' has no options, got {', '.join(options)}")
-        if threads is not None:
-            threads = str(as_threads(threads, [segment.flops for segment in bundle.manifest.segments]))
-        elif (pool := shared_threads()) is not None:  # eeinfer.share_threads was called
-            threads = f"{SHARED}:{pool}"
+        plan = None if threads is None else as_threads(threads, [part.flops for part in bundle.manifest.segments])
+        pool = shared_threads()  # that eeinfer.share_threads made; the library has one of the same size
+        setting = str(plan) if plan else None if pool is None else f"{SHARED}:{pool}"
         self.device = device
-        self._open = OpenBundle(bundle, threads=threads, verify=verify)
+        self._open = OpenBundle(bundle, threads=setting, verify=verify)
         self.threads = self._open.call.threads(self._open.handle) or None
         self.loop = NativeLoop(self, self._open)
 

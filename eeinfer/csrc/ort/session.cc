@@ -10,6 +10,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kRefusedOwnPool[] = "use_per_session_threads must be false";
+constexpr char kHasNoPool[] = "CreateEnvWithGlobalThreadPools";
 
 void add_entry(const OrtApi& api, OrtSessionOptions* options, const char* name, const char* value) {
   check(api, api.AddSessionConfigEntry(options, name, value));
@@ -56,6 +57,9 @@ Session::Session(const Environment& environment, const fs::path& file, const Ses
     session_ = opened(environment, file, settings, true);
     threads_ = environment.pool();
   } catch (const Failure& failure) {
+    if (std::string(failure.what()).find(kHasNoPool) != std::string::npos)
+      throw ConfigError("threads asks for one pool for all sessions, and ONNX Runtime runs in this process without one already; "
+                        "open the engine that asks for it first");
     throw BundleError("ONNX Runtime cannot open " + file.u8string() + ": " + failure.what() + "; " + mend(file));
   }
 }

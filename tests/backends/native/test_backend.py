@@ -3,6 +3,8 @@
 import contextlib
 import gc
 import json
+import subprocess
+import sys
 import threading
 import weakref
 from collections.abc import Iterator
@@ -176,3 +178,38 @@ def test_batches_that_nobody_ends_are_ended(tiny_bundle: Path) -> None:
             steps.step(batch)
         del batch
         assert engine(images, tau=0).exits.tolist() == [0] * 8
+
+
+def run(code: str, *arguments: object) -> str:
+    """Run code in a Python of its own, where no pool was made yet."""
+    command = [sys.executable, "-W", "error", "-c", code, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_a_shared_pool_is_the_library_s_too(tiny_bundle: Path) -> None:
+    code = """
+import sys, numpy as np, eeinfer
+eeinfer.share_threads(2)
+engine = eeinfer.load(sys.argv[1])
+print(engine.backend, engine.threads, engine(np.zeros((3, 8, 8), np.uint8), tau=1).exits.tolist())
+print(eeinfer.load(sys.argv[1], threads="stopping:1").threads)
+"""
+    assert run(code, tiny_bundle).splitlines() == ["native 2 [2, 2, 2]", "1"]
+
+
+def test_a_shared_pool_that_comes_too_late_is_refused_and_the_other_backend_taken(tiny_bundle: Path) -> None:
+    code = """
+import sys, eeinfer
+first = eeinfer.load(sys.argv[1])
+eeinfer.share_threads(2)
+print(first.backend, eeinfer.load(sys.argv[1]).backend)
+try:
+    eeinfer.load(sys.argv[1], backend="native")
+except eeinfer.ConfigError as error:
+    print(error)
+"""
+    backends, error = run(code, tiny_bundle).splitlines()
+    assert backends == "native onnxruntime"
+    assert "open the engine that asks for it first" in error
