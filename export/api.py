@@ -15,7 +15,7 @@ from eeinfer.bundle.manifest import Axis, Input, Manifest, Preprocess
 from eeinfer.bundle.manifest_file import write_manifest
 from eeinfer.errors import ExportError
 from eeinfer.export.costs import count, static_flops
-from eeinfer.export.graph.cut import cut
+from eeinfer.export.graph.cut import SegmentGraph, cut
 from eeinfer.export.graph.index import tensor_spec
 from eeinfer.export.graph.order import check_order
 from eeinfer.export.graph.tables import id_tables
@@ -123,15 +123,12 @@ def _write(
     progress: Progress,
 ) -> None:
     inputs = draws.inputs
-    if about.preprocess is not None and len(inputs.names) > 1:
-        raise ExportError("preprocess says how an image becomes the only input; the model has several: leave it out")
+    _check_preprocess(about.preprocess, len(inputs.names))
     progress("tracing")
     scored = ScoredExits(module, exits.scores, inputs).eval()
     proto = export_graph(scored, inputs, folder)
     progress("cutting")
-    num_exits = len(proto.graph.output) // len(EXIT_OUTPUTS)
-    check_order(proto, num_exits)
-    parts = cut(proto, num_exits)
+    parts = _cut(proto)
     progress("counting FLOPs")
     segments, uncounted = count(module, inputs, parts, exits.modules)
     for segment, part in zip(segments, parts, strict=True):
@@ -155,6 +152,17 @@ def _write(
         files={path.name: hash_file(path) for path in sorted(folder.iterdir())},
     )
     write_manifest(folder, manifest)
+
+
+def _check_preprocess(preprocess: Preprocess | None, inputs: int) -> None:
+    if preprocess is not None and inputs > 1:
+        raise ExportError("preprocess says how an image becomes the only input; the model has several: leave it out")
+
+
+def _cut(proto: onnx.ModelProto) -> list[SegmentGraph]:
+    num_exits = len(proto.graph.output) // len(EXIT_OUTPUTS)
+    check_order(proto, num_exits)
+    return cut(proto, num_exits)
 
 
 def _classes(classes: Sequence[str] | None, proto: onnx.ModelProto) -> tuple[str, ...]:

@@ -94,6 +94,16 @@ def test_nothing_imports_what_stands_above_it() -> None:
     assert not upwards, "\n".join(upwards)
 
 
+def test_imports_name_their_module_in_full() -> None:
+    relative = [
+        f"{module}:{node.lineno} {ast.unparse(node)}"
+        for module, path in MODULES.items()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.level  # the tests here would not see where it leads
+    ]
+    assert not relative
+
+
 def test_backends_do_not_import_one_another() -> None:
     def family(module: str) -> str | None:
         parts = module.split(".")

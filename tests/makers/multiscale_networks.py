@@ -1,10 +1,12 @@
 """MSDNet and RANet by name, what their exits cost, and what crosses the cuts of their bundles."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from eeinfer.bundle.folder import Bundle
@@ -12,8 +14,36 @@ from eeinfer.bundle.manifest import Input, Manifest, TensorSpec
 from eeinfer.export.reference import Chain
 from eeinfer.training import BackboneConfig, HeadConfig, MethodConfig, TrainConfig
 from eeinfer.training.backbones import BACKBONES, Task
-from eeinfer.training.backbones.multiscale import MultiScaleNetwork, OwnExits
+from eeinfer.training.backbones.multiscale import MultiScaleNetwork, initialise
 from eeinfer.training.build import build_model
+
+# Options that both families have; what one of them alone has is added by its tests.
+SHARED_OPTIONS = {
+    "step": st.integers(1, 2),
+    "n_channels": st.integers(1, 9),
+    "stem": st.sampled_from(["small", "standard"]),
+    "head_width": st.sampled_from([0, 5]),
+}
+
+
+class OwnExits(nn.Module):
+    """A multi-scale network complete with the papers' head at every exit, the network's own head being the last."""
+
+    def __init__(self, network: MultiScaleNetwork) -> None:
+        super().__init__()
+        self.network = network
+        self.heads = nn.ModuleList(network.make_head(k) for k in range(len(network.slots)))
+        initialise(self.heads)
+
+    def features(self, x: Tensor) -> Iterator[Tensor]:
+        """Yield for each exit the vector [B,D] that its linear layer reads."""
+        for head, found in zip([*self.heads, self.network.head], self.network.exit_maps(x), strict=True):
+            yield head.reduce(found)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Map images [B,C,H,W] to logits [B,K] per exit."""
+        heads = [*self.heads, self.network.head]
+        return tuple(head.classify(vector) for head, vector in zip(heads, self.features(x), strict=True))
 
 
 def network(name: str, side: int = 8, channels: int = 1, classes: int = 10, **options: Any) -> MultiScaleNetwork:

@@ -144,26 +144,6 @@ class MultiScaleNetwork(nn.Module):
         return logits
 
 
-class OwnExits(nn.Module):
-    """A multi-scale network complete with the papers' head at every exit, the network's own head being the last."""
-
-    def __init__(self, network: MultiScaleNetwork) -> None:
-        super().__init__()
-        self.network = network
-        self.heads = nn.ModuleList(network.make_head(k) for k in range(len(network.slots)))
-        initialise(self.heads)
-
-    def features(self, x: Tensor) -> Iterator[Tensor]:
-        """Yield for each exit the vector [B,D] that its linear layer reads."""
-        for head, found in zip([*self.heads, self.network.head], self.network.exit_maps(x), strict=True):
-            yield head.reduce(found)
-
-    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Map images [B,C,H,W] to logits [B,K] per exit."""
-        heads = [*self.heads, self.network.head]
-        return tuple(head.classify(vector) for head, vector in zip(heads, self.features(x), strict=True))
-
-
 def initialise(module: nn.Module) -> None:
     """Draw every convolution by He's rule on its outputs and start linear layers without bias."""
     for part in module.modules():

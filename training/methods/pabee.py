@@ -71,8 +71,3 @@ def patience_tau(patience: int, num_exits: int, convention: str = "original") ->
     if patience >= num_exits or (patience == 0 and convention == "original"):
         return 1.0
     return (patience + 0.5) / num_exits
-
-
-def patience_taus(num_exits: int) -> tuple[float, ...]:
-    """Return every operating point there is, from leaving at the first exit to running to the last."""
-    return tuple(patience_tau(patience, num_exits, "benchmark") for patience in range(num_exits))

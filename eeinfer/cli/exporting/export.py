@@ -18,6 +18,7 @@ from eeinfer.machine.leftovers import temporary_folder
 
 if TYPE_CHECKING:
     from eeinfer.export import PrecisionConfig
+    from eeinfer.export.trt.config import TrtConfig
 
 _BUNDLE, _SINGLE = ".eeb", ".onnx"
 
@@ -73,27 +74,11 @@ def export(
     source = _finished_run(source)
     plans = plan_config(trt, target, batch, trt_library)
     reduction = precision_config(precision, device, calibration, calibration_images, trt=trt)
-    if plans is not None and single_file:
-        raise ExportError("--single-file writes no bundle for the plans of --trt; run the command once with each")
-    if golden and single_file:
-        raise ExportError(
-            "--golden records what a bundle answers; leave out --single-file, or run the command with each"
-        )
+    if single_file:
+        _check_single_file(plans, golden=golden)
     check_fold(fold, precision, single_file=single_file)
-    if golden and plans is None and reduction is None and fold is None and _is_bundle(source):
-        if out is not None:
-            raise ExportError(f"--golden writes beside {source}; leave out --out {out}, or copy the bundle there first")
-        typer.echo(_golden(source, force=force))
-        return
-    if plans is not None and reduction is None and fold is None and _is_bundle(source):
-        if out is not None:
-            raise ExportError(
-                f"--trt builds plans inside {source}; leave out --out {out}, or copy the bundle there first"
-            )
-        for folder in add_plans(source, plans, force=force):
-            typer.echo(folder)
-        if golden:
-            say(f"recorded in {_golden(source, force=force)}")
+    if _is_bundle(source) and reduction is None and fold is None and (golden or plans is not None):
+        _add(source, out, plans, golden=golden, force=force)
         return
     if reduction is not None:
         path = _reduced(source, out, reduction, calibration, force=force, tolerance=tolerance, single_file=single_file)
@@ -101,21 +86,48 @@ def export(
         path = _folded(source, out, fold, force=force, tolerance=tolerance)
     elif single_file:
         path = _single_file(source, out, force=force, tolerance=tolerance)
-    elif _is_bundle(source):
-        raise ExportError(
-            f"{source} is a bundle, exported already; make one ONNX file of it with --single-file, TensorRT plans "
-            f"with --trt, a smaller and faster bundle with --precision, a record of its answers with "
-            f"--golden, look at it with: eeinfer inspect {source}"
-        )
-    elif out is not None and out.suffix == _SINGLE:
-        raise ExportError(f"--out {out} names an ONNX file; add --single-file, or name a bundle, {out.stem}{_BUNDLE}")
     else:
+        _check_new_bundle(source, out)
         path = _bundle(source, out, force=force, tolerance=tolerance)
     typer.echo(path)
     if plans is not None:
         add_plans(path, plans, force=force)
     if golden:
         say(f"recorded in {_golden(path, force=force)}")
+
+
+def _check_single_file(plans: "TrtConfig | None", *, golden: bool) -> None:
+    if plans is not None:
+        raise ExportError("--single-file writes no bundle for the plans of --trt; run the command once with each")
+    if golden:
+        raise ExportError(
+            "--golden records what a bundle answers; leave out --single-file, or run the command with each"
+        )
+
+
+def _check_new_bundle(source: Path, out: Path | None) -> None:
+    if _is_bundle(source):
+        raise ExportError(
+            f"{source} is a bundle, exported already; make one ONNX file of it with --single-file, TensorRT plans "
+            f"with --trt, a smaller and faster bundle with --precision, a record of its answers with "
+            f"--golden, look at it with: eeinfer inspect {source}"
+        )
+    if out is not None and out.suffix == _SINGLE:
+        raise ExportError(f"--out {out} names an ONNX file; add --single-file, or name a bundle, {out.stem}{_BUNDLE}")
+
+
+def _add(bundle: Path, out: Path | None, plans: "TrtConfig | None", *, golden: bool, force: bool) -> None:
+    """Add plans, a golden file or both to a bundle that is there; what was asked for first is told on stdout."""
+    if out is not None:
+        where = f"--golden writes beside {bundle}" if plans is None else f"--trt builds plans inside {bundle}"
+        raise ExportError(f"{where}; leave out --out {out}, or copy the bundle there first")
+    if plans is None:
+        typer.echo(_golden(bundle, force=force))
+        return
+    for folder in add_plans(bundle, plans, force=force):
+        typer.echo(folder)
+    if golden:
+        say(f"recorded in {_golden(bundle, force=force)}")
 
 
 def _is_bundle(source: Path) -> bool:

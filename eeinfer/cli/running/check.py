@@ -16,28 +16,32 @@ if TYPE_CHECKING:
     from eeinfer.golden.file import Golden
 
 
+GoldenFile = Annotated[
+    Path | None,
+    typer.Option(
+        help="What `eeinfer export --golden` recorded. Without it: NAME.golden.npz beside the bundle.",
+        show_default=False,
+    ),
+]
+Tolerance = Annotated[
+    float | None,
+    typer.Option(
+        help="Largest error of a logit; 0 asks for the same bits. Without it: the bundle's own.", show_default=False
+    ),
+]
+BackendName = Annotated[
+    str | None,
+    typer.Option(help="Such as onnxruntime. Without it: the best one on the device.", show_default=False),
+]
+
+
 @command(example="eeinfer check")
 def check(
     bundle: BundleArgument = None,
-    golden: Annotated[
-        Path | None,
-        typer.Option(
-            help="What `eeinfer export --golden` recorded. Without it: NAME.golden.npz beside the bundle.",
-            show_default=False,
-        ),
-    ] = None,
-    tolerance: Annotated[
-        float | None,
-        typer.Option(
-            help="Largest error of a logit; 0 asks for the same bits. Without it: the bundle's own.",
-            show_default=False,
-        ),
-    ] = None,
+    golden: GoldenFile = None,
+    tolerance: Tolerance = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, or cuda:1.")] = "cpu",
-    backend: Annotated[
-        str | None,
-        typer.Option(help="Such as onnxruntime. Without it: the best one on the device.", show_default=False),
-    ] = None,
+    backend: BackendName = None,
     json_output: Json = False,
     debug: Debug = False,
 ) -> None:

@@ -2,7 +2,7 @@
 
 import ctypes
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -79,92 +79,106 @@ def test_a_branch_runs_where_its_condition_says_so(cuda: FakeCuda, score: float,
     assert cuda.view(block + 1024, 4).tolist() == [2 if branch_runs else 1] * 4
 
 
-def misuses() -> Iterator[tuple[str, Callable[[FakeCuda], None]]]:
-    def freed_twice(cuda: FakeCuda) -> None:
-        address = cuda.malloc(4)
-        cuda.free(address)
-        cuda.free(address)
-
-    def used_after_free(cuda: FakeCuda) -> None:
-        stream, address = cuda.stream(), cuda.malloc(4)
-        cuda.to_device(address, cuda.pinned(4), stream)
-        cuda.free(address)
-        cuda.synchronize(stream)
-
-    def past_the_end(cuda: FakeCuda) -> None:
-        stream = cuda.stream()
-        cuda.to_device(cuda.malloc(4), cuda.pinned(8), stream)
-        cuda.synchronize(stream)
-
-    def pageable(cuda: FakeCuda) -> None:
-        cuda.to_device(cuda.malloc(4), np.zeros(4, np.uint8), cuda.stream())
-
-    def default_stream(cuda: FakeCuda) -> None:
-        cuda.to_device(cuda.malloc(4), cuda.pinned(4), 0)
-
-    def busy_stream(cuda: FakeCuda) -> None:
-        stream = cuda.stream()
-        cuda.to_device(cuda.malloc(4), cuda.pinned(4), stream)
-        cuda.destroy_stream(stream)
-
-    def malloc_in_capture(cuda: FakeCuda) -> None:
-        cuda.begin_capture(cuda.stream())
-        cuda.malloc(4)
-
-    def mark_in_capture(cuda: FakeCuda) -> None:
-        stream, event = cuda.stream(), cuda.event()
-        cuda.begin_capture(stream)
-        cuda.record(event, stream)
-
-    def empty_branch(cuda: FakeCuda) -> None:
-        stream = cuda.stream()
-        cuda.instantiate(captured(cuda, stream, lambda: cuda.branch(stream, cuda.condition(stream))))
-
-    def unused_condition(cuda: FakeCuda) -> None:
-        stream = cuda.stream()
-        cuda.instantiate(captured(cuda, stream, lambda: cuda.condition(stream)))
-
-    def decision_without_a_graph(cuda: FakeCuda) -> None:
-        stream, block = cuda.stream(), cuda.malloc(16)
-        decide(cuda, stream, score=block, taus=block, k=0, exit=block, scores=block, goes_on=ctypes.c_int(1).value)
-        cuda.synchronize(stream)
-
-    def row_read_and_written(cuda: FakeCuda) -> None:
-        stream, block, moves = cuda.stream(), cuda.malloc(16), cuda.malloc(8)
-        cuda.view(moves, 8)[:] = 0
-        move_rows(cuda, stream, target=block, source=block, moves=moves, count=1, row_bytes=4)
-        cuda.synchronize(stream)
-
-    def other_thread(cuda: FakeCuda) -> None:
-        caught = list[Misuse]()
-
-        def call() -> None:
-            try:
-                cuda.malloc(4)
-            except Misuse as misuse:
-                caught.append(misuse)
-
-        thread = threading.Thread(target=call)
-        thread.start()
-        thread.join()
-        raise caught[0]
-
-    yield "is not allocated", freed_twice
-    yield "not allocated, or not any more", used_after_free
-    yield "not allocated", past_the_end
-    yield "not page-locked", pageable
-    yield "the stream 0", default_stream
-    yield "work is under way", busy_stream
-    yield "a capture does not allow", malloc_in_capture
-    yield "into a capturing stream", mark_in_capture
-    yield "a branch is empty", empty_branch
-    yield "decides nothing", unused_condition
-    yield "a condition of no graph", decision_without_a_graph
-    yield "read and written", row_read_and_written
-    yield "did not enter", other_thread
+def freed_twice(cuda: FakeCuda) -> None:
+    address = cuda.malloc(4)
+    cuda.free(address)
+    cuda.free(address)
 
 
-@pytest.mark.parametrize(("message", "misuse"), [pytest.param(*case, id=case[1].__name__) for case in misuses()])
+def used_after_free(cuda: FakeCuda) -> None:
+    stream, address = cuda.stream(), cuda.malloc(4)
+    cuda.to_device(address, cuda.pinned(4), stream)
+    cuda.free(address)
+    cuda.synchronize(stream)
+
+
+def past_the_end(cuda: FakeCuda) -> None:
+    stream = cuda.stream()
+    cuda.to_device(cuda.malloc(4), cuda.pinned(8), stream)
+    cuda.synchronize(stream)
+
+
+def pageable(cuda: FakeCuda) -> None:
+    cuda.to_device(cuda.malloc(4), np.zeros(4, np.uint8), cuda.stream())
+
+
+def default_stream(cuda: FakeCuda) -> None:
+    cuda.to_device(cuda.malloc(4), cuda.pinned(4), 0)
+
+
+def busy_stream(cuda: FakeCuda) -> None:
+    stream = cuda.stream()
+    cuda.to_device(cuda.malloc(4), cuda.pinned(4), stream)
+    cuda.destroy_stream(stream)
+
+
+def malloc_in_capture(cuda: FakeCuda) -> None:
+    cuda.begin_capture(cuda.stream())
+    cuda.malloc(4)
+
+
+def mark_in_capture(cuda: FakeCuda) -> None:
+    stream, event = cuda.stream(), cuda.event()
+    cuda.begin_capture(stream)
+    cuda.record(event, stream)
+
+
+def empty_branch(cuda: FakeCuda) -> None:
+    stream = cuda.stream()
+    cuda.instantiate(captured(cuda, stream, lambda: cuda.branch(stream, cuda.condition(stream))))
+
+
+def unused_condition(cuda: FakeCuda) -> None:
+    stream = cuda.stream()
+    cuda.instantiate(captured(cuda, stream, lambda: cuda.condition(stream)))
+
+
+def decision_without_a_graph(cuda: FakeCuda) -> None:
+    stream, block = cuda.stream(), cuda.malloc(16)
+    decide(cuda, stream, score=block, taus=block, k=0, exit=block, scores=block, goes_on=ctypes.c_int(1).value)
+    cuda.synchronize(stream)
+
+
+def row_read_and_written(cuda: FakeCuda) -> None:
+    stream, block, moves = cuda.stream(), cuda.malloc(16), cuda.malloc(8)
+    cuda.view(moves, 8)[:] = 0
+    move_rows(cuda, stream, target=block, source=block, moves=moves, count=1, row_bytes=4)
+    cuda.synchronize(stream)
+
+
+def other_thread(cuda: FakeCuda) -> None:
+    caught = list[Misuse]()
+
+    def call() -> None:
+        try:
+            cuda.malloc(4)
+        except Misuse as misuse:
+            caught.append(misuse)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    thread.join()
+    raise caught[0]
+
+
+MISUSES = [
+    ("is not allocated", freed_twice),
+    ("not allocated, or not any more", used_after_free),
+    ("not allocated", past_the_end),
+    ("not page-locked", pageable),
+    ("the stream 0", default_stream),
+    ("work is under way", busy_stream),
+    ("a capture does not allow", malloc_in_capture),
+    ("into a capturing stream", mark_in_capture),
+    ("a branch is empty", empty_branch),
+    ("decides nothing", unused_condition),
+    ("a condition of no graph", decision_without_a_graph),
+    ("read and written", row_read_and_written),
+    ("did not enter", other_thread),
+]
+
+
+@pytest.mark.parametrize(("message", "misuse"), [pytest.param(*case, id=case[1].__name__) for case in MISUSES])
 def test_misuse_raises_and_is_remembered(cuda: FakeCuda, message: str, misuse: Callable[[FakeCuda], None]) -> None:
     with pytest.raises(Misuse, match=message):
         misuse(cuda)

@@ -7,6 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from multiscale_networks import (
+    SHARED_OPTIONS,
+    OwnExits,
     exit_costs,
     images,
     maps_are_as_declared,
@@ -14,7 +16,7 @@ from multiscale_networks import (
 )
 
 from eeinfer.training.backbones.msdnet import Layout
-from eeinfer.training.backbones.multiscale import OwnExits, StridedReduction
+from eeinfer.training.backbones.multiscale import StridedReduction
 
 
 @pytest.mark.parametrize(
@@ -69,18 +71,15 @@ def test_the_other_pruning_keeps_scales_for_as_long_as_the_last_exit_needs_them(
 @given(
     options=st.fixed_dictionaries(
         {
+            **SHARED_OPTIONS,
             "n_blocks": st.integers(1, 4),
             "base": st.integers(1, 3),
-            "step": st.integers(1, 2),
             "step_mode": st.sampled_from(["even", "lin_grow"]),
-            "n_channels": st.integers(1, 9),
             "growth": st.integers(2, 7),
             "gr_factor": st.sampled_from(["1", "1-2", "1-2-4", "2-1-3"]),
             "bottleneck": st.booleans(),
             "prune": st.sampled_from(["max", "min"]),
             "reduction": st.sampled_from([0.0, 0.5, 0.9]),
-            "stem": st.sampled_from(["small", "standard"]),
-            "head_width": st.sampled_from([0, 5]),
         }
     ),
     side=st.integers(5, 40),

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 from multiscale_networks import (
+    OwnExits,
     assert_chain_equals_torch,
     assert_nothing_dead_is_carried,
     crossing,
@@ -23,7 +24,6 @@ from eeinfer.errors import ConfigError
 from eeinfer.export import export_bundle
 from eeinfer.training import BackboneConfig
 from eeinfer.training.backbones import Task, build_backbone
-from eeinfer.training.backbones.multiscale import OwnExits
 from eeinfer.training.exits.placement import place_exits
 from eeinfer.training.flops import cumulative_flops
 

@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from multiscale_networks import (
+    SHARED_OPTIONS,
     exit_costs,
     images,
     maps_are_as_declared,
@@ -52,16 +53,13 @@ def test_a_sub_network_exits_where_the_one_before_has_no_blocks_left(
 @given(
     options=st.fixed_dictionaries(
         {
+            **SHARED_OPTIONS,
             "n_blocks": st.integers(1, 2),
             "block_step": st.integers(1, 2),
-            "step": st.integers(1, 2),
             "step_mode": st.sampled_from(["even", "lg"]),
-            "n_channels": st.integers(1, 9),
             "growth": st.integers(4, 9),
             "compress": st.sampled_from([0.25, 0.5]),
             "reduction": st.sampled_from([0.5, 1.0]),
-            "stem": st.sampled_from(["small", "standard"]),
-            "head_width": st.sampled_from([0, 5]),
         }
     ),
     scales=st.sampled_from([("1", "2"), ("1-2", "2-1"), ("1-1-2", "4-2-1"), ("1-2-3", "3-2-1")]),

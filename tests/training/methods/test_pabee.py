@@ -10,7 +10,7 @@ from method_networks import features, heads
 
 from eeinfer.errors import ConfigError
 from eeinfer.training.methods import resolve_weights
-from eeinfer.training.methods.pabee import agreement, patience_tau, patience_taus
+from eeinfer.training.methods.pabee import agreement, patience_tau
 
 
 def original_exit(predictions: list[int], patience: int) -> int:
@@ -73,7 +73,7 @@ def test_the_threshold_leaves_where_the_authors_loop_does(
 
 @pytest.mark.parametrize("num_exits", [1, 2, 5, 12])
 def test_the_operating_points_go_from_the_first_exit_to_the_last(num_exits: int) -> None:
-    taus = patience_taus(num_exits)
+    taus = [patience_tau(patience, num_exits, "benchmark") for patience in range(num_exits)]
     exits = [cascade_exit([0] * num_exits, tau) for tau in taus]
     assert exits == list(range(num_exits))
     assert all(0 <= tau <= 1 for tau in taus)
