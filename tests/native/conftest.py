@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-READER = "EEINFER_READ"  # names a program that is built already
+READER, ANSWERER = "EEINFER_READ", "EEINFER_ANSWER"  # name programs that are built already
 HEADERS = "EEINFER_HEADERS"  # names the folder that .ci/headers filled
 REQUIRED = "EEINFER_NATIVE_REQUIRED"  # set where no test may skip
 
@@ -44,7 +44,20 @@ def run(*command: object) -> "subprocess.CompletedProcess[str]":
 
 
 @pytest.fixture(scope="session")
-def reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def build_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where all programs are built: most of their sources are the same."""
+    return tmp_path_factory.mktemp("native") / "build"
+
+
+@pytest.fixture(scope="session")
+def reader(build_folder: Path) -> Path:
     """The program that says what the C++ reader makes of bundles."""
     named = os.environ.get(READER)
-    return Path(named) if named else built("eeinfer_read", tmp_path_factory.mktemp("native") / "build")
+    return Path(named) if named else built("eeinfer_read", build_folder)
+
+
+@pytest.fixture(scope="session")
+def answerer(build_folder: Path) -> Path:
+    """The program that says what the C++ engine answers."""
+    named = os.environ.get(ANSWERER)
+    return Path(named) if named else built("eeinfer_answer", build_folder)

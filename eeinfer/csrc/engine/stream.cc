@@ -55,6 +55,10 @@ Departure departure_of(const Step& step, std::size_t classes, std::int64_t cost,
 }  // namespace
 
 Stream Engine::stream(std::initializer_list<View> inputs, const RunOptions& options) const {
+  return stream(inputs.begin(), inputs.size(), options);
+}
+
+Stream Engine::stream(const View* inputs, std::size_t count, const RunOptions& options) const {
   auto state = std::make_unique<Stream::State>();
   state->engine = open_;
   state->began = now_s();
@@ -62,7 +66,7 @@ Stream Engine::stream(std::initializer_list<View> inputs, const RunOptions& opti
   const Borrowed desk(*open_);
   const Taus& tau = options.tau;
   const Limits& limits = open_->limits_of(*desk, tau.data(), tau.given() ? tau.size() : 0);
-  state->prepared.prepare(inputs.begin(), inputs.size(), open_->manifest());
+  state->prepared.prepare(inputs, count, open_->manifest());
   const std::vector<std::uint8_t> finite = state->prepared.find_finite();
   state->unanswered = rows_marked(finite, 0);
   std::vector<std::int64_t> rows = rows_marked(finite, 1);
@@ -103,11 +107,13 @@ struct Anytime::State {
   double spent = 0;
 };
 
-Anytime Engine::anytime(std::initializer_list<View> inputs) const {
+Anytime Engine::anytime(std::initializer_list<View> inputs) const { return anytime(inputs.begin(), inputs.size()); }
+
+Anytime Engine::anytime(const View* inputs, std::size_t count) const {
   const double began = now_s();
   std::unique_ptr<Anytime::State> state(new Anytime::State{open_, Borrowed(*open_)});
   Prepared& prepared = state->desk->prepared;
-  prepared.prepare(inputs.begin(), inputs.size(), open_->manifest());
+  prepared.prepare(inputs, count, open_->manifest());
   if (prepared.rows() != 1)
     throw InputError("anytime answers for one row, got " + std::to_string(prepared.rows()) + "; call run for a batch");
   if (prepared.find_finite()[0] == 0) throw InputError("the row holds NaN or infinite values; no exit can answer for it");

@@ -117,10 +117,12 @@ class EEINFER_API Engine {
   // Classify a batch and hand out its rows as they leave: the sure ones need not wait for the rest. What is given is
   // copied. Milliseconds count from the call on, whatever the caller does in between included.
   Stream stream(std::initializer_list<View> inputs, const RunOptions& options = {}) const;
+  Stream stream(const View* inputs, std::size_t count, const RunOptions& options = {}) const;
 
   // Hand out every exit's answer to one row. What is given is copied. Throws InputError also for another number of rows,
   // and for NaN or infinite values.
   Anytime anytime(std::initializer_list<View> inputs) const;
+  Anytime anytime(const View* inputs, std::size_t count) const;
 
   // What every exit answers to every row; nobody leaves.
   AllExits all_exits(std::initializer_list<View> inputs) const;
