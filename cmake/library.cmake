@@ -40,7 +40,9 @@ target_include_directories(eeinfer
 target_compile_features(eeinfer PUBLIC cxx_std_17)
 target_compile_definitions(eeinfer PUBLIC $<$<BOOL:${BUILD_SHARED_LIBS}>:EEINFER_SHARED>)
 target_link_libraries(eeinfer PRIVATE ${EEINFER_LIBRARIES})
-target_link_options(eeinfer PRIVATE $<$<BOOL:${EEINFER_SANITIZE}>:-fsanitize=${EEINFER_SANITIZE}>)
+if(EEINFER_SANITIZE)
+  target_link_options(eeinfer PRIVATE -fsanitize=${EEINFER_SANITIZE})
+endif()
 set_target_properties(eeinfer PROPERTIES LINKER_LANGUAGE CXX VERSION ${PROJECT_VERSION} SOVERSION 1)
 
 add_library(eeinfer_internals STATIC EXCLUDE_FROM_ALL $<TARGET_OBJECTS:eeinfer_objects>)
