@@ -23,8 +23,9 @@ def digits() -> TrainConfig:
 def fashion_resnet20() -> TrainConfig:
     """Return ResNet-20 on Fashion-MNIST, mixed regime, exits at about 24, 36 and 57 % of its FLOPs.
 
-    All regimes run 15 epochs. Phase 2 goes on at a rate at which phase 1 had learned nearly all: back at 0.1, one epoch
-    took the last exit from 92.8 to 46.3 % of the validation images.
+    All regimes run 15 epochs. Phase 2 goes on at the rate that was best on validation images: at 0.1 its first epoch
+    takes the last exit from 92.8 to 46.3 % of them, but the ninth ends with a mean over the exits of 92.3 %; at 0.03
+    with 91.6 %, though that first epoch costs the last exit 1.6 points (one seed each, in bf16 and in float32).
     """
     return TrainConfig(
         recipe="fashion_resnet20",
@@ -33,7 +34,7 @@ def fashion_resnet20() -> TrainConfig:
         exits=(0.2, 0.4, 0.6),
         regime="mixed",
         phase1=PhaseConfig(epochs=6, lr=0.1, warmup=0.1, clip=5.0),
-        phase2=PhaseConfig(epochs=9, lr=0.03, warmup=0.1, clip=5.0),
+        phase2=PhaseConfig(epochs=9, lr=0.1, warmup=0.1, clip=5.0),
         phase3=PhaseConfig(epochs=9, lr=0.1, warmup=0.1, clip=5.0),
         precision="bf16-mixed",
         channels_last=True,
