@@ -8,6 +8,7 @@ from eeinfer.backends.base import Backend
 from eeinfer.backends.choice import candidates, gpu_index, refusal
 from eeinfer.backends.loop import LoopBackend
 from eeinfer.backends.onnx_runtime import share_threads as share_threads
+from eeinfer.backends.onnx_runtime import shared_threads
 from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import ConfigError, EeinferError
 from eeinfer.machine.installed import collect
@@ -46,6 +47,8 @@ def open_backend(
         raise ConfigError(f"unknown backend {name!r}; known are: {', '.join(BACKENDS)}")
     names = candidates(name, device)
     index = gpu_index(device)
+    if name is None and index is None and shared_threads() is not None:
+        names = names[-1:]  # in the one pool of the process: the compiled library would bring a second one
     facts = None if index is None else collect()
     reasons: dict[str, str] = {}
     for candidate in names:

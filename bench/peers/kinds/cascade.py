@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any, ClassVar
 
-from eeinfer.backends import open_backend
 from eeinfer.backends.ort.profile import take_process
 from eeinfer.bench.tune.costs import measure_costs
 from eeinfer.bench.workers import messages
@@ -53,7 +52,9 @@ class Cascade(Peer):
         return found.scores, found.predictions
 
     def costs(self, request: messages.Cost) -> messages.Costs:
-        """Measure what rows cost."""
+        """Measure what rows cost. Both loops on the CPU go by it."""
+        from eeinfer.backends.ort.backend import OrtBackend
+
         bundle = self._engine.bundle
-        backend = open_backend(self._engine.backend, bundle, device="cpu", threads=self.setup.threads_asked)
+        backend = OrtBackend(bundle, device="cpu", threads=self.setup.threads_asked, verify=True)
         return measure_costs(backend, bundle.manifest, request)

@@ -1,10 +1,12 @@
 """Networks without a decision on a GPU: each in one piece, on the backend and with the settings of the cascade."""
 
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
 from eeinfer.backends import open_backend
+from eeinfer.backends.base import Backend
 from eeinfer.backends.cuda import open_cuda
 from eeinfer.backends.trt.library import installed
 from eeinfer.bench.peers.kinds import networks
@@ -37,14 +39,16 @@ class _OnGpu(networks.Fixed):
 
     def __init__(self, setup: Setup) -> None:
         Peer.__init__(self, setup)
-        self._backends = [
-            open_backend(self.backend, Bundle.open(path), device=setup.device, options=self.options)
-            for path in sorted(self.folder(setup).iterdir())
-        ]
+        self._backends = [self._opened(path) for path in sorted(self.folder(setup).iterdir())]
         self._input = Bundle.open(setup.bundle).manifest.input.tensor.name
         self._lanes = [backend.new_lane() for backend in self._backends]
         level = self._backends[0].level
         self.detail = self._backends[0].name + ("" if level is None else f" at level {level:d}")
+
+    def _opened(self, path: Path) -> Backend:
+        backend = open_backend(self.backend, Bundle.open(path), device=self.setup.device, options=self.options)
+        assert backend.loop is None, "no loop runs on a GPU"
+        return backend
 
     def run(self, network: int, images: Array) -> Array:
         """Return the predictions [B] of one network; they are overwritten by its next call."""

@@ -188,15 +188,16 @@ def run(code: str, *arguments: object) -> str:
     return done.stdout.strip()
 
 
-def test_a_shared_pool_is_the_library_s_too(tiny_bundle: Path) -> None:
+def test_a_shared_pool_is_not_joined_by_a_second_one_unasked(tiny_bundle: Path) -> None:
     code = """
 import sys, numpy as np, eeinfer
 eeinfer.share_threads(2)
-engine = eeinfer.load(sys.argv[1])
-print(engine.backend, engine.threads, engine(np.zeros((3, 8, 8), np.uint8), tau=1).exits.tolist())
-print(eeinfer.load(sys.argv[1], threads="stopping:1").threads)
+print(eeinfer.load(sys.argv[1]).backend)
+engine = eeinfer.load(sys.argv[1], backend="native")
+print(engine.threads, engine(np.zeros((3, 8, 8), np.uint8), tau=1).exits.tolist())
+print(eeinfer.load(sys.argv[1], backend="native", threads="stopping:1").threads)
 """
-    assert run(code, tiny_bundle).splitlines() == ["native 2 [2, 2, 2]", "1"]
+    assert run(code, tiny_bundle).splitlines() == ["onnxruntime", "2 [2, 2, 2]", "1"]
 
 
 def test_a_shared_pool_that_comes_too_late_is_refused_and_the_other_backend_taken(tiny_bundle: Path) -> None:
