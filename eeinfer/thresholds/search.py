@@ -58,7 +58,7 @@ class Search:
         taus = (self.path[0] if self.taus is None else self.taus)[np.newaxis]
         [losses], before = self.losses(taus), self.losses_before(taus)
         seen = None if before is None else before[0]
-        return self.task.raw(bounds.upper_bound(losses, self.task.bound, delta=delta, before=seen))
+        return float(self.task.raw(bounds.upper_bound(losses, self.task.bound, delta=delta, before=seen)))
 
     def dear(self, rows: Rows, task: Task) -> float:
         """Return what the thresholds that were found cost on average over ``rows``; infinity where there are none."""
