@@ -58,7 +58,7 @@ def environment(
     names = ("eeinfer", *_RUNTIMES, "numpy", *(_GPU_LIBRARIES if gpu is not None else ()))
     return Environment(
         device=device,
-        cpu=_cpu(),
+        cpu=processor(),
         cores=_cores(),
         threads=threads,
         load=load,
@@ -81,7 +81,8 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _cpu() -> str:
+def processor() -> str:
+    """Return the processor's own name, or what kind it is."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

@@ -79,7 +79,7 @@ def measure(
         grid, kept = _grid(manifest, outputs, config)
         calibration, rows, outputs = len(rows) - len(kept), rows[kept], outputs.part(kept)
         grid, swept = _cheapest_first(grid, outputs, manifest)
-        picks, latency = _timed(engine, images, rows, outputs, grid, swept, config, progress, side)
+        picks, latency = timed(engine, images, rows, outputs, grid, swept, config, progress, side)
         threads, plain = engine.threads, engine.optimised is False
         gpu = None if side is None else side.facts()
         found = Findings(
@@ -156,7 +156,7 @@ def _rows(count: int, config: BenchConfig) -> Array:
     return np.sort(np.random.default_rng(config.seed).choice(count, config.max_images, replace=False))
 
 
-def _timed(
+def timed(
     engine: Engine,
     images: Any,
     rows: Array,

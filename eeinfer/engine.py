@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from eeinfer.answers import Answers, OneRow, departure, every_exit, unanswered
 from eeinfer.backends.base import Backend, Inputs, Lane
 from eeinfer.backends.loop import Loop, LoopBackend
+from eeinfer.bundle.certificate import Certificate, void
 from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.manifest import Manifest
 from eeinfer.errors import EeinferError, InputError
@@ -204,6 +205,17 @@ class Engine:
     def manifest(self) -> Manifest:
         """What the bundle says about itself."""
         return self._bundle.manifest
+
+    @property
+    def certificate(self) -> Certificate | None:
+        """What this engine's thresholds are shown to promise; None: nothing, or no longer (`certificate_void`)."""
+        return None if self.certificate_void is not None else self.manifest.certificate
+
+    @property
+    def certificate_void(self) -> str | None:
+        """Why the bundle's certificate does not hold for this engine; None: it does, or there is none."""
+        certificate = self.manifest.certificate
+        return None if certificate is None else void(certificate, self.tau, self.manifest.files)
 
     @property
     def tau(self) -> tuple[float, ...]:

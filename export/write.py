@@ -78,7 +78,7 @@ def bundle_target(out: str | os.PathLike[str], *, force: bool) -> Path:
 
 
 def described(manifest: Manifest, parts: Sequence[SegmentGraph], folder: Path) -> Manifest:
-    """Return the manifest of the same network cut another way, whose files lie in `folder`."""
+    """Return the manifest of the same network cut another way, whose files lie in `folder`, uncertified."""
     segments = tuple(
         msgspec.structs.replace(
             segment,
@@ -88,7 +88,7 @@ def described(manifest: Manifest, parts: Sequence[SegmentGraph], folder: Path) -
         for segment, part in zip(manifest.segments, parts, strict=True)
     )
     files = {path.name: hash_file(path) for path in sorted(folder.iterdir())}
-    return msgspec.structs.replace(manifest, segments=segments, files=files)
+    return msgspec.structs.replace(manifest, segments=segments, files=files, certificate=None)
 
 
 def _carried(part: SegmentGraph) -> Iterator[TensorSpec]:

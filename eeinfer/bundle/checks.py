@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from eeinfer.bundle.build_record import FOLDER
+from eeinfer.bundle.certificate import certificate_problem
 from eeinfer.bundle.layout import EXIT_OUTPUTS, bytes_per_sample
 from eeinfer.bundle.manifest import (
     DEVICES,
@@ -46,6 +47,7 @@ def check_manifest(manifest: Manifest, *, where: Path) -> None:
         _check_counts,
         _check_taus,
         _check_precision,
+        _check_certificate,
         _check_inputs,
         _check_axes,
         _check_chain,
@@ -93,6 +95,13 @@ def _check_precision(manifest: Manifest) -> str | None:
     if manifest.shift is not None and len(manifest.shift.exits) != exits:
         return f"the shift report has {len(manifest.shift.exits)} rows for {exits} exits"
     return None
+
+
+def _check_certificate(manifest: Manifest) -> str | None:
+    """Whether it still holds is another question, and no reason to refuse the bundle."""
+    if manifest.certificate is None:
+        return None
+    return certificate_problem(manifest.certificate, len(manifest.segments))
 
 
 def _check_inputs(manifest: Manifest) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from eeinfer.bundle.certificate import Certificate
 from eeinfer.errors import BundleError
 
 FORMAT_VERSION = 3
@@ -175,6 +176,7 @@ class Manifest(_Record, frozen=True, kw_only=True):
     precision: str = "fp32"  # one of PRECISIONS
     device: str | None = None  # where the graphs are made to run, cpu or cuda; None: anywhere
     shift: Shift | None = None  # in reduced precision only
+    certificate: Certificate | None = None  # of the taus; left out where there is none
     provenance: dict[str, Any]  # regime, recipe, data set, seeds, metrics, library versions, checkpoint hash
     files: dict[str, FileHash]  # path inside the bundle -> hash, for every file but the manifest
 

@@ -75,7 +75,10 @@ def decode_manifest(data: bytes, *, where: Path) -> Manifest:
 def encode_manifest(manifest: Manifest) -> bytes:
     """Return the manifest in the newest format, as indented JSON that ``decode_manifest`` reads back."""
     blank = msgspec.structs.replace(manifest, format_version=FORMAT_VERSION, checksum=_ZEROS)
-    return with_checksum(msgspec.json.format(msgspec.json.encode(blank), indent=_INDENT) + b"\n")
+    facts = msgspec.to_builtins(blank)
+    if manifest.certificate is None:
+        del facts["certificate"]
+    return with_checksum(msgspec.json.format(msgspec.json.encode(facts), indent=_INDENT) + b"\n")
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> Path:

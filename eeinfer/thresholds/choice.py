@@ -50,7 +50,7 @@ def outcome(rows: Rows, task: Task, taus: Array) -> Outcome:
     [exits] = exits_of(rows.scores, taus[np.newaxis])
     answers = at(rows.predictions, exits)
     return Outcome(
-        taus=tuple(taus.tolist()),
+        taus=tuple(float(str(tau)) for tau in taus.astype(np.float32)),  # the shortest text of this float32
         exits=tuple(np.bincount(exits, minlength=rows.scores.shape[1]).tolist()),
         loss=float(at(task.losses, exits).mean()),
         cost=float(at(rows.costs, exits).mean()),

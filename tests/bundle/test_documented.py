@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from eeinfer.bundle import build_record, checks, contents, external, manifest, manifest_file, optimised
+from eeinfer.bundle import build_record, certificate, checks, contents, external, manifest, manifest_file, optimised
 
 PAGE = (Path(__file__).parents[2] / "docs" / "bundle.md").read_text()
 RECORDS = [
@@ -23,6 +23,8 @@ RECORDS = [
     manifest.ExitShift,
     manifest.TauShift,
     manifest.FileHash,
+    certificate.Certificate,
+    certificate.CertifiedPromise,
     build_record.Build,
     build_record.Plan,
     optimised.OptimisedBuild,
@@ -56,6 +58,7 @@ def test_the_tables_have_the_fields_of_the_structs_in_their_order() -> None:
     tables = {part.partition("**")[0]: table(part) for part in others}
     assert tables["A tensor"] == list(manifest.TensorSpec.__struct_fields__)
     assert tables["`preprocess`"] == list(manifest.Preprocess.__struct_fields__)
+    assert tables["A certificate"] == list(certificate.Certificate.__struct_fields__)
     assert tables["A segment"] == list(manifest.Segment.__struct_fields__)
     plans = section("### TensorRT plans: `engines/tensorrt-<target>/`, `engines/tensorrt_rtx-<target>/`")
     assert table(plans) == list(build_record.Build.__struct_fields__)
@@ -72,7 +75,13 @@ def test_numbers_and_names_are_those_of_the_reader() -> None:
     assert f"now `form {optimised.FORM}`" in PAGE
     for dtype in manifest.DTYPE_BYTES:
         assert f"`{dtype}`" in section("### Fields")
-    for name in (*manifest.PRECISIONS, *manifest.DEVICES, *manifest.INTERPOLATIONS):
+    for name in (
+        *manifest.PRECISIONS,
+        *manifest.DEVICES,
+        *manifest.INTERPOLATIONS,
+        *certificate.PROMISES,
+        *certificate.METHODS,
+    ):
         assert f"`{name}`" in section("### Fields")
     for domain in external.OPTIMISED - {""}:
         assert f"`{domain}`" in section("## Graphs")

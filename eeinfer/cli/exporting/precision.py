@@ -78,6 +78,8 @@ def reduced(bundle: Path, out: Path, config: "PrecisionConfig", calibration: str
     manifest = Bundle.open(path).manifest
     for line in shift_lines(manifest.shift, manifest.precision) if manifest.shift else ():
         say(line)
+    if Bundle.open(bundle, verify=False).manifest.certificate is not None:
+        say(f"the certificate of {bundle} is for its own precision, and {path} has none; eeinfer thresholds finds one")
     advice = _NEXT["fp16"] if config.precision == "fp16" else _NEXT[config.made_for]
     say(advice.format(path))
     return path

@@ -34,7 +34,14 @@ def inspect(bundle: BundleArgument = None, json_output: Json = False, debug: Deb
         return
     manifest = opened.manifest
     built = *_plans(opened), *_forms(opened)
-    for line in (*_heading(opened), *_segments(manifest), *_shift(manifest), *built, *_origin(manifest)):
+    for line in (
+        *_heading(opened),
+        *_segments(manifest),
+        *_certificate(manifest),
+        *_shift(manifest),
+        *built,
+        *_origin(manifest),
+    ):
         show(line)
 
 
@@ -65,8 +72,16 @@ def _facts(bundle: "Bundle") -> dict[str, Any]:  # JSON
             }
             for form in survey_forms(bundle)
         ],
+        "certificate_void": _void(bundle.manifest),
         "manifest": msgspec.to_builtins(bundle.manifest),
     }
+
+
+def _void(manifest: "Manifest") -> str | None:
+    from eeinfer.bundle.certificate import void
+
+    found = manifest.certificate
+    return None if found is None else void(found, manifest.taus, manifest.files)
 
 
 def _heading(bundle: "Bundle") -> list[str]:
@@ -125,6 +140,23 @@ def _segments(manifest: "Manifest") -> list[str]:
     lines.append(f"  share: of the {unit.text(manifest.flops.static)} {unit.name} of the network without early exits")
     lines.append(f"  FLOPs: {manifest.flops.convention}; uncounted: {manifest.flops.uncounted or 'nothing'}")
     return lines
+
+
+def _certificate(manifest: "Manifest") -> list[str]:
+    """What the thresholds were shown to promise, and whether that still holds."""
+    found = manifest.certificate
+    if found is None:
+        return []
+    sure = "in expectation" if found.confidence is None else f"confidence {100 * found.confidence:.4g} %"
+    how = found.method if found.bound is None else f"{found.method}, {found.bound}"
+    why = _void(manifest)
+    return [
+        "",
+        f"certificate: {found.promise}, {sure}",
+        f"  {'holds' if why is None else f'void: {why}; get a new one with: eeinfer thresholds'}",
+        f"  shown on {found.certified_on} of {found.rows} images ({how}, seed {found.seed}), {found.created}",
+        f"  data {found.data}, SHA-256 {found.data_sha256}",
+    ]
 
 
 def _shift(manifest: "Manifest") -> list[str]:

@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from certificates import certified
 
 import eeinfer
 from eeinfer.bundle.folder import Bundle
@@ -212,3 +213,11 @@ def test_images_of_another_kind_leave_nothing_behind(exact: Path, tmp_path: Path
 def test_settings_that_do_not_fit_say_what_does(settings: dict[str, object], sentence: str) -> None:
     with pytest.raises(ConfigError, match=sentence):
         PrecisionConfig(**settings)  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_a_certificate_is_not_taken_over(exact: Path, tmp_path: Path) -> None:
+    source = shutil.copytree(exact, tmp_path / "source.eeb")
+    certified(source)
+    target = reduce_precision(source, tmp_path / "half", config=PrecisionConfig(precision="fp16"))
+    assert Bundle.open(source).manifest.certificate is not None
+    assert Bundle.open(target).manifest.certificate is None

@@ -1,0 +1,129 @@
+"""``eeinfer thresholds``."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from eeinfer.cli.app import Debug, Json, command, say
+from eeinfer.cli.bundles import BundleArgument, chosen_bundle
+from eeinfer.cli.measuring.options import Data, Threads
+from eeinfer.cli.progress import print_table, shown_progress
+from eeinfer.errors import InputError
+
+if TYPE_CHECKING:
+    from eeinfer.bundle.certificate import CertifiedPromise
+
+NOT_SHOWN = 3  # exit status where no thresholds are shown to keep the promise
+
+MaxLoss = Annotated[str | None, typer.Option(metavar="SHARE", help="Accuracy lost against the full network: 1%.")]
+MinAccuracy = Annotated[str | None, typer.Option(metavar="SHARE", help="Images answered with their label: 92%.")]
+Consistency = Annotated[
+    str | None, typer.Option(metavar="SHARE", help="Images answered as the full network does; needs no labels.")
+]
+BudgetFlops = Annotated[
+    str | None, typer.Option(metavar="SHARE", help="Mean cost, of the FLOPs of the network without early exits: 40%.")
+]
+BudgetMs = Annotated[float | None, typer.Option(metavar="MS", help="Time of a call with one image, on this machine.")]
+Percentile = Annotated[
+    float | None, typer.Option(help="Of --budget-ms: that share of images takes no longer. Without it: the mean.")
+]
+Confidence = Annotated[str, typer.Option(metavar="SHARE", help="That the promise is kept, over draws of the images.")]
+PerExit = Annotated[
+    bool | None,
+    typer.Option("--per-exit/--one-tau", help="A threshold for each exit, or one for all. Without either: both."),
+]
+Out = Annotated[
+    Path | None, typer.Option(help="Write a copy of the bundle. Without it: the bundle itself.", show_default=False)
+]
+
+
+@command(example="eeinfer thresholds --consistency 90% --out certified.eeb --force")
+def thresholds(
+    bundle: BundleArgument = None,
+    data: Data = None,
+    max_loss: MaxLoss = None,
+    min_accuracy: MinAccuracy = None,
+    consistency: Consistency = None,
+    budget_flops: BudgetFlops = None,
+    budget_ms: BudgetMs = None,
+    percentile: Percentile = None,
+    confidence: Confidence = "95%",
+    in_expectation: Annotated[bool, typer.Option("--in-expectation", help="Kept on average over draws only.")] = False,
+    per_exit: PerExit = None,
+    threads: Threads = None,
+    seed: Annotated[int, typer.Option(help="Of the split in images that choose and images that certify.")] = 0,
+    out: Out = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a bundle that exists at --out.")] = False,
+    json_output: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Find the fastest thresholds that keep a promise, and put them with a certificate into the bundle.
+
+    Give exactly one promise. The images must have had no part in training or calibration, and what is reported on them
+    afterwards is not independent any more. Where no thresholds are shown to keep the promise, the bundle stays as it
+    is, and the exit status is 3.
+    """
+    from eeinfer.bench.thresholds.config import ThresholdsConfig
+    from eeinfer.bench.thresholds.find import find_thresholds
+    from eeinfer.bench.thresholds.images import threshold_data
+    from eeinfer.bench.thresholds.store import check_place, store
+    from eeinfer.bench.thresholds.table import as_json, render_found
+    from eeinfer.bundle.folder import Bundle
+
+    config = ThresholdsConfig(
+        promise=_promise(
+            percentile,
+            max_loss=_share("--max-loss", max_loss),
+            min_accuracy=_share("--min-accuracy", min_accuracy),
+            consistency=_share("--consistency", consistency),
+            budget_flops=_share("--budget-flops", budget_flops),
+            budget_ms=budget_ms,
+        ),
+        confidence=_share("--confidence", confidence) or 0.0,
+        in_expectation=in_expectation,
+        per_exit=per_exit,
+        threads=threads,
+        seed=seed,
+    )
+    path = chosen_bundle(bundle)
+    check_place(path, out, force=force)
+    images, labelled = threshold_data(path, data, needs_labels=config.needs_labels)
+    labels = images.labels if labelled else None
+    with shown_progress() as progress:
+        found = find_thresholds(path, images.images, labels, config, progress, data=images.name)
+    if json_output:
+        typer.echo(json.dumps({"bundle": str(path), **as_json(found)}, indent=2))
+    else:
+        print_table(render_found(found, Bundle.open(path, verify=False).manifest))
+    if found.certificate is None:
+        raise typer.Exit(NOT_SHOWN)
+    target = store(path, found.certificate, out, force=force)
+    say(f"certified: {target}; see it with: eeinfer inspect {target}")
+
+
+def _promise(percentile: float | None, **given: float | None) -> "CertifiedPromise":
+    from eeinfer.bundle.certificate import CertifiedPromise
+
+    made = {kind: value for kind, value in given.items() if value is not None}
+    options = ", ".join(f"--{kind.replace('_', '-')}" for kind in given)
+    if len(made) != 1:
+        known = " and ".join(f"--{kind.replace('_', '-')}" for kind in made) or "none"
+        raise InputError(f"of the promises {options} give exactly one, not {known}")
+    [(kind, value)] = made.items()
+    return CertifiedPromise(kind=kind, value=value, percentile=percentile)
+
+
+def _share(option: str, text: str | None) -> float | None:
+    """Return "1%" as 0.01; a number without the sign is a share too, and has to be below 1."""
+    if text is None:
+        return None
+    try:
+        number = float(text.strip().removesuffix("%"))
+    except ValueError:
+        raise InputError(f"{option} is {text!r}; give a percentage, such as 1%") from None
+    share = number / 100 if text.strip().endswith("%") else number
+    if not text.strip().endswith("%") and number >= 1:
+        raise InputError(f"{option} is {text}; is that {number:g}%? Write the sign, or a share below 1")
+    return share

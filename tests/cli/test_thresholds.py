@@ -1,0 +1,85 @@
+"""`eeinfer thresholds`: its table, its exit status, and that mistakes are one line."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_runs import Run, only_line
+
+import eeinfer.bench.thresholds.find as find
+from eeinfer.bench import BenchConfig
+from eeinfer.bundle.folder import Bundle
+
+FAST = BenchConfig(rounds=1, min_seconds=0, max_seconds=0.1, warmup=0, pairs=1, threads=1, latency_samples=4)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time the answer for as short as possible."""
+    slow = find.find_thresholds
+
+    def fast(*given: Any, **named: Any) -> Any:
+        return slow(*given, **named, timing=FAST)
+
+    monkeypatch.setattr(find, "find_thresholds", fast)
+
+
+def test_a_kept_promise_is_written_into_the_bundle_and_shown(run: Run, bundle_copy: Path, labelled: Path) -> None:
+    done = run("thresholds", bundle_copy, "--data", labelled, "--budget-flops", "90%", "--confidence", "80%")
+    assert done.status == 0, done.err
+    assert "at most 90 % of the static network's FLOPs on average, confidence 80 %" in done.out
+    for name in ("static network", "certified", "never early", "kept by tau"):
+        assert name in done.out
+    shown = run("inspect", bundle_copy).out
+    assert "certificate: at most 90 % of the static network's FLOPs" in shown
+    assert "  holds" in shown
+    assert json.loads(run("inspect", bundle_copy, "--json").out)["certificate_void"] is None
+
+
+def test_a_promise_that_is_not_shown_exits_with_three(run: Run, bundle_copy: Path, labelled: Path) -> None:
+    before = (bundle_copy / "manifest.json").read_bytes()
+    done = run("thresholds", bundle_copy, "--data", labelled, "--consistency", "99%")
+    assert done.status == 3
+    assert "no thresholds are shown to keep this promise; the bundle stays as it is" in done.out
+    assert (bundle_copy / "manifest.json").read_bytes() == before
+
+
+def test_as_json(run: Run, bundle_copy: Path, labelled: Path, tmp_path: Path) -> None:
+    given = ("--data", labelled, "--budget-flops", "0.9", "--out", tmp_path / "new.eeb", "--json")
+    done = run("thresholds", bundle_copy, *given)
+    assert done.status == 0, done.err
+    found = json.loads(done.out)
+    assert found["promise"] == {"kind": "budget_flops", "value": 0.9, "percentile": None}
+    certificate = Bundle.open(tmp_path / "new.eeb").manifest.certificate
+    assert certificate is not None
+    assert found["certificate"]["taus"] == list(certificate.taus)
+    assert Bundle.open(bundle_copy).manifest.certificate is None
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ((), "give exactly one, not none"),
+        (("--max-loss", "1%", "--budget-ms", 2), "not --max-loss and --budget-ms"),
+        (("--max-loss", "1"), "--max-loss is 1; is that 1%?"),
+        (("--max-loss", "some"), "give a percentage"),
+        (("--max-loss", "0%"), "nothing can show 0 % or 100 %"),
+        (("--min-accuracy", "100%"), "nothing can show 0 % or 100 %"),
+        (("--max-loss", "1%", "--percentile", 99), "goes with budget_ms"),
+        (("--max-loss", "1%", "--confidence", "100%"), "confidence is 1"),
+        (("--budget-flops", "1%"), "leaving at the first exit takes"),
+    ],
+)
+def test_mistakes_are_one_line(
+    run: Run, bundle_copy: Path, labelled: Path, given: tuple[Any, ...], reason: str
+) -> None:
+    done = run("thresholds", bundle_copy, "--data", labelled, *given)
+    assert done.status == 1
+    assert reason in only_line(done.err.splitlines()[-1])
+
+
+def test_the_shipped_bundle_is_not_changed(run: Run) -> None:
+    done = run("thresholds", "--consistency", "99%")
+    assert done.status == 1
+    assert "name a place for a copy with --out" in done.err
