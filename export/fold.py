@@ -83,6 +83,7 @@ def _written(folder: Path, source: Bundle, layout: str) -> Manifest:
         inputs=(Input(tensor=new),),
         segments=tuple(_reading(segment, swapped) for segment in manifest.segments),
         files={name: hash_file(folder / name) for name in manifest.files},
+        certificate=None,
         provenance={
             **manifest.provenance,
             "folded_preprocess": {"layout": layout, **msgspec.to_builtins(old.preprocess), "from": source.fingerprint},

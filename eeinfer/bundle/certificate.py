@@ -74,9 +74,8 @@ def files_digest(files: Mapping[str, _File]) -> str:
 
 def void(certificate: Certificate, taus: Sequence[float], files: Mapping[str, _File]) -> str | None:
     """Return why a certificate does not hold for these thresholds and files; None: it does."""
-    if not np.array_equal(
-        *(np.asarray(each[:-1], np.float32) for each in (taus, certificate.taus))
-    ):  # the last is free
+    mine, theirs = (np.asarray(each[:-1], np.float32) for each in (certificate.taus, taus))  # the last is not looked at
+    if not np.array_equal(mine, theirs):
         return f"it is for the thresholds {_list(certificate.taus)}, and these are {_list(taus)}"
     if files_digest(files) != certificate.files_sha256:
         return "it is for other graphs or weights: segments, precision or calibration were changed"
