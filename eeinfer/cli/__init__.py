@@ -11,6 +11,7 @@ from eeinfer.cli.exporting import export as export
 from eeinfer.cli.exporting import optimise as optimise
 from eeinfer.cli.measuring import tune as tune
 from eeinfer.cli.measuring import thresholds as thresholds
+from eeinfer.cli.measuring import prune as prune
 from eeinfer.cli.measuring import bench as bench
 from eeinfer.cli.running import predict as predict
 from eeinfer.cli.running import inspection as inspection
