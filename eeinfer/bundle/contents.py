@@ -1,8 +1,11 @@
-"""Whether the files in a bundle's folder are those that the manifest vouches for, and read nothing else."""
+"""Whether the files in a bundle's folder are those that the manifest vouches for, and read nothing else.
+
+And whether the bundle was replaced while they were read: what the system says about its files before and after.
+"""
 
 import os
 import stat
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from eeinfer.bundle.build_record import FOLDER as ENGINES
@@ -10,6 +13,8 @@ from eeinfer.bundle.external import STANDARD, Reference, references
 from eeinfer.bundle.manifest import MANIFEST_NAME, MODEL_NAME, FileHash, Manifest
 from eeinfer.errors import BundleError
 from eeinfer.files import read_small
+
+Stamp = tuple[tuple[int, int, int], ...]
 
 MOST_MANIFEST_BYTES = 16 << 20
 MOST_GRAPH_BYTES = 256 << 20  # its weights lie elsewhere
@@ -149,3 +154,20 @@ def _check_links(folder: Path, names: Collection[str]) -> None:
 
 def _is_inside(folder: Path, name: str) -> bool:
     return Path(os.path.realpath(folder / name)).is_relative_to(os.path.realpath(folder))
+
+
+def stamp(folder: Path, names: Iterable[str]) -> Stamp:
+    """Return what changes when ``folder`` is replaced, or a file in it is written, moved there or given another mode.
+
+    A name that is missing counts as that. Where the stamps before and after reading are equal, all that was read is of
+    one bundle: also a folder that was put away and came back has another time of change.
+    """
+    return tuple(_facts(path) for path in (str(folder), *(f"{folder}/{name}" for name in names)))
+
+
+def _facts(path: str) -> tuple[int, int, int]:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - a Path for each file costs as much as asking
+    except OSError:
+        return (-1, -1, -1)
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns

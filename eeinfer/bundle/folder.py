@@ -7,8 +7,7 @@
       weights.bin        ONNX external data, shared by all graphs
 
 Opening reads the manifest, checks that it holds together (eeinfer.bundle.checks), that the files are the ones it was
-written with (eeinfer.bundle.contents), and that nobody replaced them meanwhile (eeinfer.bundle.stamp). Nothing outside
-the folder is ever read.
+written with, and that nobody replaced them meanwhile (eeinfer.bundle.contents). Nothing outside the folder is read.
 """
 
 import hashlib
@@ -22,10 +21,17 @@ from pathlib import Path
 from typing import TypeVar
 
 from eeinfer.bundle.checks import check_manifest
-from eeinfer.bundle.contents import check_files, check_graph, check_nothing_else, check_size, read_manifest
+from eeinfer.bundle.contents import (
+    Stamp,
+    check_files,
+    check_graph,
+    check_nothing_else,
+    check_size,
+    read_manifest,
+    stamp,
+)
 from eeinfer.bundle.manifest import MANIFEST_NAME, MODEL_NAME, FileHash, Manifest
 from eeinfer.bundle.manifest_file import decode_manifest
-from eeinfer.bundle.stamp import Stamp, stamp
 from eeinfer.errors import BundleError, EeinferError, ReplacedError
 from eeinfer.files import read_pieces
 
