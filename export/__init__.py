@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from eeinfer.export.golden import export_golden as export_golden
     from eeinfer.export.precision.kinds import PrecisionConfig as PrecisionConfig
     from eeinfer.export.precision.reduce import reduce_precision as reduce_precision
-    from eeinfer.export.pruning import prune as prune
+    from eeinfer.export.pruning.api import prune as prune
     from eeinfer.export.single_file.api import export_single_file as export_single_file
 else:
     _HOME = {
@@ -21,7 +21,7 @@ else:
         "export_single_file": "eeinfer.export.single_file.api",
         "fold_preprocess": "eeinfer.export.fold",
         "PrecisionConfig": "eeinfer.export.precision.kinds",
-        "prune": "eeinfer.export.pruning",
+        "prune": "eeinfer.export.pruning.api",
         "reduce_precision": "eeinfer.export.precision.reduce",
     }
 

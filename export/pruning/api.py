@@ -19,7 +19,7 @@ from eeinfer.errors import ConfigError, ExportError
 from eeinfer.export.graph.cut import cut, rename
 from eeinfer.export.graph.index import GraphIndex, assemble, extract
 from eeinfer.export.graph.static import note_static, noted_static
-from eeinfer.export.head_costs import dropped_flops
+from eeinfer.export.pruning.head_costs import dropped_flops
 from eeinfer.export.reference import Chain
 from eeinfer.export.write import bundle_target, described, new_folder
 from eeinfer.progress import Progress, silent

@@ -99,7 +99,7 @@ def test_exits_that_cannot_be_kept_are_refused(tiny_bundle: Path, tmp_path: Path
 def test_nothing_is_left_behind_where_the_answers_differ(
     tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import eeinfer.export.pruning as module
+    import eeinfer.export.pruning.api as module
 
     monkeypatch.setattr(module.Chain, "__call__", lambda self, batch: _noise(len(self.segments)))
     with pytest.raises(eeinfer.errors.ExportError, match="answers otherwise"):

@@ -1,0 +1,1 @@
+"""A bundle with fewer exits: its graph cut again, nothing trained."""
