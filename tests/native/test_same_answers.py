@@ -18,6 +18,7 @@ from text_networks import LONGEST, text_encoder, texts
 
 import eeinfer
 from eeinfer.backends.native.library import onnxruntime_file
+from eeinfer.backends.ort.rows import OrtRows
 from eeinfer.errors import NonFiniteWarning
 from eeinfer.export import export_bundle
 
@@ -67,10 +68,11 @@ def rows(bundle: eeinfer.Bundle, count: int) -> Inputs:
 
 
 def thresholds(scores: NDArray[np.float32]) -> NDArray[np.float32]:
-    """None, all, some that differ from exit to exit, and one that is exactly a score."""
+    """None, all, some that differ from exit to exit, those that are exactly a row's scores, of these the last alone."""
     known, exits = np.clip(np.nan_to_num(scores), 0, 1), scores.shape[1]
     some, exact = np.quantile(known, 0.6, axis=0), known[0]
-    return np.array([np.zeros(exits), np.ones(exits), some, np.full(exits, np.median(some)), exact], np.float32)
+    last = np.append(np.ones(exits - 1), exact[-1])
+    return np.array([np.zeros(exits), np.ones(exits), some, np.full(exits, np.median(some)), exact, last], np.float32)
 
 
 def same_bits(found: NDArray[Any], wanted: NDArray[Any], what: str) -> None:
@@ -113,6 +115,24 @@ def compare(program: Path, bundle: Path, given: Inputs, folder: Path, threads: s
 def test_every_network_answers_alike(answerer: Path, bundle: Path, count: int, tmp_path: Path) -> None:
     given = rows(eeinfer.Bundle.open(bundle), count)
     assert compare(answerer, bundle, given, tmp_path) > 0
+
+
+def dear(data: dict[str, Any]) -> None:
+    """Let a manifest say that its segments cost so much that taking rows out pays."""
+    for k, segment in enumerate(data["segments"]):
+        segment.update(flops=10**9, cumulative_flops=(k + 1) * 10**9)
+
+
+def test_rows_that_left_are_taken_out_of_a_large_batch_alike(
+    answerer: Path, bundle_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edit(bundle_copy, dear)
+    taken: list[int] = []
+    real = OrtRows.take
+    monkeypatch.setattr(OrtRows, "take", lambda self, *rest: (taken.append(len(rest[1])), real(self, *rest))[1])
+    given = {"input": np.random.default_rng(5).normal(size=(40, 1, 8, 8)).astype(np.float32)}
+    compare(answerer, bundle_copy, given, tmp_path)
+    assert taken, "nothing was taken out, so this test shows nothing"
 
 
 def test_rows_that_no_exit_can_answer_for_disturb_nobody(answerer: Path, bundle: Path, tmp_path: Path) -> None:
