@@ -90,7 +90,7 @@ NamedArrays read_entries(const Bytes& bytes) {
 }
 
 void put(std::string& bytes, std::uint32_t value, std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) bytes += static_cast<char>(value >> (8 * i) & 255);
+  for (std::size_t i = 0; i < count; ++i, value >>= 8) bytes += static_cast<char>(value & 255);
 }
 
 // What the local header and the directory say alike.
