@@ -9,7 +9,7 @@ import onnx
 from google.protobuf.message import DecodeError, EncodeError  # type: ignore[import-untyped]  # ships no types
 
 from eeinfer.bundle.folder import Bundle
-from eeinfer.bundle.manifest import MANIFEST_NAME, Manifest
+from eeinfer.bundle.manifest import MANIFEST_NAME, Input, Manifest
 from eeinfer.errors import BundleError, ExportError, first_line
 from eeinfer.export.single_file.check import compare
 from eeinfer.export.single_file.nested import RULE, nest
@@ -35,7 +35,7 @@ def export_single_file(
 ) -> Path:
     """Write one ONNX file with all segments in nested Ifs: a branch is computed only when some row goes on.
 
-    Inputs are the bundle's ``input`` [B, ...] and, optionally, ``tau`` [E] float32, by default the bundle's. Outputs
+    Inputs are the bundle's, by name, and, optionally, ``tau`` [E] float32, by default the bundle's. Outputs
     are ``prediction`` [B] int64, ``exit`` [B] int64, ``score`` [B] float32 and ``logits`` [B, K] float32, as the engine
     gives them: a row leaves at exit k iff score > tau[k], and the last exit always answers. A row with NaN or infinite
     pixels has prediction and exit -1, score and logits NaN; one whose final score is not finite prediction -1. The
@@ -140,12 +140,6 @@ def _refuse_unfit(path: str | Path, manifest: Manifest) -> None:
             f"{path} is in {manifest.precision} and made for GPUs; a single file is made of a bundle in fp32, "
             "or in int8 for a CPU"
         )
-    if len(manifest.inputs) > 1 or manifest.axes:
-        names = ", ".join(repr(input.tensor.name) for input in manifest.inputs)
-        raise ExportError(
-            f"{path} reads {names} with {len(manifest.axes)} dynamic axes; a single file takes one input of fixed "
-            "size: deploy the bundle, or export the model with one"
-        )
 
 
 def _write(source: Bundle, file: Path) -> None:
@@ -172,9 +166,7 @@ def _metadata(manifest: Manifest) -> dict[str, str]:
         "format": FORMAT,
         "name": manifest.name,
         "classes": _json(manifest.classes),
-        "input": _json(manifest.input.tensor),
-        "preprocess": _json(manifest.input.preprocess),
-        "preprocess_steps": _steps(manifest),
+        **_inputs(manifest),
         "score": manifest.score,
         "taus": _json(manifest.taus),
         "rule": RULE,
@@ -184,8 +176,17 @@ def _metadata(manifest: Manifest) -> dict[str, str]:
     }
 
 
-def _steps(manifest: Manifest) -> str:
-    rule, spec = manifest.input.preprocess, manifest.input.tensor
+def _inputs(manifest: Manifest) -> dict[str, str]:
+    """What the file is given: under plain keys where that is one input, as it mostly is."""
+    if len(manifest.inputs) > 1:
+        return {"inputs": _json(manifest.inputs), "axes": _json(manifest.axes)}
+    [input] = manifest.inputs
+    steps = {"preprocess": _json(input.preprocess), "preprocess_steps": _steps(input)}
+    return {"input": _json(input.tensor), **steps, **({"axes": _json(manifest.axes)} if manifest.axes else {})}
+
+
+def _steps(input: Input) -> str:
+    rule, spec = input.preprocess, input.tensor
     if rule is None:
         return f"none known: give {spec.dtype} {['batch', *spec.shape]}, prepared as in training"
     channels, height, width = spec.shape

@@ -1,17 +1,20 @@
 """The last look at a single file: does it answer as its bundle does, wherever rows leave?"""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from eeinfer.backends.base import Inputs
 from eeinfer.backends.ort.sessions import open_session
 from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import ExportError, NonFiniteWarning
+from eeinfer.export.optimise.trial import trial_inputs
 from eeinfer.export.parting import parting_taus
 from eeinfer.export.single_file.nested import ANSWERS, TAU
 from eeinfer.loading import load
@@ -33,8 +36,8 @@ class Agreement:
     runs: int
 
 
-def compare(file: Path, bundle: Bundle, *, tolerance: float, seed: int = 0) -> Agreement:
-    """Run ``file`` on random inputs at several taus and batch sizes and hold it against the segments of ``bundle``.
+def compare(file: Path, bundle: Bundle, *, tolerance: float) -> Agreement:
+    """Run ``file`` on inputs of the bundle's kind at several taus and batch sizes, and hold it against the segments.
 
     The taus are 0, 1, the default ones, and two that part the rows of the inputs. A score within ``tolerance`` of tau
     may fall on either side of it, because kernels differ in the last bits; the answers of that exit must agree.
@@ -43,7 +46,7 @@ def compare(file: Path, bundle: Bundle, *, tolerance: float, seed: int = 0) -> A
         ExportError: an answer differs by more than ``tolerance`` (for logits beyond 1, relative to the largest), or a
             row leaves where the rule does not let it, or pixels that are NaN are not answered with -1.
     """
-    batches = list(_batches(bundle, seed))
+    batches = [*map(partial(_batch, bundle), BATCH_SIZES)]
     with load(bundle.path, threads=1, verify=False) as engine, warnings.catch_warnings():
         warnings.simplefilter("ignore", NonFiniteWarning)
         every = [engine.all_exits(batch) for batch in batches]
@@ -51,7 +54,7 @@ def compare(file: Path, bundle: Bundle, *, tolerance: float, seed: int = 0) -> A
     error, seen, runs = 0.0, set[int](), 0
     for taus in (None, *_taus([answers.scores for answers in every])):
         for batch, answers in zip(batches, every, strict=True):
-            feed = {bundle.manifest.input.tensor.name: batch, **({} if taus is None else {TAU: taus})}
+            feed = {**batch, **({} if taus is None else {TAU: taus})}
             found = dict(zip(ANSWERS, session.run(list(ANSWERS), feed), strict=True))
             used = np.asarray(bundle.manifest.taus, np.float32) if taus is None else taus
             error = max(error, _check(found, answers, used, tolerance))
@@ -60,15 +63,13 @@ def compare(file: Path, bundle: Bundle, *, tolerance: float, seed: int = 0) -> A
     return Agreement(max_abs_error=error, exits=tuple(sorted(seen - {-1})), runs=runs)
 
 
-def _batches(bundle: Bundle, seed: int) -> Iterator[Array]:
-    """Random rows; the last batch has one of NaN pixels in the middle, where the input can hold such."""
-    spec = bundle.manifest.input.tensor
-    rng = np.random.default_rng(seed)
-    for size in BATCH_SIZES:
-        batch = rng.standard_normal((size, *spec.sizes())).astype(spec.dtype)
-        if size == max(BATCH_SIZES) and np.issubdtype(batch.dtype, np.floating):
-            batch[size // 2] = np.nan
-        yield batch
+def _batch(bundle: Bundle, size: int) -> Inputs:
+    """Rows to compare on; the last batch has one with NaN in its middle, where an input can hold such."""
+    batch = trial_inputs(bundle, size)
+    floats = [array for array in batch.values() if array.dtype.kind == "f"]
+    if size == max(BATCH_SIZES) and floats:
+        floats[0][size // 2] = np.nan
+    return batch
 
 
 def _taus(scores: Sequence[Array]) -> list[Array]:

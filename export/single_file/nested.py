@@ -16,7 +16,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from eeinfer.bundle.layout import EXIT_OUTPUTS
-from eeinfer.bundle.manifest import Manifest
+from eeinfer.bundle.manifest import Input, Manifest, TensorSpec
 from eeinfer.errors import ExportError
 from eeinfer.export.graph.index import BATCH
 
@@ -26,6 +26,7 @@ ANSWERS |= {"logits": TensorProto.FLOAT}
 MAX_EXITS = 30  # protobuf reads messages nested up to 100 deep, and every If nests three of them
 RULE = "a row leaves at exit k if and only if score > tau[k]; the last exit always answers"
 
+_FLOATS = ("float16", "float32", "float64")
 _NO_ANSWER = {"prediction": -1, "exit": -1, "score": float("nan"), "logits": float("nan")}
 _NO_ANSWER_NAMES = {kind: f"row/no_{kind}" for kind in _NO_ANSWER}
 _SHARED_BYTES = 4096  # weights above this are stored once for all segments; optimisers want small ones close by
@@ -34,7 +35,7 @@ Answers = dict[str, str]  # what is asked -> the tensor that holds it
 
 
 def nest(parts: Sequence[onnx.ModelProto], manifest: Manifest) -> onnx.ModelProto:
-    """Build the one graph: inputs ``input`` and, optionally, ``tau`` [E]; outputs prediction, exit, score, logits.
+    """Build the one graph: the bundle's inputs and, optionally, ``tau`` [E]; outputs prediction, exit, score, logits.
 
     Args:
         parts: the graphs of the segments; weights may still lie in another file.
@@ -139,20 +140,32 @@ def _rename(graph: onnx.GraphProto, names: dict[str, str], prefix: str) -> None:
 
 
 def _usable_rows(manifest: Manifest) -> list[onnx.NodeProto]:
-    """Find the rows of finite pixels, as the engine does: 0 times NaN or infinity is NaN, and equals nothing."""
-    source, nodes = manifest.input.tensor.name, []
-    if manifest.input.tensor.dtype != "float32":
-        nodes.append(helper.make_node("Cast", [source], ["row/floats"], name="row/floats", to=TensorProto.FLOAT))
-        source = "row/floats"
+    """Find the rows of finite values, as the engine does: 0 times NaN or infinity is NaN, and equals nothing."""
+    tensors = [input.tensor for input in manifest.inputs]
+    floats = [tensor for tensor in tensors if tensor.dtype in _FLOATS] or tensors[:1]  # whole numbers are finite
+    nodes = [_constant("row/zero", 0.0), _constant("row/values", [1])]
+    usable = ""
+    for tensor in floats:
+        nodes += _finite(tensor)
+        finite = f"row/{tensor.name}/finite"
+        if usable:
+            nodes.append(_node("And", [usable, finite], f"row/{tensor.name}/usable"))
+        usable = f"row/{tensor.name}/usable" if usable else finite
+    no_answer = [_constant(_NO_ANSWER_NAMES[kind], value) for kind, value in _NO_ANSWER.items()]
+    return [*nodes, _node("Identity", [usable], "row/usable"), *no_answer]
+
+
+def _finite(tensor: TensorSpec) -> list[onnx.NodeProto]:
+    source, nodes, at = tensor.name, [], f"row/{tensor.name}"
+    if tensor.dtype != "float32":
+        source = f"{at}/floats"
+        nodes.append(_node("Cast", [tensor.name], source, to=TensorProto.FLOAT))
     return [
         *nodes,
-        _constant("row/zero", 0.0),
-        _constant("row/pixels", [1]),
-        _node("Mul", [source, "row/zero"], "row/zeros"),
-        _node("Flatten", ["row/zeros"], "row/flat", axis=1),
-        _node("ReduceSum", ["row/flat", "row/pixels"], "row/sum", keepdims=0),
-        _node("Equal", ["row/sum", "row/zero"], "row/usable"),
-        *(_constant(_NO_ANSWER_NAMES[kind], value) for kind, value in _NO_ANSWER.items()),
+        _node("Mul", [source, "row/zero"], f"{at}/zeros"),
+        _node("Flatten", [f"{at}/zeros"], f"{at}/flat", axis=1),
+        _node("ReduceSum", [f"{at}/flat", "row/values"], f"{at}/sum", keepdims=0),
+        _node("Equal", [f"{at}/sum", "row/zero"], f"{at}/finite"),
     ]
 
 
@@ -200,13 +213,19 @@ def _outputs(last: Answers) -> list[onnx.NodeProto]:
 
 
 def _inputs(manifest: Manifest) -> list[onnx.ValueInfoProto]:
-    spec, exits = manifest.input.tensor, len(manifest.taus)
-    kind = helper.np_dtype_to_tensor_dtype(np.dtype(spec.dtype))
     taus = ", ".join(f"{tau:g}" for tau in manifest.taus)
     return [
-        helper.make_tensor_value_info(spec.name, kind, [BATCH, *spec.shape], "the prepared images, see 'preprocess'"),
-        helper.make_tensor_value_info(TAU, TensorProto.FLOAT, [exits], f"{RULE}; optional, {taus} by default"),
+        *(_given(input) for input in manifest.inputs),
+        helper.make_tensor_value_info(
+            TAU, TensorProto.FLOAT, [len(manifest.taus)], f"{RULE}; optional, {taus} by default"
+        ),
     ]
+
+
+def _given(input: Input) -> onnx.ValueInfoProto:
+    spec, what = input.tensor, "the prepared images, see 'preprocess'" if input.preprocess else "as in training"
+    kind = helper.np_dtype_to_tensor_dtype(np.dtype(spec.dtype))
+    return helper.make_tensor_value_info(spec.name, kind, [BATCH, *spec.shape], what)
 
 
 def _typed(kind: str, manifest: Manifest, name: str | None = None) -> onnx.ValueInfoProto:

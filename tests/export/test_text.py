@@ -8,9 +8,9 @@ import torch
 from text_networks import CLASSES, LONGEST, text_encoder, texts
 
 import eeinfer
+from eeinfer.backends.ort.sessions import open_session
 from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.manifest import Axis
-from eeinfer.errors import ExportError
 from eeinfer.export import export_bundle, export_single_file
 from eeinfer.machine import cache
 
@@ -68,6 +68,11 @@ def test_real_texts_alone_will_do(tmp_path: Path) -> None:
     assert Bundle.open(out).manifest.parity.inputs == ("real",)
 
 
-def test_one_file_refuses_several_inputs_in_one_sentence(bundle: Path, tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match=r"'input_ids', 'attention_mask' .* a single file takes one input"):
-        export_single_file(bundle, tmp_path / "one")
+def test_one_file_with_every_exit_answers_as_the_engine(bundle: Path, tmp_path: Path) -> None:
+    session = open_session(export_single_file(bundle, tmp_path / "one"), threads=1)[0]
+    given = {name: tensor.numpy() for name, tensor in texts(7, 11, seed=3).items()}
+    with eeinfer.load(bundle, threads=1) as engine:
+        tau = float(np.median(engine.all_exits(given).scores))
+        result = engine(given, tau=tau)
+    found = session.run(["exit", "prediction"], {**given, "tau": np.full(len(engine.manifest.taus), tau, np.float32)})
+    assert [values.tolist() for values in found] == [result.exits.tolist(), result.predictions.tolist()]

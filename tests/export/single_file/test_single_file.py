@@ -10,7 +10,6 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
-import small_bundles
 import small_methods
 import torch
 from hypothesis import given, settings
@@ -55,6 +54,11 @@ def tiny(tiny_file: Path) -> Any:
 def scripted(scripted_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     path = export_single_file(scripted_bundle, tmp_path_factory.mktemp("single") / "scripted.onnx")
     return open_session(path, threads=1)[0]
+
+
+@pytest.fixture(scope="module")
+def words_file(words_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return export_single_file(words_bundle, tmp_path_factory.mktemp("single") / "words.onnx")
 
 
 @settings(max_examples=60, deadline=None)
@@ -184,11 +188,35 @@ def test_more_exits_than_protobuf_nests_are_refused(
         export_single_file(tiny_bundle, tmp_path / "m.onnx")
 
 
-def test_several_inputs_and_dynamic_axes_are_refused_and_leave_nothing(tmp_path: Path) -> None:
-    words = small_bundles.write_words(tmp_path / "words.eeb")
-    with pytest.raises(ExportError, match="with 1 dynamic axes; a single file takes one input of fixed size"):
-        export_single_file(words, tmp_path / "words.onnx")
-    assert [path.name for path in tmp_path.iterdir()] == ["words.eeb"]
+@pytest.mark.parametrize("length", [2, 7, 12])
+@pytest.mark.parametrize("tau", [0.0, 0.6, 1.0, (0.8, 0.1)])
+def test_several_inputs_and_a_dynamic_axis_answer_as_the_engine(
+    words_bundle: Path, words_file: Path, length: int, tau: float | tuple[float, float]
+) -> None:
+    session = open_session(words_file, threads=1)[0]
+    draw = np.random.default_rng(length)
+    given = {
+        "ids": draw.integers(0, 20, (9, length)),
+        "mask": draw.random((9, length)) < 0.8,
+        "scale": draw.random(9).astype(np.float32),
+    }
+    given["mask"][:, 0] = True
+    given["scale"][4] = np.nan
+    with eeinfer.load(words_bundle, threads=1) as engine, warnings.catch_warnings():
+        warnings.simplefilter("ignore", NonFiniteWarning)
+        result = engine(given, tau=tau)
+    taus = np.broadcast_to(np.float32(tau), 2)
+    found = dict(zip(ANSWERS, session.run(list(ANSWERS), {**given, "tau": taus}), strict=True))
+    same(found, result)
+    assert found["exit"][4] == found["prediction"][4] == -1
+
+
+def test_a_file_of_several_inputs_says_what_they_are(words_file: Path) -> None:
+    model = onnx.load(words_file)
+    told = {entry.key: entry.value for entry in model.metadata_props}
+    assert [input["tensor"]["name"] for input in json.loads(told["inputs"])] == ["ids", "mask", "scale"]
+    assert json.loads(told["axes"]) == {"length": {"min": 2, "max": 12}}
+    assert [value.name for value in model.graph.input] == ["ids", "mask", "scale", "tau"]
 
 
 def test_an_existing_file_is_replaced_only_by_force(tiny_bundle: Path, tmp_path: Path) -> None:
