@@ -131,6 +131,18 @@ def unanswered(rows: NDArray[np.int64], classes: int, seconds: float) -> Departu
     )
 
 
+def answerable(inputs: Inputs, finite: NDArray[np.bool_]) -> tuple[Inputs, list[int]]:
+    """Return the rows that can be answered for, and their places in the call."""
+    rows = np.flatnonzero(finite)
+    whole = len(rows) == len(finite)
+    return inputs if whole else {name: array[rows] for name, array in inputs.items()}, rows.tolist()
+
+
+def copied(inputs: Inputs) -> Inputs:
+    """Return inputs that the caller cannot write into."""
+    return {name: array.copy() for name, array in inputs.items()}
+
+
 def every_exit(steps: Loop, manifest: Manifest, inputs: Inputs, finite: NDArray[np.bool_]) -> AllExits:
     """Run every segment for every row of prepared inputs that is finite; warns of rows without an answer."""
     shape = len(finite), len(manifest.segments)

@@ -8,7 +8,7 @@ from typing import TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
-from eeinfer.answers import Answers, OneRow, departure, every_exit, unanswered
+from eeinfer.answers import Answers, OneRow, answerable, copied, departure, every_exit, unanswered
 from eeinfer.backends.base import Backend, Inputs, Lane
 from eeinfer.backends.loop import Loop, LoopBackend
 from eeinfer.bundle.certificate import Certificate, void
@@ -86,7 +86,7 @@ class Engine:
         if count == 1:
             return self._one(inputs, taus, began, deadline)
         answers = Answers.none_yet(count, len(self.manifest.classes))
-        for step in self._running().run(*_finite(inputs, finite_rows(inputs)), taus, deadline):
+        for step in self._running().run(*answerable(inputs, finite_rows(inputs)), taus, deadline):
             if step.rows:
                 answers.write(step, self._costs[step.k])
         return answers.result(began)
@@ -138,7 +138,7 @@ class Engine:
         began = perf_counter()
         deadline = as_deadline(deadline_ms, began)
         taus = self._taus if tau is None else self._limits(tau)
-        inputs = _copied(prepare_inputs(images, self.manifest))  # the caller may write into the images meanwhile
+        inputs = copied(prepare_inputs(images, self.manifest))  # the caller may write into the images meanwhile
         return self._stream(self._running(), inputs, taus, began, deadline)
 
     def _stream(
@@ -147,7 +147,7 @@ class Engine:
         finite = finite_rows(inputs)
         if not finite.all():
             yield unanswered(np.flatnonzero(~finite), len(self.manifest.classes), perf_counter() - began)
-        for step in steps.run(*_finite(inputs, finite), taus, deadline):
+        for step in steps.run(*answerable(inputs, finite), taus, deadline):
             if step.rows:
                 yield departure(step, self._costs[step.k], perf_counter() - began)
 
@@ -164,7 +164,7 @@ class Engine:
         if not is_finite(inputs):
             raise InputError("the image holds NaN or infinite pixels; no exit can answer for it")
         # The caller may write into the image between two answers.
-        return self._answers(self._running(), _copied(inputs), perf_counter() - began)
+        return self._answers(self._running(), copied(inputs), perf_counter() - began)
 
     def _answers(self, steps: Loop, inputs: Inputs, spent: float) -> Iterator[Answer]:
         lane = self._borrow(steps)
@@ -293,14 +293,3 @@ class Engine:
         for _ in steps.alone(lane):
             pass
         self._give_back(lane)
-
-
-def _finite(inputs: Inputs, finite: NDArray[np.bool_]) -> tuple[Inputs, list[int]]:
-    """Return the rows that can be answered for, and their places in the call."""
-    rows = np.flatnonzero(finite)
-    whole = len(rows) == len(finite)
-    return inputs if whole else {name: array[rows] for name, array in inputs.items()}, rows.tolist()
-
-
-def _copied(inputs: Inputs) -> Inputs:
-    return {name: array.copy() for name, array in inputs.items()}

@@ -87,25 +87,33 @@ def find_thresholds(
         InputError: a promise that nothing can keep, labels of one class, scores that are not finite.
         DependencyError: onnx or onnxruntime is missing.
     """
-    count = count_rows(images)
     with load(bundle, threads=config.threads) as engine:
-        known = check_data(
-            images, np.zeros(count, np.int64) if labels is None else labels, len(engine.manifest.classes)
-        )
-        rows = _rows(engine, images, count, config)
-        outputs = all_outputs(engine, images, known, rows, progress)
-        choice = _choice(engine, images, rows, outputs, config, progress, labelled=labels is not None)
-        chosen = _named(choice)
-        findings = _timed(engine, images, rows, outputs, chosen, config, timing, progress)
-        manifest = engine.manifest
-        digest = data_digest(images, rows, None if labels is None else known[rows], manifest)
-    certificate = _certificate(choice, config, data, digest, files_digest(manifest.files))
+        return _found(engine, images, labels, config, progress, data, timing)
+
+
+def _found(
+    engine: Engine,
+    images: Any,
+    labels: Array | None,
+    config: ThresholdsConfig,
+    progress: Progress,
+    data: str,
+    timing: BenchConfig | None,
+) -> Found:
+    count, manifest = count_rows(images), engine.manifest
+    known = check_data(images, np.zeros(count, np.int64) if labels is None else labels, len(manifest.classes))
+    rows = _rows(engine, images, count, config)
+    outputs = all_outputs(engine, images, known, rows, progress)
+    choice = _choice(engine, images, rows, outputs, config, progress, labelled=labels is not None)
+    chosen = _named(choice)
+    findings = _timed(engine, images, rows, outputs, chosen, config, timing, progress)
+    digest = data_digest(images, rows, None if labels is None else known[rows], manifest)
     costs = np.array([segment.cumulative_flops for segment in manifest.segments])
     return Found(
         config=config,
         data=data,
         choice=choice,
-        certificate=certificate,
+        certificate=_certificate(choice, config, data, digest, files_digest(manifest.files)),
         labelled=labels is not None,
         points=tuple(
             Point(name=name, outcome=one, flops=float(np.dot(one.exits, costs) / sum(one.exits)), timing=row)

@@ -1,6 +1,7 @@
 """Which exits pay on this machine: those whose rows save more time than the head and the border cost everybody."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from eeinfer.bench.config import BenchConfig
 from eeinfer.bench.data import check_data
 from eeinfer.bench.measure import timed
+from eeinfer.bench.reporting.report import Overhead
 from eeinfer.bench.sweep.grids import Grid
 from eeinfer.bench.sweep.outputs import all_outputs
 from eeinfer.bench.sweep.points import sweep
@@ -66,15 +68,19 @@ def exits_that_pay(
         costs = [segment.cumulative_flops for segment in manifest.segments]
         swept = sweep(outputs.scores, outputs.predictions, known, costs, taus)
         _, latency = timed(engine, images, rows, outputs, grid, swept, settings, progress, None)
-    pairs = [row for row in latency.overheads if row.name != NEVER]
-    if len(pairs) < len(costs):
+    session, cost = _session_and_cost([row for row in latency.overheads if row.name != NEVER], len(costs))
+    return worth_keeping(outputs.scores, taus[0], session, cost)
+
+
+def _session_and_cost(pairs: Sequence[Overhead], exits: int) -> tuple[Array, Array]:
+    """Return the times [E] of the network cut at each exit, and what each exit adds for those that pass by it."""
+    if len(pairs) < exits:
         raise InputError(
             "no image can be made to leave at some exit, so it cannot be timed; name the exits with --keep"
         )
     session = np.array([row.session_ms for row in pairs])
     extra = np.array([row.cascade_ms for row in pairs]) - session
-    cost = np.maximum(np.diff(extra, append=extra[-1]), 0)
-    return worth_keeping(outputs.scores, taus[0], session, cost)
+    return session, np.maximum(np.diff(extra, append=extra[-1]), 0)
 
 
 def worth_keeping(scores: Array, taus: Array, session_ms: Array, cost_ms: Array) -> Paying:

@@ -74,26 +74,43 @@ def export(
     source = _finished_run(source)
     plans = plan_config(trt, target, batch, trt_library)
     reduction = precision_config(precision, device, calibration, calibration_images, trt=trt)
-    if single_file:
-        _check_single_file(plans, golden=golden)
-    check_fold(fold, precision, single_file=single_file)
+    _check_together(plans, fold, precision, golden=golden, single_file=single_file)
     if _is_bundle(source) and reduction is None and fold is None and (golden or plans is not None):
         _add(source, out, plans, golden=golden, force=force)
         return
     if reduction is not None:
         path = _reduced(source, out, reduction, calibration, force=force, tolerance=tolerance, single_file=single_file)
-    elif fold is not None:
-        path = _folded(source, out, fold, force=force, tolerance=tolerance)
-    elif single_file:
-        path = _single_file(source, out, force=force, tolerance=tolerance)
     else:
-        _check_new_bundle(source, out)
-        path = _bundle(source, out, force=force, tolerance=tolerance)
+        path = _made(source, out, fold, single_file=single_file, force=force, tolerance=tolerance)
     typer.echo(path)
+    _complete(path, plans, golden=golden, force=force)
+
+
+def _made(
+    source: Path, out: Path | None, fold: str | None, *, single_file: bool, force: bool, tolerance: float
+) -> Path:
+    if fold is not None:
+        return _folded(source, out, fold, force=force, tolerance=tolerance)
+    if single_file:
+        return _single_file(source, out, force=force, tolerance=tolerance)
+    _check_new_bundle(source, out)
+    return _bundle(source, out, force=force, tolerance=tolerance)
+
+
+def _complete(path: Path, plans: "TrtConfig | None", *, golden: bool, force: bool) -> None:
     if plans is not None:
         add_plans(path, plans, force=force)
     if golden:
         say(f"recorded in {_golden(path, force=force)}")
+
+
+def _check_together(
+    plans: "TrtConfig | None", fold: str | None, precision: str, *, golden: bool, single_file: bool
+) -> None:
+    """Refuse options that no run of the command can heed together."""
+    if single_file:
+        _check_single_file(plans, golden=golden)
+    check_fold(fold, precision, single_file=single_file)
 
 
 def _check_single_file(plans: "TrtConfig | None", *, golden: bool) -> None:

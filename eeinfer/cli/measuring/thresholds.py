@@ -13,6 +13,7 @@ from eeinfer.cli.progress import print_table, shown_progress
 from eeinfer.errors import InputError
 
 if TYPE_CHECKING:
+    from eeinfer.bench.thresholds.config import ThresholdsConfig
     from eeinfer.bundle.certificate import CertifiedPromise
 
 NOT_SHOWN = 3  # exit status where no thresholds are shown to keep the promise
@@ -66,28 +67,28 @@ def thresholds(
     is, and the exit status is 3.
     """
     from eeinfer.bench.thresholds.config import ThresholdsConfig
-    from eeinfer.bench.thresholds.find import find_thresholds
-    from eeinfer.bench.thresholds.images import threshold_data
-    from eeinfer.bench.thresholds.store import check_place, store
-    from eeinfer.bench.thresholds.table import as_json, render_found
-    from eeinfer.bundle.folder import Bundle
 
+    shares = {"max_loss": max_loss, "min_accuracy": min_accuracy, "consistency": consistency}
     config = ThresholdsConfig(
-        promise=_promise(
-            percentile,
-            max_loss=_share("--max-loss", max_loss),
-            min_accuracy=_share("--min-accuracy", min_accuracy),
-            consistency=_share("--consistency", consistency),
-            budget_flops=_share("--budget-flops", budget_flops),
-            budget_ms=budget_ms,
-        ),
+        promise=_promise(percentile, budget_ms, shares | {"budget_flops": budget_flops}),
         confidence=_share("--confidence", confidence) or 0.0,
         in_expectation=in_expectation,
         per_exit=per_exit,
         threads=threads,
         seed=seed,
     )
-    path = chosen_bundle(bundle)
+    _certify(chosen_bundle(bundle), data, config, out, force=force, json_output=json_output)
+
+
+def _certify(
+    path: Path, data: str | None, config: "ThresholdsConfig", out: Path | None, *, force: bool, json_output: bool
+) -> None:
+    from eeinfer.bench.thresholds.find import find_thresholds
+    from eeinfer.bench.thresholds.images import threshold_data
+    from eeinfer.bench.thresholds.store import check_place, store
+    from eeinfer.bench.thresholds.table import as_json, render_found
+    from eeinfer.bundle.folder import Bundle
+
     check_place(path, out, force=force)
     images, labelled = threshold_data(path, data, needs_labels=config.needs_labels)
     labels = images.labels if labelled else None
@@ -103,9 +104,11 @@ def thresholds(
     say(f"certified: {target}; see it with: eeinfer inspect {target}")
 
 
-def _promise(percentile: float | None, **given: float | None) -> "CertifiedPromise":
+def _promise(percentile: float | None, budget_ms: float | None, shares: dict[str, str | None]) -> "CertifiedPromise":
     from eeinfer.bundle.certificate import CertifiedPromise
 
+    given = {kind: _share(f"--{kind.replace('_', '-')}", text) for kind, text in shares.items()}
+    given["budget_ms"] = budget_ms
     made = {kind: value for kind, value in given.items() if value is not None}
     options = ", ".join(f"--{kind.replace('_', '-')}" for kind in given)
     if len(made) != 1:
