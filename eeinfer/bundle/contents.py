@@ -26,18 +26,22 @@ def read_manifest(folder: Path) -> bytes:
     Raises:
         BundleError: there is no such folder, or it holds no manifest of its own that is a file of moderate size.
     """
+    path = folder / MANIFEST_NAME
+    try:
+        _check_place(folder, path)
+        return read_small(path, MOST_MANIFEST_BYTES)
+    except OSError as error:  # it may also lie where this user may not look
+        raise BundleError(f"{path} cannot be read: {error.strerror or error}; copy the bundle again") from error
+
+
+def _check_place(folder: Path, manifest: Path) -> None:
     if not folder.exists():
         raise BundleError(f"no bundle at {folder}; make one with: eeinfer export checkpoint.pt --out {folder}")
     if not folder.is_dir():
         raise BundleError(f"{folder} is a file; a bundle is the folder that eeinfer export writes")
-    path = folder / MANIFEST_NAME
-    if not path.is_file():
+    if not manifest.is_file():
         raise BundleError(f"{folder} is not a bundle: it has no {MANIFEST_NAME}; give the folder that export wrote")
     _check_links(folder, [MANIFEST_NAME])
-    try:
-        return read_small(path, MOST_MANIFEST_BYTES)
-    except OSError as error:
-        raise BundleError(f"{path} cannot be read: {error.strerror or error}; copy the bundle again") from error
 
 
 def check_files(folder: Path, manifest: Manifest, *, domains: Collection[str] | None = STANDARD) -> None:

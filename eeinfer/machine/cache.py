@@ -117,8 +117,14 @@ def _is_trusted(folder: Path) -> bool:
         return True
     try:
         found = folder.stat()
-    except OSError:  # not there, or not to be read: then there is nothing to be trusted
+    except (FileNotFoundError, NotADirectoryError):  # then there is nothing to be trusted
         return True
+    except OSError as error:  # it lies in a home that this user may not enter
+        _none(f"{folder} cannot be read: {error.strerror}")
+        return False
+    if not os.access(folder, os.R_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+        _none(f"{folder} is closed to this user")
+        return False
     if found.st_uid not in (os.geteuid(), _ROOT):
         _none(f"{folder} belongs to another user")
         return False

@@ -18,7 +18,8 @@ from eeinfer.export.graph.tables import id_tables
 _ROWS, _LENGTH = 2, 8  # the length of dynamic axes that may be so long
 _SAME = 1e-4  # how far the optimised logits may be off, relative to the largest beyond 1
 _SAME_HALF = 4e-3  # likewise in fp16: the optimiser leaves out roundings, which are of 5e-4 each
-_NO_MEMORY = ("alloc", "memory")  # in what ONNX Runtime says when there is none left
+# What ONNX Runtime says of the machine, and not of the network: no memory is left, or a file cannot be opened now.
+_PASSING = ("alloc", "memory", "system error", "open file")
 
 
 class Unsuitable(ExportError):
@@ -37,7 +38,7 @@ def running(what: str) -> Iterator[None]:
     except (OSError, MemoryError):
         raise
     except Exception as error:  # ONNX Runtime's own classes derive from Exception alone
-        if any(word in str(error).lower() for word in _NO_MEMORY):
+        if any(word in str(error).lower() for word in _PASSING):
             raise
         raise Unsuitable(f"{what} it does not run: {first_line(error)}") from error
 

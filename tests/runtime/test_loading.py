@@ -5,9 +5,11 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,8 +17,9 @@ from altered_bundles import swap
 
 import eeinfer
 from eeinfer.backends.ort import optimised
+from eeinfer.backends.ort.segments import OpenSegments
 from eeinfer.bundle.folder import Bundle
-from eeinfer.errors import ExportError
+from eeinfer.errors import BundleError, ExportError
 from eeinfer.machine.cache import VARIABLE
 from eeinfer.machine.locks import locked
 
@@ -72,6 +75,27 @@ def test_whatever_the_maker_raises_the_bundles_own_segments_run_and_nothing_is_r
     assert len(caplog.records) == 1
     assert "run as they are" in caplog.text
     assert not [*(cache / "optimised").iterdir()], "nothing half written, no lock, no refusal"
+    scores(tiny_bundle, form=True)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the limit of open files is set as POSIX does it")
+def test_a_moment_without_file_descriptors_is_not_remembered(
+    tiny_bundle: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import resource
+
+    def starved(*args: Any, **options: Any) -> Any:
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+        try:
+            return OpenSegments(*args, **options)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("eeinfer.export.optimise.trial.OpenSegments", starved)
+        scores(tiny_bundle, form=False)
+    assert not [*(cache / "optimised").iterdir()]
     scores(tiny_bundle, form=True)
 
 
@@ -224,3 +248,49 @@ def test_unwritable_does_not_mean_unreadable(tiny_bundle: Path, cache: Path, mon
     monkeypatch.setattr(os, "utime", raising(OSError(errno.EROFS, "Read-only file system")))
     monkeypatch.setattr("eeinfer.export.optimise.api.optimise", raising(AssertionError("it is there")))
     scores(tiny_bundle, form=True)
+
+
+@pytest.fixture
+def nobody() -> Iterator[None]:
+    """Look at files as a user without rights; only root can become one."""
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        pytest.skip("needs root, to become another user")
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_home_or_a_cache_that_may_not_be_entered_is_none(
+    tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch, inside: bool, request: pytest.FixtureRequest
+) -> None:
+    open_to_all = Path(tempfile.mkdtemp(prefix="eeinfer-"))
+    try:
+        open_to_all.chmod(0o755)
+        bundle = shutil.copytree(tiny_bundle, open_to_all / "tiny.eeb")
+        home = open_to_all / "home"
+        (home / "cache").mkdir(parents=True)
+        home.chmod(0o700)
+        monkeypatch.setenv(VARIABLE, str(home / "cache" if inside else home))
+        request.getfixturevalue("nobody")
+        with eeinfer.load(bundle, threads=1) as engine:
+            assert engine.optimised is False
+    finally:
+        if os.geteuid() != 0:
+            os.seteuid(0)
+        shutil.rmtree(open_to_all)
+
+
+def test_a_bundle_where_this_user_may_not_look_is_refused(tiny_bundle: Path, request: pytest.FixtureRequest) -> None:
+    closed = Path(tempfile.mkdtemp(prefix="eeinfer-"))
+    try:
+        bundle = shutil.copytree(tiny_bundle, closed / "tiny.eeb")
+        request.getfixturevalue("nobody")
+        with pytest.raises(BundleError, match="cannot be read: Permission denied"):
+            eeinfer.load(bundle)
+    finally:
+        if os.geteuid() != 0:
+            os.seteuid(0)
+        shutil.rmtree(closed)
