@@ -2,9 +2,11 @@
 
 import contextlib
 import os
+import re
 import secrets
 import stat
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -15,6 +17,7 @@ _PIECE_BYTES = 1 << 19  # stays in the processor's cache while it is hashed
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # a pipe without a writer is opened at once, and then refused
 _BINARY = getattr(os, "O_BINARY", 0)  # Windows would translate line ends
 _NEW_FILE = 0o666  # less what the umask takes
+_LONG_S = 3600.0  # longer than writing a file takes
 
 
 def replace_file(path: Path, content: bytes) -> None:
@@ -28,6 +31,7 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     The temporary file has a name that nobody can foresee, and is never opened through a link that lies there already.
     A file that is replaced keeps its mode.
     """
+    _clear(path)
     temporary = hidden_name(path)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, _NEW_FILE)
     try:
@@ -41,6 +45,16 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     except BaseException:  # Ctrl-C too
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _clear(path: Path) -> None:
+    """Delete the temporary files beside `path` of writers that were killed: none takes an hour."""
+    ours, long_ago = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{12}}"), time.time() - _LONG_S
+    with contextlib.suppress(OSError), os.scandir(path.parent) as entries:  # none of this is worth an error
+        for entry in entries:
+            is_ours = ours.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)
+            if is_ours and entry.stat(follow_symlinks=False).st_mtime < long_ago:
+                Path(entry.path).unlink()
 
 
 def hidden_name(path: Path) -> Path:

@@ -71,7 +71,7 @@ def _real_inputs(trained: Checkpoint, progress: Progress) -> NDArray[Any] | None
     data = trained.config.data
     try:
         images = load_dataset(data.name, data.root).test.images
-    except DataError as error:
+    except (DataError, OSError) as error:  # a folder of somebody else's machine, or closed to this user
         progress(f"verifying on random inputs only: {error}")
         return None
     chosen = np.random.default_rng(0).choice(len(images), size=min(REAL_IMAGES, len(images)), replace=False)

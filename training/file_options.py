@@ -10,7 +10,8 @@ from eeinfer.training.config import TrainConfig
 
 # Of timm.create_model: it opens what they name, weights or descriptions of weights.
 FILE_OPTIONS = ("checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay", "cache_dir")
-# Neither opening a checkpoint nor exporting it looks there; who asks for the images of the run does.
+# Opening a checkpoint does not look there. Whoever asks for the images of the run does, export for its comparison too:
+# with readers of data sets, which run no code.
 _PLACES = ("data.root",)
 _FILE = re.compile(r"[/\\\0]|^~|\.(pt|pth|bin|npy|npz|ckpt|pkl|pickle|safetensors|json|gz|tar|zip)$", re.IGNORECASE)
 

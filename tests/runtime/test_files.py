@@ -53,6 +53,24 @@ def test_a_new_file_has_the_mode_that_the_umask_leaves(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o640
 
 
+def test_what_killed_writers_left_is_deleted_when_it_is_old_and_nothing_else(tmp_path: Path) -> None:
+    names = (
+        ".state.pt.0123456789ab",
+        ".state.pt.ba9876543210",
+        ".other.pt.0123456789ab",
+        ".state.pt.0123",
+        "state.pt.x",
+    )
+    left, *others = (tmp_path / name for name in names)
+    for path in (left, *others):
+        path.write_text(path.name)
+    (tmp_path / ".state.pt.aaaaaaaaaaaa").mkdir()
+    for path in (left, *others[1:], tmp_path / ".state.pt.aaaaaaaaaaaa"):
+        os.utime(path, (0, 0))
+    replace_file(tmp_path / "state.pt", b"new")
+    assert {path.name for path in tmp_path.iterdir()} == {*names[1:], ".state.pt.aaaaaaaaaaaa", "state.pt"}
+
+
 def test_a_link_that_was_planted_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("secrets.token_hex", lambda _: "known")
     (tmp_path / "victim").write_bytes(b"precious")
