@@ -15,7 +15,8 @@ std::string at(const std::string& place) { return place == "$" ? "" : " - at `" 
 }  // namespace
 
 void Node::refuse(const char* expected) const {
-  throw Mismatch("Expected `" + std::string(expected) + "`, got `" + kKinds[value_->content.index()] + "`" + at(place_));
+  const char* or_null = nullable_ ? " | null" : "";
+  throw Mismatch("Expected `" + std::string(expected) + or_null + "`, got `" + kKinds[value_->content.index()] + "`" + at(place_));
 }
 
 template <class Kind>

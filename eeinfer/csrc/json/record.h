@@ -42,7 +42,9 @@ class Node {
   template <class Read>
   auto unless_null(Read read) const -> std::optional<decltype(read(*this))> {
     if (is_null()) return std::nullopt;
-    return read(*this);
+    Node node = *this;
+    node.nullable_ = true;
+    return read(node);
   }
 
  private:
@@ -52,6 +54,7 @@ class Node {
 
   const Value* value_;
   std::string place_;
+  bool nullable_ = false;  // null would do too: errors say so
 };
 
 // One object whose fields are found by name. All that read it throw Mismatch.

@@ -116,6 +116,9 @@ def test_the_engine_answers_as_the_plain_chain(
         np.testing.assert_allclose(found.logits[:, k], exit["logits"], atol=4e-3 * max(1, np.abs(exit["logits"]).max()))
     np.testing.assert_allclose(alone.logits[0], expected[-1]["logits"][0], atol=0.02)
     kept = list(tmp_path.rglob("segment_01.onnx"))
+    if form == "fp16" and not kept:  # without half-precision arithmetic a processor rounds elsewhere in the two forms
+        assert [*tmp_path.rglob("*.refused")], "the form for this machine was tried, and answers differently"
+        return
     assert len(kept) == 1, "the form for this machine answers the same, and is kept"
     operators = {node.op_type for node in onnx.load(kept[0]).graph.node}
     assert ("QLinearConv" in operators) == (form == "int8")

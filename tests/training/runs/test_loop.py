@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from eeinfer.cli.progress import shown_progress
-from eeinfer.training import PhaseConfig, TrainConfig, train
+from eeinfer.training import BackboneConfig, PhaseConfig, TrainConfig, train
 from eeinfer.training.methods import resolve_weights
 from eeinfer.training.methods.sdn import SDN
 from eeinfer.training.runs.loop import build_optimizer, learning_rate
@@ -56,7 +56,13 @@ def test_the_loss_is_the_weighted_sum_of_the_exits_cross_entropies() -> None:
     assert float(sdn.loss((even, sure), targets, (0.25, 0.75), 0.0)) == pytest.approx(0.25 * math.log(3), abs=1e-6)
 
 
-@pytest.mark.parametrize("changes", [{"channels_last": True}, {"precision": "bf16-mixed"}, {"threads": 1}])
+# With four channels torch 2.14 writes beyond its memory, channels last and on a processor without AVX-512.
+_WIDE = BackboneConfig(name="resnet8", options={"width": 16})
+
+
+@pytest.mark.parametrize(
+    "changes", [{"channels_last": True, "backbone": _WIDE}, {"precision": "bf16-mixed"}, {"threads": 1}]
+)
 def test_ways_of_computing_train_and_stay_repeatable(
     tiny: TrainConfig, tmp_path: Path, changes: dict[str, object]
 ) -> None:
