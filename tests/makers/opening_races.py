@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 _CLOSE = 1e-3
-_PAUSE_S = 0.1  # between two replacements by copies
+_PAUSE_S = 0.3  # between two replacements by copies: as long as a load takes, or each ends as the last bundle
 
 Counts = Counter[str]
 Replace = Callable[[Path], object]  # puts the second bundle in the place of the first
