@@ -12,7 +12,7 @@ from time import perf_counter
 import numpy as np
 
 from eeinfer.backends.base import Backend, Inputs, Lane, Live
-from eeinfer.backends.loop import Loop, LoopBackend
+from eeinfer.backends.loop import Loop, LoopBackend, all_the_way
 from eeinfer.backends.loop import Step as Step
 from eeinfer.backends.row_costs import compacted
 from eeinfer.bundle.folder import Bundle
@@ -54,15 +54,7 @@ class Steps:
         self, inputs: Inputs, rows: list[int], taus: tuple[float, ...], deadline: float = math.inf
     ) -> Iterator[Step]:
         """Take a batch all the way, step by step; ask for no further step and nothing more is computed."""
-        if not rows:
-            return
-        batch = self.start(inputs, rows, taus, deadline)
-        try:
-            while len(batch):
-                yield self.step(batch)
-                self.leave(batch)
-        finally:
-            self.end(batch)
+        return all_the_way(self, inputs, rows, taus, deadline)
 
     def start(self, inputs: Inputs, rows: list[int], taus: tuple[float, ...], deadline: float = math.inf) -> Batch:
         """Let rows stand before the first segment.

@@ -56,6 +56,21 @@ class Loop(Protocol):
         """Take the row in a lane past every exit: yields each exit and its score."""
 
 
+def all_the_way(
+    loop: Loop, inputs: Inputs, rows: list[int], taus: tuple[float, ...], deadline: float = math.inf
+) -> Iterator[Step]:
+    """Take a batch all the way, step by step; ask for no further step and nothing more is computed."""
+    if not rows:
+        return
+    batch = loop.start(inputs, rows, taus, deadline)
+    try:
+        while len(batch):
+            yield loop.step(batch)
+            loop.leave(batch)
+    finally:
+        loop.end(batch)
+
+
 class LoopBackend(Opened, Protocol):
     """A backend that brings the loop along."""
 

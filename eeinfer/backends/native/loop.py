@@ -9,8 +9,8 @@ from time import perf_counter
 
 import numpy as np
 
-from eeinfer.backends.base import Exit, Inputs, Opened
-from eeinfer.backends.loop import Step
+from eeinfer.backends.base import Exit, Inputs, Lane, Opened
+from eeinfer.backends.loop import Step, all_the_way
 from eeinfer.backends.native.binding import StepMade
 from eeinfer.backends.native.lane import NativeLane
 from eeinfer.backends.native.memory import Given, view
@@ -54,15 +54,7 @@ class NativeLoop:
     def run(
         self, inputs: Inputs, rows: list[int], taus: tuple[float, ...], deadline: float = math.inf
     ) -> Iterator[Step]:
-        if not rows:
-            return
-        batch = self.start(inputs, rows, taus, deadline)
-        try:
-            while len(batch):
-                yield self.step(batch)
-                self.leave(batch)
-        finally:
-            self.end(batch)
+        return all_the_way(self, inputs, rows, taus, deadline)
 
     def start(
         self, inputs: Inputs, rows: list[int], taus: tuple[float, ...], deadline: float = math.inf
@@ -120,6 +112,6 @@ class NativeLoop:
             self._call.check(status)
         return lane.k.value, lane.score.value, bool(lane.near.value)
 
-    def alone(self, lane: NativeLane) -> Iterator[tuple[int, float]]:
+    def alone(self, lane: Lane) -> Iterator[tuple[int, float]]:
         for k in range(len(self.never)):
             yield k, lane.run(k)
