@@ -25,6 +25,7 @@ OFF = "off"
 _ROOT = 0  # whoever may do anything anyway
 _FOR_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 _MINE_ALONE = 0o700
+_HOMELESS = "this user has no home folder"
 _ABANDONED_S = 3600.0  # after which nobody is at work on a hidden folder any more
 
 log = logging.getLogger(__name__)
@@ -32,17 +33,16 @@ log = logging.getLogger(__name__)
 
 def cache_folder() -> Path | None:
     """Return the folder of this machine; None where ``EEINFER_CACHE`` is ``off``, or no folder can be trusted."""
-    named = os.environ.get(VARIABLE)
-    if named == OFF:
-        return None
-    try:
-        folder = Path(named).expanduser() if named else user_cache_path("eeinfer", appauthor=False)
-    except (RuntimeError, KeyError, OSError):  # a user without a home and without an entry in the system's list
-        folder = None
-    if folder is None or not (named or folder.is_absolute()):
-        _none("this user has no home folder")
-        return None
-    return folder if _is_trusted(folder) else None
+    folder = _named()
+    return folder if folder is not None and _is_trusted(folder) else None
+
+
+def obstacle(kind: str) -> str | None:
+    """Return why nothing of this kind is kept; None where it is, or where ``EEINFER_CACHE`` is ``off``."""
+    folder = _named()
+    if folder is None:
+        return None if os.environ.get(VARIABLE) == OFF else _HOMELESS
+    return _fault(folder) or _fault(folder / kind)
 
 
 def cache_bytes() -> int:
@@ -111,27 +111,48 @@ def touch(path: Path) -> None:
         os.utime(path)
 
 
+def _named() -> Path | None:
+    """Return the folder that the environment or the system names, whether it is there or not."""
+    named = os.environ.get(VARIABLE)
+    if named == OFF:
+        return None
+    try:
+        folder = Path(named).expanduser() if named else user_cache_path("eeinfer", appauthor=False)
+    except (RuntimeError, KeyError, OSError):  # a user without a home and without an entry in the system's list
+        folder = None
+    if folder is None or not (named or folder.is_absolute()):
+        _none(_HOMELESS)
+        return None
+    return folder
+
+
 def _is_trusted(folder: Path) -> bool:
     """Whether nobody but this user, and root, may put something into ``folder``; one that is not there yet is ours."""
+    fault = _fault(folder)
+    if fault is not None:
+        _none(fault)
+    return fault is None
+
+
+def _fault(folder: Path) -> str | None:
+    """Return why nothing is to be kept in ``folder``; None where something may."""
     if not hasattr(os, "geteuid"):
-        return True
+        return None
     try:
         found = folder.stat()
     except (FileNotFoundError, NotADirectoryError):  # then there is nothing to be trusted
-        return True
+        return None
     except OSError as error:  # it lies in a home that this user may not enter
-        _none(f"{folder} cannot be read: {error.strerror}")
-        return False
+        return f"{folder} cannot be read: {error.strerror}"
+    if not stat.S_ISDIR(found.st_mode):
+        return f"{folder} is no folder"
     if not os.access(folder, os.R_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
-        _none(f"{folder} is closed to this user")
-        return False
+        return f"{folder} is closed to this user"
     if found.st_uid not in (os.geteuid(), _ROOT):
-        _none(f"{folder} belongs to another user")
-        return False
+        return f"{folder} belongs to another user"
     if found.st_mode & _FOR_OTHERS:
-        _none(f"other users may write into {folder}; close it with: chmod go-w {folder}")
-        return False
-    return True
+        return f"other users may write into {folder}; close it with: chmod go-w {folder}"
+    return None
 
 
 @functools.cache  # said once

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from cli_runs import Run, only_line
 
+from eeinfer.backends.ort.profile import KIND
 from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.manifest_file import write_manifest
 
@@ -68,14 +69,23 @@ def test_what_cannot_be_written_is_said_before_any_work(
     assert "cannot be written to" in only_line(done.err)
 
 
+@pytest.mark.parametrize("way", ["file", "file-below", "kind-is-a-file", "open-to-all", "kind-open-to-all"])
 def test_tune_says_beforehand_that_its_result_cannot_be_kept(
-    run: Run, tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
-    (tmp_path / "in the way").write_text("a file")
-    monkeypatch.setenv("EEINFER_CACHE", str(tmp_path / "in the way"))
+    cache = tmp_path / "cache"
+    fault = cache / KIND if way.startswith("kind") else cache
+    fault.parent.mkdir(exist_ok=True)
+    if way.endswith("file") or way == "file-below":
+        fault.write_text("a file")
+    else:
+        fault.mkdir()
+        fault.chmod(0o777)
+    monkeypatch.setenv("EEINFER_CACHE", str(cache / "below" if way == "file-below" else cache))
     done = run("tune", tiny_bundle)
     assert done.status == 1
-    assert "EEINFER_CACHE" in done.err.splitlines()[-1]
+    assert "EEINFER_CACHE" in only_line(done.err.splitlines()[-1])
+    assert "opening settings" not in done.err  # nothing was measured
 
 
 def test_a_run_folder_stands_for_its_checkpoint(run: Run, checkpoint: Path, tmp_path: Path) -> None:

@@ -39,7 +39,8 @@ def build(*, headers: Path | None = None, again: bool = False, progress: Progres
         raise ConfigError(f"--headers {headers} is no folder; give one with those of ONNX Runtime and nlohmann-json")
     place = library.place()
     if place is None:
-        raise ConfigError(f"nothing is kept for this machine; name a folder that is yours alone in {cache.VARIABLE}")
+        reason = cache.obstacle(library.KIND) or f"{cache.VARIABLE} is {cache.OFF}"
+        raise ConfigError(f"nothing is kept for this machine: {reason}; name a folder of yours in {cache.VARIABLE}")
     project, tools = library.cmake_folder(), _tools()
     cache.make_folder(place.parent)
     with locked(place.with_name(f".{place.name}.lock"), wait_s=_HOUR_S):

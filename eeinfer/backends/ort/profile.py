@@ -16,7 +16,7 @@ from eeinfer.machine import cache
 from eeinfer.machine.cores import physical_cores
 
 PROFILE_VERSION = 1
-_KIND = "profile"
+KIND = "profile"
 _MOST_BYTES = 1 << 20
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ def profile_path(bundle: Bundle) -> Path | None:
     It holds for one bundle, one version of ONNX Runtime, one processor and as many cores as are open now.
     """
     facts = bundle.fingerprint, f"onnxruntime {onnxruntime().__version__}", f"{physical_cores()} cores"
-    place = cache.entry(_KIND, *facts)
+    place = cache.entry(KIND, *facts)
     return None if place is None else place.with_suffix(".json")
 
 

@@ -1,5 +1,6 @@
 """``eeinfer tune``."""
 
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -8,7 +9,9 @@ import typer
 from eeinfer.cli.app import Debug, Json, command, say
 from eeinfer.cli.bundles import BundleArgument, chosen_bundle
 from eeinfer.cli.progress import print_table, shown_progress
+from eeinfer.errors import InputError
 from eeinfer.files import check_folder
+from eeinfer.machine import cache
 
 
 @command(example="eeinfer tune --rounds 2")
@@ -33,9 +36,7 @@ def tune(
     config = TuneConfig() if rounds is None else TuneConfig(rounds=rounds)
     path = chosen_bundle(bundle)
     opened = Bundle.open(path)
-    place = profile_path(opened)
-    if place is not None:
-        check_folder(place.parent, "the profile", "name another folder in EEINFER_CACHE, or set it to off")
+    _check_kept(profile_path(opened))
     with shown_progress() as progress:
         profile = find_out(path, config, progress)
     place = save_profile(opened, profile)
@@ -45,3 +46,14 @@ def tune(
     else:
         print_table(render_profile(profile, opened))
     say("not kept: EEINFER_CACHE is off" if place is None else f"kept for later runs: {place}")
+
+
+def _check_kept(place: Path | None) -> None:
+    """Refuse to measure for minutes what could not be kept afterwards, unless the user wants nothing kept."""
+    from eeinfer.backends.ort.profile import KIND
+
+    hint = f"name another folder in {cache.VARIABLE}, or set it to {cache.OFF}"
+    if place is not None:
+        check_folder(place.parent, "the profile", hint)
+    elif (obstacle := cache.obstacle(KIND)) is not None:
+        raise InputError(f"the profile cannot be kept: {obstacle}; {hint}")
