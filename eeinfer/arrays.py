@@ -82,6 +82,17 @@ def to_pixels(image: Image, channels: int) -> NDArray[np.uint8]:
     return pixels[..., np.newaxis] if pixels.ndim == 2 else pixels
 
 
+def is_one(images: Any, shape: tuple[int | str, ...], dtype: np.dtype[Any]) -> TypeGuard[Array]:
+    """Whether this is one prepared image: `prepare_inputs` would find it too, in ten times as long on a cold cache."""
+    return (
+        type(images) is np.ndarray
+        and images.shape == shape
+        and images.dtype is dtype
+        and images.flags.c_contiguous
+        and images.flags.aligned
+    )
+
+
 def is_pillow(image: Any) -> TypeGuard[Image]:
     """Return whether this is a Pillow image; nobody holds one without having imported Pillow."""
     pillow = sys.modules.get("PIL.Image")

@@ -3,15 +3,14 @@
 import math
 from collections.abc import Callable, Iterator
 from time import perf_counter
-from typing import TypeGuard
 
 import numpy as np
-from numpy.typing import NDArray
 
 from eeinfer.answers import Answers, OneRow, answerable, copied, departure, every_exit, unanswered
+from eeinfer.arrays import is_one
 from eeinfer.backends.base import Backend, Inputs, Lane
 from eeinfer.backends.loop import Loop, LoopBackend
-from eeinfer.bundle.certificate import Certificate, void
+from eeinfer.bundle.certificate import Certificate, files_digest, void
 from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.manifest import Manifest
 from eeinfer.errors import EeinferError, InputError
@@ -19,6 +18,8 @@ from eeinfer.preprocess import Given, finite_rows, is_finite, prepare_inputs
 from eeinfer.result import AllExits, Answer, Departure, Result
 from eeinfer.rule import Taus, as_deadline, as_given, as_limits
 from eeinfer.steps import loop_over
+from eeinfer.watching import Watch
+from eeinfer.watching.tally import MOST_CALLS, Tally
 
 
 class Engine:
@@ -50,7 +51,7 @@ class Engine:
         self._bundle, self._taus, self._again = bundle, taus, again
         self._steps: Loop | None = loop_over(bundle, backend)
         self._costs = [segment.cumulative_flops for segment in bundle.manifest.segments]
-        self._one_row = OneRow(self._costs)
+        self._one_row, self._tally = OneRow(self._costs), Tally(len(taus))
         self._given: tuple[Taus, tuple[float, ...]] = (taus, taus)  # thresholds of a call, and what was made of them
         first = bundle.manifest.inputs[0].tensor
         self._name, self._dtype = first.name, np.dtype(first.dtype)
@@ -79,7 +80,7 @@ class Engine:
         began = perf_counter()
         deadline = math.inf if deadline_ms is None else as_deadline(deadline_ms, began)
         taus = self._taus if tau is None else self._limits(tau)
-        if self._is_one(images):
+        if is_one(images, self._one_shape, self._dtype):
             return self._one({self._name: images}, taus, began, deadline)
         inputs = prepare_inputs(images, self.manifest)
         count = len(inputs[self._name])
@@ -89,7 +90,9 @@ class Engine:
         for step in self._running().run(*answerable(inputs, finite_rows(inputs)), taus, deadline):
             if step.rows:
                 answers.write(step, self._costs[step.k])
-        return answers.result(began)
+        result = answers.result(began)
+        self._tally.add(result.exits, result.scores, own=taus == self._taus and deadline == math.inf)
+        return result
 
     def _one(self, inputs: Inputs, taus: tuple[float, ...], began: float, deadline: float) -> Result:
         """Take a single row through buffers that are bound beforehand.
@@ -101,21 +104,16 @@ class Engine:
         lane.load(inputs)
         if not is_finite(inputs):  # asked when the copy has brought the image into the cache
             self._give_back(lane)
+            self._tally.log.append((-1, math.nan, 0.0, True))
             return Answers.none_yet(1, len(self.manifest.classes)).result(began)
         k, score, near = steps.one(lane, taus, deadline)
         result = self._one_row.result(k, lane.exits[k], score, near, began)
         self._give_back(lane)  # one that failed is left to the garbage collector
+        log = self._tally.log
+        log.append((k, score, result.latency_ms, taus == self._taus and deadline == math.inf))
+        if len(log) >= MOST_CALLS:
+            self._tally.count()
         return result
-
-    def _is_one(self, images: Given) -> TypeGuard[NDArray[np.generic]]:
-        """Whether this is one prepared image: what `prepare` would find too, in ten times as long on a cold cache."""
-        return (
-            type(images) is np.ndarray
-            and images.shape == self._one_shape
-            and images.dtype is self._dtype
-            and images.flags.c_contiguous
-            and images.flags.aligned
-        )
 
     def _limits(self, tau: Taus) -> tuple[float, ...]:
         """Look at thresholds that cannot change only once."""
@@ -144,12 +142,16 @@ class Engine:
     def _stream(
         self, steps: Loop, inputs: Inputs, taus: tuple[float, ...], began: float, deadline: float
     ) -> Iterator[Departure]:
-        finite = finite_rows(inputs)
+        finite, own = finite_rows(inputs), taus == self._taus and deadline == math.inf
         if not finite.all():
-            yield unanswered(np.flatnonzero(~finite), len(self.manifest.classes), perf_counter() - began)
+            left = unanswered(np.flatnonzero(~finite), len(self.manifest.classes), perf_counter() - began)
+            self._tally.add(np.full(len(left), -1), left.scores, own=own)
+            yield left
         for step in steps.run(*answerable(inputs, finite), taus, deadline):
             if step.rows:
-                yield departure(step, self._costs[step.k], perf_counter() - began)
+                left = departure(step, self._costs[step.k], perf_counter() - began)
+                self._tally.add(np.full(len(left), step.k), left.scores, own=own)
+                yield left
 
     def anytime(self, image: Given) -> Iterator[Answer]:
         """Yield every exit's answer to one image, as soon as it is there; stop asking and nothing more is computed.
@@ -195,6 +197,10 @@ class Engine:
         """
         steps, inputs = self._running(), prepare_inputs(images, self.manifest)
         return every_exit(steps, self.manifest, inputs, finite_rows(inputs))
+
+    def watch(self) -> Watch:
+        """Return where rows left since this was last asked, with which scores and how fast: calls and streams."""
+        return self._tally.watch(self.manifest.name, files_digest(self.manifest.files), self.tau)
 
     @property
     def bundle(self) -> Bundle:
@@ -288,8 +294,7 @@ class Engine:
 
     def _warm_up(self) -> None:
         """Run every segment once: a rarely reached one would otherwise be cold when it is needed."""
-        steps = self._running()
-        lane = self._borrow(steps)
+        lane = self._borrow(steps := self._running())
         for _ in steps.alone(lane):
             pass
         self._give_back(lane)

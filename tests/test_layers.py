@@ -18,7 +18,7 @@ LAYERS = (
     ("thresholds",),
     ("arrays", "preprocess", "samples"),
     ("backends",),
-    ("result",),
+    ("result", "watching"),
     ("steps",),
     ("answers",),
     ("engine",),

@@ -4,12 +4,18 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import numpy as np
 import pytest
+from certificates import certified
 from cli_runs import Run, only_line
 
 import eeinfer.bench.thresholds.find as find
 from eeinfer.bench import BenchConfig
+from eeinfer.bundle.certificate import files_digest
 from eeinfer.bundle.folder import Bundle
+from eeinfer.bundle.manifest_file import write_manifest
+from eeinfer.watching.tally import Tally
 
 FAST = BenchConfig(rounds=1, min_seconds=0, max_seconds=0.1, warmup=0, pairs=1, threads=1, latency_samples=4)
 
@@ -77,6 +83,70 @@ def test_mistakes_are_one_line(
     done = run("thresholds", bundle_copy, "--data", labelled, *given)
     assert done.status == 1
     assert reason in only_line(done.err.splitlines()[-1])
+
+
+def watch_of(bundle: Path, path: Path, exits: tuple[int, ...]) -> Path:
+    """Save a watch with these counts of a certified bundle."""
+    manifest = Bundle.open(bundle).manifest
+    tally = Tally(len(exits))
+    tally.add(np.repeat(np.arange(len(exits)), exits), np.full(sum(exits), 0.9, np.float32), own=True)
+    tally.watch(manifest.name, files_digest(manifest.files), manifest.taus).save(path)
+    return path
+
+
+def test_a_watch_like_the_certificate_has_ground(run: Run, bundle_copy: Path, tmp_path: Path) -> None:
+    certified(bundle_copy)  # 40, 35, 25
+    done = run("thresholds", bundle_copy, "--against", watch_of(bundle_copy, tmp_path / "watch.json", (80, 70, 50)))
+    assert done.status == 0, done.err
+    assert "the promise still has ground" in done.out
+    assert "40.0" in done.out
+
+
+def test_a_watch_of_other_shares_has_none(run: Run, bundle_copy: Path, tmp_path: Path) -> None:
+    certified(bundle_copy)
+    watch = watch_of(bundle_copy, tmp_path / "watch.json", (30, 70, 100))
+    done = run("thresholds", bundle_copy, "--against", watch, "--false-alarms", "2%")
+    assert done.status == 3
+    assert "no ground any more" in done.out
+    assert "false alarms 2 %" in done.out
+    found = json.loads(run("thresholds", bundle_copy, "--against", watch, "--json").out)
+    assert (found["holds"], found["certified"], found["seen"]) == (False, [40, 35, 25], [30, 70, 100])
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (("--max-loss", "1%"), "leave out --max-loss"),
+        (("--data", "x.npz"), "leave out --data"),
+        (("--false-alarms", "0%"), "false_alarms is 0.0"),
+        (("--false-alarms", "never"), "give a percentage"),
+    ],
+)
+def test_mistakes_with_a_watch_are_one_line(
+    run: Run, bundle_copy: Path, tmp_path: Path, given: tuple[str, str], reason: str
+) -> None:
+    certified(bundle_copy)
+    watch = watch_of(bundle_copy, tmp_path / "watch.json", (80, 70, 50))
+    done = run("thresholds", bundle_copy, "--against", watch, *given)
+    assert done.status == 1
+    assert reason in only_line(done.err)
+
+
+def test_a_watch_needs_a_certificate_that_holds(run: Run, bundle_copy: Path, tmp_path: Path) -> None:
+    watch = watch_of(bundle_copy, tmp_path / "watch.json", (80, 70, 50))
+    assert "has no certificate" in only_line(run("thresholds", bundle_copy, "--against", watch).err)
+    manifest = Bundle.open(bundle_copy).manifest
+    certified(bundle_copy)
+    holding = Bundle.open(bundle_copy).manifest
+    write_manifest(bundle_copy, msgspec.structs.replace(holding, taus=manifest.taus))
+    assert "does not hold: it is for the thresholds" in only_line(
+        run("thresholds", bundle_copy, "--against", watch).err
+    )
+
+
+def test_false_alarms_are_of_a_watch(run: Run, bundle_copy: Path) -> None:
+    done = run("thresholds", bundle_copy, "--max-loss", "1%", "--false-alarms", "1%")
+    assert "without --against" in only_line(done.err)
 
 
 def test_the_shipped_bundle_is_not_changed(run: Run) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from eeinfer.bench.thresholds.config import ThresholdsConfig
     from eeinfer.bundle.certificate import CertifiedPromise
 
-NOT_SHOWN = 3  # exit status where no thresholds are shown to keep the promise
+NOT_SHOWN = 3  # exit status where no thresholds are shown to keep the promise, or it has no ground any more
 
 MaxLoss = Annotated[str | None, typer.Option(metavar="SHARE", help="Accuracy lost against the full network: 1%.")]
 MinAccuracy = Annotated[str | None, typer.Option(metavar="SHARE", help="Images answered with their label: 92%.")]
@@ -39,6 +39,19 @@ Out = Annotated[
     Path | None, typer.Option(help="Write a copy of the bundle. Without it: the bundle itself.", show_default=False)
 ]
 
+Against = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="WATCH.json",
+        help="Instead of a promise: does the bundle's still fit what engine.watch().save(...) saw?",
+        show_default=False,
+    ),
+]
+FalseAlarms = Annotated[
+    str | None,
+    typer.Option(metavar="SHARE", help="Of --against: how often it may say no though nothing changed. Without it: 1%."),
+]
+
 
 @command(example="eeinfer thresholds --consistency 90% --out certified.eeb --force")
 def thresholds(
@@ -54,6 +67,8 @@ def thresholds(
     in_expectation: Annotated[bool, typer.Option("--in-expectation", help="Kept on average over draws only.")] = False,
     per_exit: PerExit = None,
     threads: Threads = None,
+    against: Against = None,
+    false_alarms: FalseAlarms = None,
     seed: Annotated[int, typer.Option(help="Of the split in images that choose and images that certify.")] = 0,
     out: Out = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a bundle that exists at --out.")] = False,
@@ -65,12 +80,22 @@ def thresholds(
     Give exactly one promise. The images must have had no part in training or calibration, and what is reported on them
     afterwards is not independent any more. Where no thresholds are shown to keep the promise, the bundle stays as it
     is, and the exit status is 3.
+
+    With --against it compares where rows leave in the field with where the certificate's did, without any image: exit
+    status 0 where the promise has ground, 3 where it has none.
     """
     from eeinfer.bench.thresholds.config import ThresholdsConfig
 
     shares = {"max_loss": max_loss, "min_accuracy": min_accuracy, "consistency": consistency}
+    shares["budget_flops"] = budget_flops
+    if against is not None:
+        _refuse_beside(against, {**shares, "budget_ms": budget_ms, "data": data, "out": out})
+        _compare(chosen_bundle(bundle), against, _share("--false-alarms", false_alarms), as_json=json_output)
+        return
+    if false_alarms is not None:
+        raise InputError(f"--false-alarms is {false_alarms} without --against; it is for comparing a watch")
     config = ThresholdsConfig(
-        promise=_promise(percentile, budget_ms, shares | {"budget_flops": budget_flops}),
+        promise=_promise(percentile, budget_ms, shares),
         confidence=_share("--confidence", confidence) or 0.0,
         in_expectation=in_expectation,
         per_exit=per_exit,
@@ -102,6 +127,25 @@ def _certify(
         raise typer.Exit(NOT_SHOWN)
     target = store(path, found.certificate, out, force=force)
     say(f"certified: {target}; see it with: eeinfer inspect {target}")
+
+
+def _refuse_beside(against: Path, given: dict[str, object]) -> None:
+    if named := [f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None]:
+        raise InputError(f"--against {against} asks about the bundle's own promise; leave out {', '.join(named)}")
+
+
+def _compare(path: Path, against: Path, false_alarms: float | None, *, as_json: bool) -> None:
+    from msgspec import to_builtins
+
+    from eeinfer.bench.thresholds.against import compared, render_ground
+
+    watch, found = compared(path, against, false_alarms)
+    if as_json:
+        typer.echo(json.dumps({"bundle": str(path), **to_builtins(found)}, indent=2))
+    else:
+        print_table(render_ground(watch, found))
+    if not found.holds:
+        raise typer.Exit(NOT_SHOWN)
 
 
 def _promise(percentile: float | None, budget_ms: float | None, shares: dict[str, str | None]) -> "CertifiedPromise":
