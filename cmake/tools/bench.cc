@@ -10,7 +10,7 @@
 #include <random>
 
 #include "arguments.h"
-#include "eeinfer/cores.h"
+#include "eeinfer/machine/cores.h"
 #include "eeinfer/rule.h"
 #include "engine/loading.h"
 

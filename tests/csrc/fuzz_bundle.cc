@@ -12,9 +12,9 @@
 
 #include "eeinfer/bundle.h"
 #include "eeinfer/error.h"
+#include "eeinfer/files/sha256.h"
 #include "eeinfer/form.h"
 #include "eeinfer/graph_walk.h"
-#include "eeinfer/sha256.h"
 
 namespace {
 

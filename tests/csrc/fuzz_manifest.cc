@@ -4,9 +4,9 @@
 #include <string>
 
 #include "eeinfer/error.h"
+#include "eeinfer/files/sha256.h"
 #include "eeinfer/layout.h"
 #include "eeinfer/manifest.h"
-#include "eeinfer/sha256.h"
 
 namespace {
 

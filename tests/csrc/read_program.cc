@@ -17,13 +17,13 @@
 #include <sstream>
 
 #include "eeinfer/bundle.h"
-#include "eeinfer/cores.h"
 #include "eeinfer/error.h"
 #include "eeinfer/form.h"
 #include "eeinfer/graph_walk.h"
 #include "eeinfer/layout.h"
-#include "eeinfer/profile.h"
-#include "eeinfer/row_costs.h"
+#include "eeinfer/machine/cores.h"
+#include "eeinfer/machine/profile.h"
+#include "eeinfer/machine/row_costs.h"
 
 namespace {
 

@@ -4,7 +4,7 @@
 #include "bundle/contents.h"
 #include "bundle/form_record.h"
 #include "eeinfer/error.h"
-#include "eeinfer/sha256.h"
+#include "eeinfer/files/sha256.h"
 #include "files/files.h"
 #include "files/text.h"
 

@@ -6,7 +6,7 @@
 #include "bundle/records.h"
 #include "bundle/reports.h"
 #include "eeinfer/error.h"
-#include "eeinfer/sha256.h"
+#include "eeinfer/files/sha256.h"
 #include "files/text.h"
 #include "json/fault.h"
 

@@ -1,4 +1,4 @@
-#include "eeinfer/crc32.h"
+#include "eeinfer/files/crc32.h"
 
 #include <array>
 

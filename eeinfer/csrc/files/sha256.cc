@@ -1,4 +1,4 @@
-#include "eeinfer/sha256.h"
+#include "eeinfer/files/sha256.h"
 
 #include <algorithm>
 #include <cstring>

@@ -6,8 +6,8 @@
 #include <string_view>
 #include <system_error>
 
-#include "eeinfer/crc32.h"
 #include "eeinfer/error.h"
+#include "eeinfer/files/crc32.h"
 #include "golden/npy.h"
 
 namespace eeinfer {

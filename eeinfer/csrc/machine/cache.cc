@@ -8,7 +8,7 @@
 #include <unistd.h>
 #endif
 
-#include "eeinfer/sha256.h"
+#include "eeinfer/files/sha256.h"
 #include "files/text.h"
 
 namespace eeinfer {

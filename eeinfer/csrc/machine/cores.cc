@@ -1,4 +1,4 @@
-#include "eeinfer/cores.h"
+#include "eeinfer/machine/cores.h"
 
 #include <algorithm>
 #include <fstream>

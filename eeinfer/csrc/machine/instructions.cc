@@ -7,7 +7,7 @@
 #include <sys/utsname.h>
 #endif
 
-#include "eeinfer/cores.h"
+#include "eeinfer/machine/cores.h"
 #include "files/text.h"
 
 namespace eeinfer {

@@ -1,10 +1,10 @@
-#include "eeinfer/profile.h"
+#include "eeinfer/machine/profile.h"
 
 #include <algorithm>
 
-#include "eeinfer/cores.h"
 #include "eeinfer/error.h"
-#include "eeinfer/threads.h"
+#include "eeinfer/machine/cores.h"
+#include "eeinfer/machine/threads.h"
 #include "files/files.h"
 #include "json/fault.h"
 #include "json/record.h"

@@ -1,4 +1,4 @@
-#include "eeinfer/row_costs.h"
+#include "eeinfer/machine/row_costs.h"
 
 #include <algorithm>
 

@@ -1,10 +1,10 @@
-#include "eeinfer/threads.h"
+#include "eeinfer/machine/threads.h"
 
 #include <algorithm>
 #include <limits>
 
-#include "eeinfer/cores.h"
 #include "eeinfer/error.h"
+#include "eeinfer/machine/cores.h"
 #include "files/text.h"
 
 namespace eeinfer {

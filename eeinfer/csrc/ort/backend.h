@@ -8,15 +8,15 @@
 #include <string>
 #include <vector>
 
-#include "eeinfer/profile.h"
-#include "eeinfer/row_costs.h"
+#include "eeinfer/machine/profile.h"
+#include "eeinfer/machine/row_costs.h"
 #include "ort/rows.h"
 #include "ort/segments.h"
 
 namespace eeinfer::ort {
 
 struct BackendSettings {
-  std::optional<std::string> threads;  // as eeinfer/threads.h reads it; nothing: as `eeinfer tune` found, or by the FLOPs
+  std::optional<std::string> threads;  // as eeinfer/machine/threads.h reads it; nothing: as `eeinfer tune` found, or by the FLOPs
   bool pool_spins = true;              // whether the pool of `shared` spins while it waits
   bool verify = true;
   bool use_form = true;

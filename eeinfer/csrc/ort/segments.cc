@@ -6,9 +6,9 @@
 #include <mutex>
 #include <thread>
 
-#include "eeinfer/cores.h"
 #include "eeinfer/error.h"
 #include "eeinfer/form.h"
+#include "eeinfer/machine/cores.h"
 
 namespace eeinfer::ort {
 namespace {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "eeinfer/bundle.h"
-#include "eeinfer/threads.h"
+#include "eeinfer/machine/threads.h"
 #include "ort/session.h"
 
 namespace eeinfer::ort {

@@ -6,8 +6,8 @@
 #include <memory>
 #include <optional>
 
+#include "eeinfer/machine/threads.h"
 #include "eeinfer/manifest.h"
-#include "eeinfer/threads.h"
 #include "ort/environment.h"
 
 namespace eeinfer::ort {

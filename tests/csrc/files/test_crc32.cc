@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "eeinfer/crc32.h"
+#include "eeinfer/files/crc32.h"
 
 using eeinfer::crc32;
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "eeinfer/sha256.h"
+#include "eeinfer/files/sha256.h"
 #include "files/sha256_blocks.h"
 
 using namespace eeinfer;

@@ -1,7 +1,7 @@
 // Python's own figures are compared bit by bit in tests/native/test_row_costs.py; these are the cases at the edges.
 #include <doctest/doctest.h>
 
-#include "eeinfer/row_costs.h"
+#include "eeinfer/machine/row_costs.h"
 
 using eeinfer::compacted;
 using eeinfer::RowCosts;

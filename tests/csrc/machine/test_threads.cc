@@ -1,8 +1,8 @@
 #include <doctest/doctest.h>
 
-#include "eeinfer/cores.h"
 #include "eeinfer/error.h"
-#include "eeinfer/threads.h"
+#include "eeinfer/machine/cores.h"
+#include "eeinfer/machine/threads.h"
 
 using namespace eeinfer;
 

@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <map>
 
-#include "bundle/protobuf.h"
 #include "eeinfer/error.h"
 #include "files/text.h"
+#include "graph/protobuf.h"
 
 namespace eeinfer {
 namespace {

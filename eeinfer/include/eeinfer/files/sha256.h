@@ -1,6 +1,6 @@
 // SHA-256 (FIPS 180-4): what a manifest vouches for its files with.
-#ifndef EEINFER_SHA256_H
-#define EEINFER_SHA256_H
+#ifndef EEINFER_FILES_SHA256_H
+#define EEINFER_FILES_SHA256_H
 
 #include <array>
 #include <cstddef>

@@ -1,6 +1,6 @@
 // How many cores this process may really use, and which vector instructions they have.
-#ifndef EEINFER_CORES_H
-#define EEINFER_CORES_H
+#ifndef EEINFER_MACHINE_CORES_H
+#define EEINFER_MACHINE_CORES_H
 
 #include <string>
 

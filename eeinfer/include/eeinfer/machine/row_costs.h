@@ -1,6 +1,6 @@
 // Taking rows out of a batch without moving those that stay, and whether that saves time.
-#ifndef EEINFER_ROW_COSTS_H
-#define EEINFER_ROW_COSTS_H
+#ifndef EEINFER_MACHINE_ROW_COSTS_H
+#define EEINFER_MACHINE_ROW_COSTS_H
 
 #include <cstddef>
 #include <cstdint>

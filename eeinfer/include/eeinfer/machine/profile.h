@@ -1,6 +1,6 @@
 // What `eeinfer tune` found out about one bundle on this machine: kept in its cache, never in the bundle.
-#ifndef EEINFER_PROFILE_H
-#define EEINFER_PROFILE_H
+#ifndef EEINFER_MACHINE_PROFILE_H
+#define EEINFER_MACHINE_PROFILE_H
 
 #include <cstdint>
 #include <optional>
@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "eeinfer/bundle.h"
-#include "eeinfer/row_costs.h"
+#include "eeinfer/machine/row_costs.h"
 
 namespace eeinfer {
 

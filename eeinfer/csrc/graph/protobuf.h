@@ -1,6 +1,6 @@
 // The fields of one message of a protocol buffer.
-#ifndef EEINFER_BUNDLE_PROTOBUF_H
-#define EEINFER_BUNDLE_PROTOBUF_H
+#ifndef EEINFER_GRAPH_PROTOBUF_H
+#define EEINFER_GRAPH_PROTOBUF_H
 
 #include <cstddef>
 #include <cstdint>

@@ -1,6 +1,6 @@
 // CRC-32 as zlib computes it: what guards an optimised form against damage.
-#ifndef EEINFER_CRC32_H
-#define EEINFER_CRC32_H
+#ifndef EEINFER_FILES_CRC32_H
+#define EEINFER_FILES_CRC32_H
 
 #include <cstddef>
 #include <cstdint>

@@ -1,4 +1,4 @@
-#include "bundle/protobuf.h"
+#include "graph/protobuf.h"
 
 #include <limits>
 #include <string>

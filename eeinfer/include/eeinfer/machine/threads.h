@@ -1,6 +1,6 @@
 // How the segments of one engine share the cores: the setting `threads`, written as in Python.
-#ifndef EEINFER_THREADS_H
-#define EEINFER_THREADS_H
+#ifndef EEINFER_MACHINE_THREADS_H
+#define EEINFER_MACHINE_THREADS_H
 
 #include <cstdint>
 #include <optional>
