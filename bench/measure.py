@@ -13,8 +13,9 @@ from eeinfer.arrays import take
 from eeinfer.bench.config import BenchConfig
 from eeinfer.bench.data import check_data
 from eeinfer.bench.environment import Environment, environment, load_average
+from eeinfer.bench.own import own_calls_ms, own_sweep, promise_of
 from eeinfer.bench.reporting.findings import Findings
-from eeinfer.bench.reporting.report import BundleFacts, DataFacts, FlopsFacts, GridFacts, Report
+from eeinfer.bench.reporting.report import BundleFacts, DataFacts, FlopsFacts, GridFacts, Own, Report
 from eeinfer.bench.sweep.budget import RULES
 from eeinfer.bench.sweep.grids import BUDGET, PARAMETERS, Grid, family_for, make_grid
 from eeinfer.bench.sweep.outputs import Outputs, all_outputs
@@ -79,15 +80,27 @@ def measure(
         grid, kept = _grid(manifest, outputs, config)
         calibration, rows, outputs = len(rows) - len(kept), rows[kept], outputs.part(kept)
         grid, swept = _cheapest_first(grid, outputs, manifest)
-        picks, latency = timed(engine, images, rows, outputs, grid, swept, config, progress, side)
+        own = own_sweep(engine, outputs)
+        further = grid.plus(own[0]), swept.plus(own[1])
+        picks, latency = timed(engine, images, rows, outputs, *further, config, progress, side)
+        own_ms = own_calls_ms(engine, images, rows, config, progress)
         threads, plain = engine.threads, engine.optimised is False
         gpu = None if side is None else side.facts()
         found = Findings(
-            manifest=manifest, config=config, outputs=outputs, grid=grid, swept=swept, picks=picks, latency=latency
+            manifest=manifest,
+            config=config,
+            outputs=outputs,
+            grid=grid,
+            swept=swept,
+            own=own,
+            picks=picks,
+            latency=latency,
         )
+        point = found.own_point(promise_of(engine), own_ms)
         energy = None if side is None else side.energy(engine, grid.taus[found.headline], progress)
     return _report(
         found,
+        own=point,
         bundle=bundle_facts(engine.bundle),
         data=DataFacts(name=data, images=len(rows), calibration=calibration, timed=len(picks)),
         environment=environment(config.device, threads, load_before, gpu, plain=plain),
@@ -99,6 +112,7 @@ def measure(
 def _report(
     found: Findings,
     *,
+    own: Own,
     bundle: BundleFacts,
     data: DataFacts,
     environment: Environment,
@@ -118,6 +132,7 @@ def _report(
         all_exits=found.all_exits,
         cuts=found.cuts,
         thresholds=found.thresholds(),
+        own=own,
         headline=found.headline,
         overheads=found.latency.overheads,
         break_even=found.break_even(),

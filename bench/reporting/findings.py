@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from eeinfer.arrays import accuracy
 from eeinfer.bench.config import BenchConfig
-from eeinfer.bench.reporting.report import BreakEven, Network, Settings, Threshold
+from eeinfer.bench.reporting.report import BreakEven, Network, Own, Settings, Threshold
 from eeinfer.bench.reporting.verdict import break_even, headline_index, saved_ratio
 from eeinfer.bench.sweep.grids import Grid
 from eeinfer.bench.sweep.outputs import Outputs
@@ -32,6 +32,7 @@ class Findings:
     outputs: Outputs
     grid: Grid  # in the order of cost, as `swept`
     swept: Sweep
+    own: tuple[Array, Sweep] | None = None  # further thresholds [E], timed behind those of the grid
     picks: Array  # [n] positions of the timed images among the rows of ``outputs``
     latency: Latency
 
@@ -46,7 +47,7 @@ class Findings:
         return Settings(
             batch=config.batch,
             rounds=len(self.latency.times_ms[STATIC]),
-            runs=len(np.unique(self.latency.runs)),
+            runs=len(np.unique(self.latency.runs[: len(self.grid.points)])),
             warmup=config.warmup,
             seed=config.seed,
             tolerance=config.tolerance,
@@ -78,7 +79,15 @@ class Findings:
 
     def thresholds(self) -> tuple[Threshold, ...]:
         """One row per operating point."""
-        return tuple(self._threshold(t) for t in range(len(self.grid.points)))
+        return tuple(self._threshold(t, self.grid, self.swept, t) for t in range(len(self.grid.points)))
+
+    def own_point(self, promise: str | None, calls_ms: Array) -> Own:
+        """What the bundle's own thresholds do, ``calls_ms`` [n] of them called once for each of many images."""
+        assert self.own is not None
+        taus, swept = self.own
+        grid = Grid(family=self.grid.family, points=taus[:-1].mean(keepdims=True), taus=taus[np.newaxis])
+        row = self._threshold(len(self.grid.points), grid, swept, 0)
+        return Own(promise=promise, threshold=row, calls=summarise(calls_ms[np.newaxis]))
 
     def break_even(self) -> tuple[BreakEven, ...]:
         """Every exit weighed at the headline threshold; nothing where an exit could not be timed on its own."""
@@ -95,15 +104,15 @@ class Findings:
         right = accuracy(self.outputs.predictions[:, exit], self.outputs.labels)
         return Network(name=name, exit=exit, accuracy=right, flops=flops, timing=self._timing(name))
 
-    def _threshold(self, t: int) -> Threshold:
-        swept, static = self.swept, self.static
-        run = tau_name(int(self.latency.runs[t]))
+    def _threshold(self, timed: int, grid: Grid, swept: Sweep, t: int) -> Threshold:
+        """Return row t of a sweep, timed as the threshold with this number."""
+        static, run = self.static, tau_name(int(self.latency.runs[timed]))
         timing = self._timing(run)
         expected = swept.exits[t, self.picks]
         timed_flops = float(np.asarray(self.costs)[expected].mean())
         return Threshold(
-            point=float(self.grid.points[t]),
-            taus=tuple(self.grid.taus[t].tolist()),
+            point=float(grid.points[t]),
+            taus=tuple(grid.taus[t].tolist()),
             accuracy=float(swept.accuracy[t]),
             mean_flops=float(swept.mean_flops[t]),
             shares=tuple(swept.shares[t].tolist()),

@@ -55,6 +55,11 @@ def chosen(report: Report) -> str:
     return f"{report.grid.parameter} {point_text(report, headline(report).point)}"
 
 
+def own_name(report: Report) -> str:
+    """What the bundle's own thresholds are called."""
+    return "own taus" if report.own.promise is None else "certified"
+
+
 def milliseconds(report: Report, ms: float) -> str:
     """Milliseconds per image."""
     return significant(ms / report.settings.batch)

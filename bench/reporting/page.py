@@ -12,12 +12,13 @@ from eeinfer.bench.reporting.formats import (
     has_device_times,
     headline,
     milliseconds,
+    own_name,
     percent,
     point_text,
     selection,
     times,
 )
-from eeinfer.bench.reporting.report import Network, Report
+from eeinfer.bench.reporting.report import Network, Report, Threshold
 from eeinfer.bench.reporting.templates import html, page
 from eeinfer.bench.timing.clock import Timing
 
@@ -48,7 +49,7 @@ def html_page(report: Report) -> str:
         chosen=chosen(report),
         cards=_cards(report),
         columns=[report.grid.parameter, "accuracy %", unit.name, *exits, *clock],
-        shown=[_threshold(report, index) for index in selection(report)],
+        shown=[*(_threshold(report, index) for index in selection(report)), _own(report)],
         fixed=[_network(report, network) for network in (report.static, report.all_exits, *report.cuts)],
         every=[_threshold(report, index) for index in range(len(report.thresholds))],
         per_image=f"Milliseconds are per image, in calls of {batch} images. " if batch > 1 else "",
@@ -79,11 +80,18 @@ def _cards(report: Report) -> tuple[tuple[str, str, str], ...]:
 
 def _threshold(report: Report, index: int) -> Row:
     row = report.thresholds[index]
+    return "chosen" if index == report.headline else "", _cells(report, row, point_text(report, row.point))
+
+
+def _own(report: Report) -> Row:
+    return "own", _cells(report, report.own.threshold, own_name(report))
+
+
+def _cells(report: Report, row: Threshold, name: str) -> list[str]:
     shares = [percent(share) for share in row.shares]
     saved = NONE if row.saved_ratio is None else f"{row.saved_ratio:.2f}"
-    first = [point_text(report, row.point), percent(row.accuracy, 2), flops_unit(report).text(row.mean_flops), *shares]
-    cells = [*first, *_times(report, row.timing), times(row.speedup), saved]
-    return "chosen" if index == report.headline else "", cells
+    first = [name, percent(row.accuracy, 2), flops_unit(report).text(row.mean_flops), *shares]
+    return [*first, *_times(report, row.timing), times(row.speedup), saved]
 
 
 def _network(report: Report, network: Network) -> Row:

@@ -16,7 +16,7 @@ from eeinfer.errors import DependencyError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# What is drawn with and what the page calls it; any six distinct colours would do.
+# What is drawn with and what the page calls it; any seven distinct colours would do.
 _THEME = {
     "#1b1f24": "--ink",
     "#6b7280": "--muted",
@@ -24,8 +24,9 @@ _THEME = {
     "#0b66d0": "--cascade",
     "#c2410c": "--static",
     "#0f766e": "--cut",
+    "#7c3aed": "--own",
 }
-INK, MUTED, LINE, CASCADE, STATIC, CUT = _THEME
+INK, MUTED, LINE, CASCADE, STATIC, CUT, OWN = _THEME
 _STYLE: Any = {
     "svg.fonttype": "none",
     "font.size": 10,
@@ -65,7 +66,7 @@ def exit_shares(report: Report) -> str:
 def _pareto_flops(axes: "Axes", report: Report, unit: FlopsUnit) -> None:
     x = [row.mean_flops / unit.divisor for row in report.thresholds]
     points = [(network, network.flops / unit.divisor) for network in (*report.cuts, report.static)]
-    _pareto(axes, report, x, points)
+    _pareto(axes, report, x, points, report.own.threshold.mean_flops / unit.divisor)
     axes.set_xlabel(f"mean {unit.name} per image")
 
 
@@ -73,11 +74,17 @@ def _pareto_ms(axes: "Axes", report: Report) -> None:
     batch = report.settings.batch
     x = [row.timing.mean_ms / batch for row in report.thresholds]
     points = [(network, network.timing.mean_ms / batch) for network in networks(report)]
-    _pareto(axes, report, x, points)
+    _pareto(axes, report, x, points, report.own.threshold.timing.mean_ms / batch)
     axes.set_xlabel("measured milliseconds per image")
 
 
-def _pareto(axes: "Axes", report: Report, x: Sequence[float], points: Sequence[tuple[Network, float]]) -> None:
+def _own_label(report: Report) -> str:
+    return "the bundle's own thresholds" if report.own.promise is None else "certified thresholds"
+
+
+def _pareto(
+    axes: "Axes", report: Report, x: Sequence[float], points: Sequence[tuple[Network, float]], own: float
+) -> None:
     y = [100 * row.accuracy for row in report.thresholds]
     axes.plot(
         x,
@@ -99,6 +106,7 @@ def _pareto(axes: "Axes", report: Report, x: Sequence[float], points: Sequence[t
         ha="right",
         color=CASCADE,
     )
+    axes.plot(own, 100 * report.own.threshold.accuracy, "*", color=OWN, markersize=11, label=_own_label(report))
     axes.set_ylabel("accuracy, %")
     axes.set_xlim(left=0)
     axes.margins(y=0.12)

@@ -12,7 +12,7 @@ from eeinfer.bench.sweep.budget import BudgetCell
 from eeinfer.bench.timing.clock import Timing
 from eeinfer.bench.timing.energy import Energy
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 class BundleFacts(Record, frozen=True, kw_only=True):
@@ -87,6 +87,14 @@ class Threshold(Record, frozen=True, kw_only=True):
     saved_ratio: float | None  # share of latency saved / share of FLOPs saved; None where next to none are saved
 
 
+class Own(Record, frozen=True, kw_only=True):
+    """The cascade at the bundle's own thresholds."""
+
+    promise: str | None  # what its certificate says of them; None: it has none, or one that does not hold
+    threshold: Threshold  # timed with those of the grid; its point is the mean tau of the early exits
+    calls: Timing  # one call for each of as many images as there was time for: what percentiles are about
+
+
 class Overhead(Record, frozen=True, kw_only=True, omit_defaults=True):
     """The cascade against one session that does the same work, in back-to-back pairs."""
 
@@ -128,6 +136,7 @@ class Report(Record, frozen=True, kw_only=True):
     cuts: tuple[Network, ...]  # ending at each early exit, the heads before it left out where nothing needs them; at
     # the last one as well where that reads heads and the static network has none
     thresholds: tuple[Threshold, ...]  # cheapest first; equally dear ones ascending in tau
+    own: Own
     headline: int  # index of the cheapest threshold within `tolerance` of the static network's accuracy, or the last
     overheads: tuple[Overhead, ...]  # leaving at each exit, then never leaving
     break_even: tuple[BreakEven, ...]  # every exit but the last

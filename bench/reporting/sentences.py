@@ -3,7 +3,16 @@
 from collections.abc import Mapping, Sequence
 
 from eeinfer.bench.environment import Environment, GpuFacts
-from eeinfer.bench.reporting.formats import chosen, flops_unit, headline, milliseconds, percent, selection, times
+from eeinfer.bench.reporting.formats import (
+    chosen,
+    flops_unit,
+    headline,
+    milliseconds,
+    own_name,
+    percent,
+    selection,
+    times,
+)
 from eeinfer.bench.reporting.report import BundleFacts, Report
 from eeinfer.bench.timing.energy import Energy
 
@@ -156,6 +165,18 @@ def _runs(report: Report) -> str:
     if run == every:
         return "all of them run"
     return f"{run} of {every} run, the others send every timed image the same way as one of these"
+
+
+def own(report: Report) -> str:
+    """The bundle's own thresholds: what is promised of them, and how long single calls take."""
+    row, calls = report.own.threshold, report.own.calls
+    taus = ", ".join(f"{tau:.4g}" for tau in (row.taus[:1] if len(set(row.taus)) == 1 else row.taus[:-1]))
+    promise = "" if report.own.promise is None else f" ({report.own.promise})"
+    p50, p90, p99 = (milliseconds(report, ms) for ms in (calls.median_ms, calls.p90_ms, calls.p99_ms))
+    return (
+        f"{own_name(report)}, tau {taus}{promise}: {p50} ms at the 50th percentile, {p90} at the 90th, {p99} at the "
+        f"99th, one call for each of {calls.calls} " + ("images" if report.settings.batch == 1 else "batches")
+    )
 
 
 def grid(report: Report) -> str:

@@ -13,6 +13,7 @@ from eeinfer.bench.reporting.formats import (
     chosen,
     flops_unit,
     milliseconds,
+    own_name,
     percent,
     point_text,
     selection,
@@ -32,6 +33,7 @@ def render(report: Report) -> Group:
         Text(sentences.warning(report), style="bold yellow"),
         _thresholds(report),
         Text(sentences.selection_note(report), style="dim"),
+        Text(sentences.own(report)),
         "",
         _budgets(report),
         "",
@@ -67,15 +69,16 @@ def _thresholds(report: Report) -> RenderableType:
         row = report.thresholds[index]
         style = "bold green" if index == report.headline else None
         table.add_row(*_threshold_cells(report, row, unit), style=style)
+    table.add_row(*_threshold_cells(report, report.own.threshold, unit, own_name(report)), style="bold cyan")
     table.add_section()
     for network in (report.static, report.all_exits, *report.cuts):
         table.add_row(*_network_cells(report, network, unit))
     return table
 
 
-def _threshold_cells(report: Report, row: Threshold, unit: FlopsUnit) -> Sequence[str]:
+def _threshold_cells(report: Report, row: Threshold, unit: FlopsUnit, name: str = "") -> Sequence[str]:
     return (
-        point_text(report, row.point),
+        name or point_text(report, row.point),
         percent(row.accuracy),
         unit.text(row.mean_flops),
         _shares(row.shares),

@@ -39,6 +39,11 @@ class Grid:
         """Pick points by their positions."""
         return Grid(family=self.family, points=self.points[points], taus=self.taus[points])
 
+    def plus(self, taus: Array) -> "Grid":
+        """Append thresholds [E] that are no point of the family; they have no number."""
+        points = np.append(self.points.astype(np.float64), np.nan)
+        return Grid(family=self.family, points=points, taus=np.vstack([self.taus, taus]))
+
 
 def linspace_grid(count: int, exits: int) -> Grid:
     """Return ``count`` points evenly over [0, 1], both ends included, as the paper's protocol has 100 of them."""

@@ -33,6 +33,11 @@ class Sweep:
         """Pick thresholds by their positions."""
         return Sweep(**{field.name: getattr(self, field.name)[points] for field in fields(self)})
 
+    def plus(self, other: "Sweep") -> "Sweep":
+        """Append other thresholds."""
+        names = [field.name for field in fields(self)]
+        return Sweep(**{name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in names})
+
 
 def sweep(scores: Array, predictions: Array, labels: Array, cumulative_flops: Sequence[int], taus: Array) -> Sweep:
     """Apply every threshold to the outputs of all exits.

@@ -82,7 +82,7 @@ def test_progress_counts_up_to_what_was_planned(tiny_bundle: Path, digits: Any) 
     seen: dict[str, list[tuple[int, int]]] = {}
     quick = BenchConfig(thresholds=2, rounds=1, min_seconds=0, warmup=0, pairs=1, threads=1, latency_samples=8)
     measure(tiny_bundle, *digits, quick, lambda what, done, of: seen.setdefault(what, []).append((done, of)))
-    assert len(seen) == 5
+    assert len(seen) == 6
     for steps in seen.values():
         assert [done for done, _ in steps] == sorted(done for done, _ in steps)
     assert all(steps[-1][0] == steps[-1][1] for what, steps in seen.items() if "choosing" not in what)
