@@ -7,8 +7,8 @@ import numpy as np
 import onnx
 
 from eeinfer.backends.base import Exit, Inputs
-from eeinfer.backends.ort.rows import OrtRows
 from eeinfer.backends.ort.segments import OpenSegments
+from eeinfer.backends.rows import OrtRows
 from eeinfer.backends.threads import PARKED, Threads
 from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.manifest import TensorSpec

@@ -18,7 +18,7 @@ from text_networks import LONGEST, text_encoder, texts
 
 import eeinfer
 from eeinfer.backends.native.library import onnxruntime_file
-from eeinfer.backends.ort.rows import OrtRows
+from eeinfer.backends.rows import OrtRows
 from eeinfer.errors import NonFiniteWarning
 from eeinfer.export import export_bundle
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from eeinfer.backends.base import Exit, Inputs, Live
 from eeinfer.backends.onnx_runtime import share_threads
 from eeinfer.backends.ort.profile import find_profile
-from eeinfer.backends.ort.rows import OrtLane, OrtRows
 from eeinfer.backends.ort.segments import open_segments
 from eeinfer.backends.row_costs import RowCosts
+from eeinfer.backends.rows import OrtLane, OrtRows
 from eeinfer.backends.threads import SHARED, as_threads
 from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.layout import bytes_in_front

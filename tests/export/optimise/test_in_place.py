@@ -10,8 +10,8 @@ from onnx import NodeProto, TensorProto, helper
 
 import eeinfer
 from eeinfer import samples
+from eeinfer.backends.memory import Memory
 from eeinfer.backends.ort import optimised
-from eeinfer.backends.ort.memory import Memory
 from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.manifest import TensorSpec
 from eeinfer.export.graph.cut import SegmentGraph

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eeinfer.backends.base import Exit, Inputs
+from eeinfer.backends.memory import DynamicAxes, Memory
 from eeinfer.backends.onnx_runtime import onnxruntime
-from eeinfer.backends.ort.memory import DynamicAxes, Memory
 from eeinfer.bundle.layout import EXIT_OUTPUTS, alive
 from eeinfer.bundle.manifest import Manifest
 
