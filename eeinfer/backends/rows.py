@@ -1,37 +1,53 @@
-"""ONNX Runtime sessions and memory of our own: what they read and write is bound, not passed."""
+"""Rows on the host, in memory of our own: what segments read and write is bound, not passed, whatever the library."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eeinfer.backends.base import Exit, Inputs
 from eeinfer.backends.memory import DynamicAxes, Memory
-from eeinfer.backends.onnx_runtime import onnxruntime
 from eeinfer.bundle.layout import EXIT_OUTPUTS, alive
 from eeinfer.bundle.manifest import Manifest
 
 _MOST_CALLS = 1024  # bound beforehand, of all segments, batch sizes and lengths
 
+Tensors: TypeAlias = Mapping[str, NDArray[Any]]  # [B, *shape] each, by the names of the graph
 
-class OrtRows:
+
+class Bound(Protocol):
+    """A segment that reads and writes the memory of arrays, which whoever bound it keeps alive."""
+
+    @property
+    def run(self) -> Callable[[], object]:
+        """What computes it; one call at a time."""
+
+    def read(self, name: str, array: NDArray[Any]) -> None:
+        """Let the next runs read the input ``name`` from ``array`` in place."""
+
+
+# Takes the number of a segment, the memory of its inputs without those that `Bound.read` will name, and of its outputs.
+Bind: TypeAlias = Callable[[int, Tensors, Tensors], Bound]
+
+
+class HostRows:
     """The way of up to ``capacity`` rows through the cascade, in buffers that are made once. For one caller at a time.
 
     A tensor is stored for all rows at once; a segment runs on the first n of them.
     """
 
-    def __init__(self, sessions: list[Any], manifest: Manifest, capacity: int) -> None:
+    def __init__(self, bind: Bind, manifest: Manifest, capacity: int) -> None:
         self.capacity, self.count = capacity, 0
-        self._sessions, self._segments = sessions, manifest.segments
+        self._bind, self._segments = bind, manifest.segments
         names = {input.tensor.name for input in manifest.inputs}
         self._axes = DynamicAxes(manifest)
         self._memory = Memory((spec for part in self._segments for spec in part.carried), capacity)
-        self._exits = [Exit.zeros(len(manifest.classes), capacity) for _ in sessions]
+        self._exits = [Exit.zeros(len(manifest.classes), capacity) for _ in self._segments]
         self._reads = [[spec.name for spec in part.inputs if spec.name in names] for part in self._segments]
         # What later segments read, in front of the first segment and behind every one.
         self._alive = [names, *({spec.name for spec in specs} for specs in alive(manifest))]
-        self._calls: dict[tuple[int, int, tuple[int, ...]], tuple[Any, Exit]] = {}
+        self._calls: dict[tuple[int, int, tuple[int, ...]], tuple[Bound, Exit]] = {}
         self._tensors: dict[str, NDArray[Any]] = {}
         self._lengths: dict[str, int] | None = None
         self._inputs: dict[str, NDArray[Any]] = {}
@@ -53,14 +69,14 @@ class OrtRows:
         key = segment, self.count, self._key
         if key not in self._calls:
             self._calls[key] = self._bound(segment, self.count)
-        binding, exit = self._calls[key]
+        bound, exit = self._calls[key]
         for name in self._reads[segment]:
-            binding.bind_cpu_input(name, self._inputs[name])
-        self._sessions[segment].run_with_iobinding(binding)
+            bound.read(name, self._inputs[name])
+        bound.run()
         self._done = segment + 1
         return exit
 
-    def take(self, sources: Sequence["OrtRows"], order: NDArray[Any]) -> None:
+    def take(self, sources: Sequence["HostRows"], order: NDArray[Any]) -> None:
         """Go on with the rows ``order``, counted over all sources, of which the same segments have run.
 
         This may be one of the sources; then rows that are in their place stay there, and none that is read is written.
@@ -92,7 +108,7 @@ class OrtRows:
             self._tensors = self._memory.tensors(lengths)
             self._lengths, self._key = lengths, tuple(lengths.values())
 
-    def _bound(self, segment: int, rows: int) -> tuple[Any, Exit]:
+    def _bound(self, segment: int, rows: int) -> tuple[Bound, Exit]:
         if len(self._calls) >= _MOST_CALLS:
             self._calls.clear()
         part, exit = self._segments[segment], Exit(*(array[:rows] for array in self._exits[segment]))
@@ -100,25 +116,24 @@ class OrtRows:
         inputs = {spec.name: self._tensors[spec.name][:rows] for spec in part.inputs if spec.name not in given}
         outputs = {spec.name: self._tensors[spec.name][:rows] for spec in part.carried}
         outputs |= dict(zip(EXIT_OUTPUTS, exit, strict=True))
-        return bind(self._sessions[segment], inputs, outputs), exit
+        return self._bind(segment, inputs, outputs), exit
 
 
-class OrtLane:
+class HostLane:
     """One row's way through the cascade with everything bound beforehand. Implements ``Lane``."""
 
     run_on_device: Callable[..., int] | None = None
 
-    def __init__(self, sessions: list[Any], manifest: Manifest) -> None:
-        self.exits = tuple(Exit.zeros(len(manifest.classes), 1) for _ in sessions)
+    def __init__(self, bind: Bind, manifest: Manifest) -> None:
+        self.exits = tuple(Exit.zeros(len(manifest.classes), 1) for _ in manifest.segments)
         self._scores = [exit.score.item for exit in self.exits]
-        self._sessions, self._segments = sessions, manifest.segments
-        self._runs = [session.run_with_iobinding for session in sessions]
+        self._bind, self._segments = bind, manifest.segments
         self._names = [input.tensor.name for input in manifest.inputs]
         carried = (spec for segment in manifest.segments for spec in segment.carried)
-        # Bindings do not own their memory: it is kept here.
+        # What is bound does not own its memory: it is kept here.
         self._memory = Memory((*(input.tensor for input in manifest.inputs), *carried), 1)
         self._axes = DynamicAxes(manifest)
-        self._ways: dict[tuple[int, ...], tuple[list[tuple[str, NDArray[Any]]], list[Any]]] = {}
+        self._ways: dict[tuple[int, ...], tuple[list[tuple[str, NDArray[Any]]], list[Callable[[], object]]]] = {}
         self._turn(self._axes.shortest)
 
     def load(self, inputs: Inputs) -> None:
@@ -130,37 +145,28 @@ class OrtLane:
 
     def run(self, segment: int) -> float:
         """Compute a segment from buffer to buffer and return its score."""
-        self._runs[segment](self._bindings[segment])
+        self._runs[segment]()
         score: float = self._scores[segment]()
         return score
 
     def _turn(self, lengths: dict[str, int]) -> None:
         """Let everything be as long as ``lengths`` says."""
-        if self._memory.grow(lengths) or len(self._ways) * len(self._runs) >= _MOST_CALLS:
+        if self._memory.grow(lengths) or len(self._ways) * len(self._segments) >= _MOST_CALLS:
             self._ways.clear()
         key = tuple(lengths.values())
         if key not in self._ways:
             self._ways[key] = self._bound(self._memory.tensors(lengths))
         self._lengths = lengths
-        self._given, self._bindings = self._ways[key]
+        self._given, self._runs = self._ways[key]
 
-    def _bound(self, tensors: dict[str, NDArray[Any]]) -> tuple[list[tuple[str, NDArray[Any]]], list[Any]]:
-        bindings = []
-        for session, segment, exit in zip(self._sessions, self._segments, self.exits, strict=True):
+    def _bound(
+        self, tensors: dict[str, NDArray[Any]]
+    ) -> tuple[list[tuple[str, NDArray[Any]]], list[Callable[[], object]]]:
+        runs = []
+        for k, (segment, exit) in enumerate(zip(self._segments, self.exits, strict=True)):
             inputs = {spec.name: tensors[spec.name] for spec in segment.inputs}
             outputs = dict(zip(EXIT_OUTPUTS, exit, strict=True)) | {
                 spec.name: tensors[spec.name] for spec in segment.carried
             }
-            bindings.append(bind(session, inputs, outputs))
-        return [(name, tensors[name]) for name in self._names], bindings
-
-
-def bind(session: Any, inputs: dict[str, NDArray[Any]], outputs: dict[str, NDArray[Any]]) -> Any:
-    """Bind ``session`` to read and write the memory of these arrays."""
-    wrap = onnxruntime().OrtValue.ortvalue_from_numpy
-    binding = session.io_binding()
-    for name, array in inputs.items():
-        binding.bind_ortvalue_input(name, wrap(array))
-    for name, array in outputs.items():
-        binding.bind_ortvalue_output(name, wrap(array))
-    return binding
+            runs.append(self._bind(k, inputs, outputs).run)
+        return [(name, tensors[name]) for name in self._names], runs

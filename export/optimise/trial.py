@@ -7,8 +7,9 @@ import numpy as np
 import onnx
 
 from eeinfer.backends.base import Exit, Inputs
+from eeinfer.backends.ort.bound import binder
 from eeinfer.backends.ort.segments import OpenSegments
-from eeinfer.backends.rows import OrtRows
+from eeinfer.backends.rows import HostRows
 from eeinfer.backends.threads import PARKED, Threads
 from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.manifest import TensorSpec
@@ -76,7 +77,7 @@ def answers(bundle: Bundle, inputs: Inputs, *, optimised: bool) -> list[Exit]:
     with running("optimised" if optimised else "as exported"):
         threads = Threads(mode=PARKED, counts=(1,) * len(bundle.manifest.segments))
         opened = OpenSegments(bundle, threads, optimised=optimised)
-        rows = OrtRows(opened.sessions, bundle.manifest, _ROWS)
+        rows = HostRows(binder(opened.sessions), bundle.manifest, _ROWS)
         rows.load(inputs)
         return [rows.run(k) for k in range(len(opened.sessions))]
 

@@ -18,7 +18,7 @@ from text_networks import LONGEST, text_encoder, texts
 
 import eeinfer
 from eeinfer.backends.native.library import onnxruntime_file
-from eeinfer.backends.rows import OrtRows
+from eeinfer.backends.rows import HostRows
 from eeinfer.errors import NonFiniteWarning
 from eeinfer.export import export_bundle
 
@@ -128,8 +128,8 @@ def test_rows_that_left_are_taken_out_of_a_large_batch_alike(
 ) -> None:
     edit(bundle_copy, dear)
     taken: list[int] = []
-    real = OrtRows.take
-    monkeypatch.setattr(OrtRows, "take", lambda self, *rest: (taken.append(len(rest[1])), real(self, *rest))[1])
+    real = HostRows.take
+    monkeypatch.setattr(HostRows, "take", lambda self, *rest: (taken.append(len(rest[1])), real(self, *rest))[1])
     given = {"input": np.random.default_rng(5).normal(size=(40, 1, 8, 8)).astype(np.float32)}
     compare(answerer, bundle_copy, given, tmp_path)
     assert taken, "nothing was taken out, so this test shows nothing"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eeinfer import Departure, Engine, InputError, NonFiniteWarning
-from eeinfer.backends.ort.backend import OrtBackend
+from eeinfer.backends.host import HostBackend
 
 LEVELS = [0.0, 0.3, 0.6, 0.9]
 scripts = st.lists(st.lists(st.sampled_from(LEVELS), min_size=3, max_size=3), min_size=1, max_size=9)
@@ -45,7 +45,7 @@ def test_answers_do_not_depend_on_when_rows_are_taken_out(
     expected = scripted_engine(x, tau=tau)
     with pytest.MonkeyPatch.context() as patch:
         decide = (lambda *_: bool(draw.integers(2))) if policy == "random" else (lambda *_: policy)
-        patch.setattr(OrtBackend, "worth_compacting", decide)
+        patch.setattr(HostBackend, "worth_compacting", decide)
         result = scripted_engine(x, tau=tau)
     for field in ("predictions", "exits", "scores", "logits", "flops", "valid", "near_tau"):
         np.testing.assert_array_equal(getattr(result, field), getattr(expected, field))
@@ -53,7 +53,7 @@ def test_answers_do_not_depend_on_when_rows_are_taken_out(
 
 @pytest.mark.usefixtures("python_loop")
 def test_what_the_batch_holds_is_not_written_into(scripted_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(OrtBackend, "worth_compacting", lambda *_: True)
+    monkeypatch.setattr(HostBackend, "worth_compacting", lambda *_: True)
     x = played([[0.9, 0, 0], [0, 0.9, 0], [0, 0, 0], [0, 0, 0.3]])  # segment 2 reads the input again
     before = x.copy()
     assert scripted_engine(x, tau=0.5).predictions.tolist() == [500, 501, 502, 503]
@@ -129,10 +129,10 @@ def test_rows_that_are_not_near_leave_alone_where_they_leave_together(tiny_engin
 
 @pytest.mark.usefixtures("python_loop")
 def test_a_large_batch_leaves_no_buffers_behind(tiny_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("eeinfer.backends.ort.backend._KEPT_BYTES", 1000)
+    monkeypatch.setattr("eeinfer.backends.host._KEPT_BYTES", 1000)
     images = np.zeros((500, 8, 8), np.uint8)
     assert len(tiny_engine(images, tau=1)) == 500
-    assert isinstance(tiny_engine._running().backend, OrtBackend)
+    assert isinstance(tiny_engine._running().backend, HostBackend)
     assert all(rows.capacity < 500 for rows in tiny_engine._running().backend._idle)  # there is no other way to see it
 
 
