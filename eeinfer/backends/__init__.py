@@ -17,6 +17,7 @@ from eeinfer.machine.requirements import obstacle
 BACKENDS = {
     "onnxruntime": "eeinfer.backends.ort.backend:OrtBackend",
     "native": "eeinfer.backends.native.backend:NativeBackend",
+    "openvino": "eeinfer.backends.openvino.backend:OpenVinoBackend",
     "tensorrt": "eeinfer.backends.trt.backend:TrtBackend",
     "onnxruntime-cuda": "eeinfer.backends.ort_gpu.opening:open_cuda",
     "onnxruntime-tensorrt": "eeinfer.backends.ort_gpu.opening:open_tensorrt",

@@ -6,6 +6,7 @@ from eeinfer.errors import ConfigError
 from eeinfer.machine.requirements import GPU_BACKENDS
 
 _ON_CPU = ("native", "onnxruntime")  # the first where the compiled library is there and opens the bundle
+_CPU_ALONE = (*_ON_CPU, "openvino")
 _ON_GPU = {None: GPU_BACKENDS, "onnxruntime": tuple(name for name in GPU_BACKENDS if name.startswith("onnxruntime"))}
 
 
@@ -39,7 +40,7 @@ def candidates(backend: str | None, device: str) -> tuple[str, ...]:
     if backend in _ON_GPU:
         return _ON_GPU[backend] if on_gpu else ("onnxruntime",)
     assert backend is not None
-    if on_gpu and backend in _ON_CPU:
+    if on_gpu and backend in _CPU_ALONE:
         raise ConfigError(f"backend {backend!r} runs on the CPU and device is {device!r}; give device='cpu'")
     if not on_gpu and backend in GPU_BACKENDS:
         raise ConfigError(f"backend {backend!r} runs on a GPU and device is {device!r}; give device='cuda'")

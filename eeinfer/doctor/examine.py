@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from eeinfer import __version__
 from eeinfer.backends.native.library import obstacle as obstacle_of_library
+from eeinfer.backends.openvino.library import obstacle as obstacle_of_openvino
 from eeinfer.doctor.trials import BACKENDS, Device, runtime_devices, torch_devices
 from eeinfer.machine import cache
 from eeinfer.machine.extras import PACKAGES
@@ -122,11 +123,12 @@ def _abilities(facts: Facts, packages: tuple[Package, ...], devices: tuple[Devic
 
 
 def _on_cpu(devices: tuple[Device, ...]) -> list[Ability]:
-    """Whether the compiled library loads, and whether ONNX Runtime computes."""
+    """Whether the compiled library loads, ONNX Runtime computes, and OpenVINO finds the CPU."""
     runs = any(device.problem is None and device.name.startswith("CPUExecutionProvider") for device in devices)
     return [
         _ability("native", obstacle_of_library()),
         _ability("onnxruntime", None if runs else "pip install 'eeinfer[cpu]'"),
+        _ability("openvino", obstacle_of_openvino()),
     ]
 
 

@@ -5,6 +5,7 @@ from eeinfer.errors import DependencyError
 # Import name -> (name on the package index, extra). Where two extras bring a package, the smaller one stands here.
 PACKAGES = {
     "onnxruntime": ("onnxruntime", "cpu"),
+    "openvino": ("openvino", "openvino"),
     "jinja2": ("jinja2", "bench"),
     "matplotlib": ("matplotlib", "bench"),
     "onnx": ("onnx", "bench"),

@@ -2,69 +2,27 @@
 
 import subprocess
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import method_networks
-import multiscale_networks
 import numpy as np
 import pytest
-import small_bundles
 import torch
 from altered_bundles import edit
 from numpy.typing import NDArray
-from text_networks import LONGEST, text_encoder, texts
+from system_bundles import WRITERS, Inputs, rows
 
 import eeinfer
 from eeinfer.backends.native.library import onnxruntime_file
 from eeinfer.backends.rows import HostRows
 from eeinfer.errors import NonFiniteWarning
-from eeinfer.export import export_bundle
 
-Inputs = dict[str, NDArray[Any]]
 FIELDS = ("predictions", "exits", "scores", "logits", "flops", "valid", "near_tau")
-LENGTH = {1: ("length", 1, LONGEST)}
-
-
-def of_method(name: str) -> Callable[[Path], Path]:
-    def write(folder: Path) -> Path:
-        built = method_networks.network(name)
-        return export_bundle(built.model, method_networks.inputs(1), folder / "model.eeb", scores=built.score)
-
-    return write
-
-
-def multiscale(folder: Path) -> Path:
-    return export_bundle(multiscale_networks.shaken("msdnet"), multiscale_networks.images(1), folder / "model.eeb")
-
-
-def text(folder: Path) -> Path:
-    dynamic = {"input_ids": LENGTH, "attention_mask": LENGTH}
-    return export_bundle(text_encoder(), texts(1, 9), folder / "model.eeb", dynamic=dynamic)
-
-
-WRITERS: dict[str, Callable[[Path], Path]] = {
-    **{name: of_method(name) for name in ("sdn", "ztw", "gpf", "pabee")},
-    "msdnet": multiscale,
-    "text": text,
-    "scripted": lambda folder: small_bundles.write_scripted(folder / "model.eeb"),
-}
 
 
 @pytest.fixture(scope="module", params=WRITERS)
 def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return WRITERS[request.param](tmp_path_factory.mktemp(request.param))
-
-
-def rows(bundle: eeinfer.Bundle, count: int) -> Inputs:
-    if bundle.manifest.axes:
-        return {name: tensor.numpy() for name, tensor in texts(count, 3 + count % 5, seed=count).items()}
-    draw = np.random.default_rng(count)
-    spec = bundle.manifest.input.tensor
-    if bundle.manifest.name == "scripted":
-        return {spec.name: draw.random((count, *spec.sizes())).astype(np.float32) * np.float32([1, 1, 1, 999])}
-    return {spec.name: draw.normal(size=(count, *spec.sizes())).astype(np.float32)}
 
 
 def thresholds(scores: NDArray[np.float32]) -> NDArray[np.float32]:

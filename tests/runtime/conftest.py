@@ -1,4 +1,4 @@
-"""The runtime's tests run over both loops: the one in Python, and the compiled one where it can be built."""
+"""The runtime's tests run over every loop and library: in Python, compiled where it can be built, and over OpenVINO."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,13 +9,16 @@ import eeinfer
 from eeinfer.backends.native.library import VARIABLE
 
 LOOPS = ("onnxruntime", "native")  # what `eeinfer.load` takes by itself, without the library and with it
-OVER_BOTH = {"test_copies", "test_engine", "test_inputs", "test_loading", "test_races", "test_steps", "test_stream"}
+OPENVINO = "openvino"
+OVER_ALL = {"test_copies", "test_engine", "test_inputs", "test_steps", "test_stream"}
+OVER_LOOPS = {"test_loading", "test_races"}  # about the optimised form, which OpenVINO has not
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    both = Path(str(metafunc.module.__file__)).stem in OVER_BOTH and "python_loop" not in metafunc.fixturenames
-    if both:
-        metafunc.parametrize("loop", LOOPS, indirect=True, scope="session")
+    module = Path(str(metafunc.module.__file__)).stem
+    if module in OVER_ALL | OVER_LOOPS and "python_loop" not in metafunc.fixturenames:
+        more = (OPENVINO,) if module in OVER_ALL and "keeps_nan" not in metafunc.fixturenames else ()
+        metafunc.parametrize("loop", (*LOOPS, *more), indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -25,7 +28,15 @@ def loop(request: pytest.FixtureRequest) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         if name == "native":
             patch.setenv(VARIABLE, str(request.getfixturevalue("native_library")))
+        if name == OPENVINO:
+            pytest.importorskip("openvino")
+            patch.setattr("eeinfer.backends.choice._ON_CPU", ("openvino",))
         yield name
+
+
+@pytest.fixture
+def keeps_nan() -> None:
+    """For tests whose NaN arises inside a network: OpenVINO's Min, Max and Relu make a number of it."""
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ def test_the_shipped_bundle_is_found_where_the_copy_is_installed() -> None:
 def test_a_pool_of_spawned_processes_takes_an_engine(tiny_bundle: Path) -> None:
     with eeinfer.load(tiny_bundle, threads=1) as engine, multiprocessing.get_context("spawn").Pool(1) as pool:
         there = pool.apply(engine.all_exits, (IMAGES,))
-        np.testing.assert_allclose(there.logits, engine.all_exits(IMAGES).logits, atol=1e-5)
+        np.testing.assert_allclose(there.logits, engine.all_exits(IMAGES).logits, rtol=1e-5, atol=1e-5)
 
 
 def test_what_cannot_be_copied_says_so(tiny_bundle: Path) -> None:

@@ -107,6 +107,7 @@ def test_manifest_gives_the_taus_where_nobody_else_does(tiny_engine: Engine) -> 
     assert tiny_engine.tau == (0.8, 0.8, 0.8)
 
 
+@pytest.mark.usefixtures("keeps_nan")
 @pytest.mark.parametrize("rows", [1, 4])
 def test_a_nan_score_never_passes_and_is_reported_at_the_end(scripted_engine: Engine, rows: int) -> None:
     x = played([[NAN, 0.9, 0.1], [NAN, NAN, NAN], [0.9, 0.1, 0.1], [0.2, 0.3, 0.4]])[-rows:]
@@ -145,6 +146,7 @@ def test_a_row_with_non_finite_pixels_stays_out_and_leaves_its_neighbours_alone(
         assert tiny_engine(dirty[[1, 4]]).predictions.tolist() == [-1, -1]
 
 
+@pytest.mark.usefixtures("keeps_nan")
 def test_every_exit_answers_for_every_row(scripted_engine: Engine) -> None:
     x = played([[0.1, 0.2, 0.3], [0.9, NAN, 0.5]] * 70)  # more than one slice
     x[3, 0] = np.nan
@@ -225,6 +227,7 @@ def test_anytime_keeps_its_place_while_the_engine_does_other_work(scripted_engin
     assert next(second).score == pytest.approx(0.5)
 
 
+@pytest.mark.usefixtures("keeps_nan")
 def test_anytime_marks_a_score_that_is_not_finite(scripted_engine: Engine) -> None:
     assert [answer.prediction for answer in scripted_engine.anytime(played([[0.1, NAN, 0.3]]))] == [500, -1, 500]
 

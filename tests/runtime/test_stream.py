@@ -79,6 +79,7 @@ def test_rows_without_finite_pixels_come_first_and_without_an_answer(scripted_en
     assert left.rows.tolist() == [0, 2]
 
 
+@pytest.mark.usefixtures("keeps_nan")
 def test_a_score_that_is_not_finite_is_no_answer(scripted_engine: Engine) -> None:
     [part] = scripted_engine.stream(played([[0, 0, -1.0]]), tau=0.5)  # the script turns -1 into NaN
     assert (part.exit, part.predictions.tolist(), part.valid.tolist()) == (2, [-1], [False])
@@ -136,6 +137,7 @@ def test_a_large_batch_leaves_no_buffers_behind(tiny_engine: Engine, monkeypatch
     assert all(rows.capacity < 500 for rows in tiny_engine._running().backend._idle)  # there is no other way to see it
 
 
+@pytest.mark.usefixtures("keeps_nan")
 def test_warnings_name_the_caller(scripted_engine: Engine) -> None:
     for x in (played([[0, 0, -1.0]]), played([[0, 0, -1.0]] * 2)):
         with pytest.warns(NonFiniteWarning) as caught:

@@ -4,7 +4,7 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from eeinfer.backends.graph_check import check_graph
+from eeinfer.backends.graph_check import Graph, check_graph
 from eeinfer.backends.ort import optimised
 from eeinfer.backends.ort.sessions import open_session
 from eeinfer.backends.threads import Threads
@@ -27,7 +27,9 @@ class OpenSegments:
         self.counts = tuple(count for _, count in opened)
         self.threads = max((count for count in self.counts if count is not None), default=None)
         for session, segment in zip(self.sessions, segments, strict=True):
-            check_graph(session, segment, classes=len(self.manifest.classes), where=bundle.file(segment.file))
+            check_graph(
+                Graph.of_session(session), segment, classes=len(self.manifest.classes), where=bundle.file(segment.file)
+            )
 
     def _opened(self) -> list[tuple[Any, int | None]]:
         """Open the sessions, those of a large bundle several at a time: their weights are packed meanwhile."""

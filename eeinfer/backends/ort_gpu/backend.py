@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eeinfer.backends.base import Exit, Inputs
-from eeinfer.backends.graph_check import check_fixed_sizes, check_graph
+from eeinfer.backends.graph_check import Graph, check_fixed_sizes, check_graph
 from eeinfer.backends.levels import Level
 from eeinfer.backends.ort_gpu.gather import Gatherer
 from eeinfer.backends.ort_gpu.graph import BoundGraph
@@ -62,7 +62,7 @@ class OrtGpuBackend:
         for segment in manifest.segments:
             path = bundle.file(segment.file)
             session = open_on(provider, path, segment.inputs)
-            check_graph(session, segment, classes=len(manifest.classes), where=path)
+            check_graph(Graph.of_session(session), segment, classes=len(manifest.classes), where=path)
             if level != Level.PLAIN and (read := read_on_host(session, provider)):
                 raise ConfigError(f"{path.name} reads {', '.join(read)} on the CPU, a CUDA graph cannot; give level 0")
             self._sessions.append(session)

@@ -1,0 +1,1 @@
+"""OpenVINO: compiled segments, and requests bound to memory of our own."""

@@ -1,0 +1,86 @@
+"""OpenVINO itself: the import, the devices, and the settings that segments are compiled with."""
+
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
+
+from eeinfer.errors import ConfigError, DependencyError, first_line
+
+CPU = "CPU"
+DEVICE, STREAMS = OPTIONS = ("device", "streams")
+
+
+def openvino() -> ModuleType:
+    """Import OpenVINO.
+
+    Raises:
+        DependencyError: it is not installed.
+    """
+    try:
+        import openvino
+    except ImportError as error:
+        raise DependencyError(
+            "backend 'openvino' needs the openvino package: pip install 'eeinfer[openvino]'"
+        ) from error
+    module: ModuleType = openvino
+    return module
+
+
+def obstacle() -> str | None:
+    """Return why OpenVINO does not run here, with the command that mends it; None: it does."""
+    try:
+        found = openvino().Core().available_devices
+    except DependencyError:
+        return "pip install 'eeinfer[openvino]'"
+    except Exception as error:  # its libraries do not load, or this processor is not its own
+        return f"it is installed but does not run here ({first_line(error)})"
+    return None if CPU in found else "it finds no CPU that it knows"
+
+
+def chosen_device(core: Any, options: Mapping[str, str]) -> str:
+    """Return the device of OpenVINO that the options name: the CPU, or a GPU or NPU of Intel's.
+
+    Raises:
+        ConfigError: an unknown option, or a device that OpenVINO does not find.
+    """
+    unknown = [name for name in options if name not in OPTIONS]
+    if unknown:
+        raise ConfigError(f"backend 'openvino' has no option {unknown[0]!r}; it has: {', '.join(OPTIONS)}")
+    device = options.get(DEVICE, CPU)
+    found = list(core.available_devices)
+    if device not in found:
+        raise ConfigError(f"OpenVINO finds no device {device!r} here; option 'device' takes one of: {', '.join(found)}")
+    return device
+
+
+def settings(device: str, threads: int, options: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a segment is compiled with: float32 stays float32, and a run waits for nobody.
+
+    Args:
+        device: of OpenVINO.
+        threads: per run of a segment, on the CPU.
+        options: of the backend; ``streams`` says how many runs of one segment are computed at once, each with as
+            many threads. With one, calls of several threads take turns; with more, each is handed to another thread.
+
+    Raises:
+        ConfigError: ``streams`` is no whole number from 1 on.
+    """
+    streams = options.get(STREAMS, "1")
+    if not streams.isdecimal() or not int(streams):
+        raise ConfigError(f"option {STREAMS!r} is {streams!r}; give how many runs may go on at once, 1 or more")
+    chosen: dict[str, Any] = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_PRECISION_HINT": "f32",  # it would take bfloat16 where the processor has it
+        "NUM_STREAMS": int(streams),
+    }
+    if device == CPU:
+        # Pinned threads would keep the pools of several segments on the same cores.
+        chosen |= {"INFERENCE_NUM_THREADS": threads * int(streams), "ENABLE_CPU_PINNING": False}
+    return chosen
+
+
+def reason(error: Exception) -> str:
+    """Return the line of an OpenVINO exception that says what went wrong: those before it name its own sources."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    said = [line for line in lines if line and not line.startswith(("Exception from", "Check '"))]
+    return said[0] if said else first_line(error)

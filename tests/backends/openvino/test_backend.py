@@ -1,0 +1,157 @@
+"""OpenVINO as a backend: the same answers as ONNX Runtime's, and what it does not run is refused in a sentence."""
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from altered_bundles import edit, swap
+from system_bundles import WRITERS, rows
+
+import eeinfer
+from eeinfer import BundleError, ConfigError, Engine, samples
+from eeinfer.errors import DependencyError, NonFiniteWarning
+
+pytest.importorskip("openvino", reason="pip install 'eeinfer[openvino]'")
+LOGITS, SCORES = 1e-4, 1e-5  # how far two libraries may be apart: of a logit beyond 1 relative, of a score absolute
+
+
+def opened(bundle: Path | None, **given: object) -> Engine:
+    return eeinfer.load(bundle, backend="openvino", **{"threads": 1, **given})  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module", params=[name for name in WRITERS if name != "scripted"])
+def system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return WRITERS[request.param](tmp_path_factory.mktemp(request.param))
+
+
+@pytest.mark.parametrize("count", [1, 7, 32])
+def test_every_system_answers_alike_at_every_exit(system: Path, count: int) -> None:
+    with opened(system) as ours, eeinfer.load(system, backend="onnxruntime", threads=1) as theirs:
+        given = rows(ours.bundle, count)
+        one, other = ours.all_exits(given), theirs.all_exits(given)
+        np.testing.assert_allclose(one.logits, other.logits, rtol=LOGITS, atol=LOGITS)
+        np.testing.assert_allclose(one.scores, other.scores, rtol=0, atol=SCORES)
+        tau = np.median(other.scores, axis=0).clip(0, 1).tolist()
+        for asked in (0.0, tau, 1.0):
+            mine, yours = ours(given, tau=asked), theirs(given, tau=asked)
+            clear = ~(mine.near_tau | yours.near_tau)
+            np.testing.assert_array_equal(mine.exits[clear], yours.exits[clear])
+
+
+def test_the_shipped_bundle_decides_as_with_onnx_runtime() -> None:
+    images = samples.images()[0]
+    with opened(None) as ours, eeinfer.load(backend="onnxruntime", threads=1) as theirs:
+        mine, yours = ours(images), theirs(images)
+        clear = ~(mine.near_tau | yours.near_tau)
+        assert clear.mean() > 0.99
+        np.testing.assert_array_equal(mine.exits[clear], yours.exits[clear])
+        np.testing.assert_array_equal(mine.predictions[clear], yours.predictions[clear])
+        alone = [ours(image[np.newaxis]) for image in images[:20]]
+        assert [one.exits[0] for one in alone] == mine.exits[:20].tolist()
+
+
+@pytest.mark.parametrize("options", [{}, {"streams": "2"}, {"device": "CPU"}])
+def test_many_callers_get_their_own_answers(options: dict[str, str]) -> None:
+    images = samples.images()[0][:64]
+    with opened(None, options=options) as engine, ThreadPoolExecutor(8) as pool:
+        expected = engine(images, tau=0.8)
+        singles = [*pool.map(lambda i: engine(images[i : i + 1], tau=0.8), range(len(images)))]
+        batches = [*pool.map(lambda i: engine(images[i : i + 8], tau=0.8), range(0, len(images), 8))]
+        for results in (singles, batches):
+            assert np.concatenate([result.predictions for result in results]).tolist() == expected.predictions.tolist()
+            scores = np.concatenate([result.scores for result in results])
+            np.testing.assert_allclose(scores, expected.scores, rtol=0, atol=SCORES)
+
+
+def test_answers_outlive_later_calls() -> None:
+    images = samples.images()[0][:9]
+    with opened(None) as engine:
+        first, kept = engine(images), engine(images).logits.copy()
+        one, alone = engine(images[:1]), engine(images[:1]).logits.copy()
+        for start in range(1, 9):
+            engine(images[start : start + 1])
+            engine(images[::-1])
+        np.testing.assert_array_equal(first.logits, kept)
+        np.testing.assert_array_equal(one.logits, alone)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_logits_that_are_not_finite_are_no_answer(tiny_bundle: Path, count: int) -> None:
+    images = np.full((count, 1, 8, 8), 3e38, np.float32)  # sums of such numbers are infinite, of both signs
+    with opened(tiny_bundle) as engine:
+        with pytest.warns(NonFiniteWarning):
+            result = engine(images, tau=1)
+        assert result.predictions.tolist() == [-1] * count
+        assert not result.valid.any()
+
+
+def test_an_output_of_fewer_rows_is_not_taken_for_an_answer(bundle_copy: Path) -> None:
+    path, node = bundle_copy / "segment_00.onnx", onnx.helper.make_node
+    model = onnx.load(path, load_external_data=False)
+    for maker in model.graph.node:
+        maker.output[:] = ["of every row" if name == "score" else name for name in maker.output]
+    zero, one, begin = (onnx.numpy_helper.from_array(np.array([x], t)) for x, t in ((0, "f4"), (1, "f4"), (0, "i8")))
+    model.graph.node.extend(
+        [
+            node("Constant", [], ["zero"], value=zero),
+            node("Constant", [], ["one"], value=one),
+            node("Constant", [], ["begin"], value=begin),
+            node("ReduceSum", ["of every row"], ["all"], keepdims=0),
+            node("Mul", ["all", "zero"], ["none"]),
+            node("Add", ["none", "one"], ["size"]),  # 1, which is seen when it runs
+            node("Cast", ["size"], ["end"], to=onnx.TensorProto.INT64),
+            node("Slice", ["of every row", "begin", "end"], ["score"]),
+        ]
+    )
+    swap(bundle_copy, path.name, model.SerializeToString())
+    with (
+        opened(bundle_copy) as engine,
+        pytest.raises(BundleError, match=r"segment_00\.onnx does not run with 3 rows: output 'score' has the shape"),
+    ):
+        engine(np.zeros((3, 1, 8, 8), np.float32))
+
+
+def test_what_openvino_cannot_compile_is_named(bundle_copy: Path) -> None:
+    path = bundle_copy / "segment_01.onnx"
+    model = onnx.load(path, load_external_data=False)
+    for node in model.graph.node:
+        if node.op_type == "Relu":
+            node.op_type = "Hardmax"
+            node.attribute.append(onnx.helper.make_attribute("axis", 77))
+    swap(bundle_copy, path.name, model.SerializeToString())
+    with pytest.raises(BundleError, match=r"segment_01\.onnx.*backend='onnxruntime'") as refused:
+        opened(bundle_copy)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp8"])
+def test_precisions_that_were_not_tried_are_refused(bundle_copy: Path, precision: str) -> None:
+    edit(bundle_copy, lambda manifest: manifest.update(precision=precision))
+    with pytest.raises(BundleError, match=f"is in {precision}, which backend 'openvino' does not run"):
+        opened(bundle_copy)
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"options": {"level": "1"}}, "has no option 'level'; it has: device, streams"),
+        ({"options": {"device": "GPU.7"}}, "no device 'GPU.7' here; option 'device' takes one of: .*CPU"),
+        ({"options": {"streams": "0"}}, "option 'streams' is '0'; give"),
+        ({"options": {"streams": "many"}}, "option 'streams' is 'many'; give"),
+        ({"threads": "shared:2"}, "pools of its own: give a count"),
+        ({"threads": 0}, "threads is 0"),
+        ({"device": "cuda"}, "runs on the CPU and device is 'cuda'"),
+    ],
+)
+def test_mistakes_get_a_sentence(tiny_bundle: Path, given: dict[str, object], text: str) -> None:
+    with pytest.raises(ConfigError, match=text):
+        opened(tiny_bundle, **given)
+
+
+def test_without_the_package_it_says_what_to_install(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(DependencyError, match=r"pip install 'eeinfer\[openvino\]'"):
+        opened(tiny_bundle)
