@@ -106,7 +106,9 @@ def _found(
     outputs = all_outputs(engine, images, known, rows, progress)
     choice = _choice(engine, images, rows, outputs, config, progress, labelled=labels is not None)
     chosen = _named(choice)
-    findings = _timed(engine, images, rows, outputs, chosen, config, timing, progress)
+    settings = timing or BenchConfig(threads=config.threads, seed=config.seed, min_seconds=2.0, max_seconds=10.0)
+    taus = np.array([one.taus for one in chosen.values()], np.float64)
+    findings = timed_taus(engine, images, rows, outputs, taus, settings, progress)
     digest = data_digest(images, rows, None if labels is None else known[rows], manifest)
     costs = np.array([segment.cumulative_flops for segment in manifest.segments])
     return Found(
@@ -187,20 +189,17 @@ def _named(choice: Choice) -> dict[str, Outcome]:
     return {name: one for name, one in found.items() if one is not None}
 
 
-def _timed(
+def timed_taus(
     engine: Engine,
     images: Any,
     rows: Array,
     outputs: Outputs,
-    chosen: dict[str, Outcome],
-    config: ThresholdsConfig,
-    timing: BenchConfig | None,
+    taus: Array,
+    settings: BenchConfig,
     progress: Progress,
 ) -> Findings:
-    """Run the thresholds for real, beside the network without early exits."""
+    """Run thresholds [T, E] for real, beside the network without early exits, on a sample of ``rows``."""
     manifest = engine.manifest
-    settings = timing or BenchConfig(threads=config.threads, seed=config.seed, min_seconds=2.0, max_seconds=10.0)
-    taus = np.array([one.taus for one in chosen.values()], np.float64)
     grid = Grid(family="linspace", points=np.arange(len(taus)), taus=taus)
     costs = [segment.cumulative_flops for segment in manifest.segments]
     swept = sweep(outputs.scores, outputs.predictions, outputs.labels, costs, taus)
