@@ -25,6 +25,7 @@ from eeinfer.result import AllExits as AllExits
 from eeinfer.result import Answer as Answer
 from eeinfer.result import Departure as Departure
 from eeinfer.result import Result as Result
+from eeinfer.thresholds import Retuner as Retuner
 from eeinfer.watching import Watch as Watch
 
 __version__ = version_of("eeinfer") or "0+unknown"  # of a checkout that is not installed

@@ -7,3 +7,4 @@ from eeinfer.thresholds.choice import Choice as Choice
 from eeinfer.thresholds.choice import Outcome as Outcome
 from eeinfer.thresholds.choosing import choose as choose
 from eeinfer.thresholds.promises import Promise as Promise
+from eeinfer.thresholds.retuner import Retuner as Retuner
