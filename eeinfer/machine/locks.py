@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import stat
 import sys
 import time
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from pathlib import Path
 
 _PAUSE_S = 0.02
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # of a file system that cannot lock
+# Whatever another user put at the name of a lock is neither followed nor waited for.
+_NOT_ANOTHERS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 if sys.platform == "win32":
     import msvcrt
@@ -32,9 +35,9 @@ def locked(path: Path, *, wait_s: float) -> Iterator[bool]:
     the lock.
 
     Raises:
-        OSError: the file cannot be made.
+        OSError: the file cannot be made, or what lies there is a link, no file, or another user's.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = _opened(path)
     try:
         mine = _taken(descriptor, time.monotonic() + wait_s)
         try:
@@ -45,6 +48,25 @@ def locked(path: Path, *, wait_s: float) -> Iterator[bool]:
                     path.unlink(missing_ok=True)
     finally:
         os.close(descriptor)
+
+
+def _opened(path: Path) -> int:
+    """Open the file of a lock, which has a name that anybody can foresee."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _NOT_ANOTHERS, 0o600)
+    except OSError:
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            raise _planted(path) from None
+        raise
+    found = os.fstat(descriptor)
+    if stat.S_ISREG(found.st_mode) and found.st_uid == getattr(os, "geteuid", lambda: found.st_uid)():
+        return descriptor
+    os.close(descriptor)
+    raise _planted(path)
+
+
+def _planted(path: Path) -> OSError:
+    return PermissionError(errno.EPERM, f"{path} is in the way, which is no file of this user's; delete it")
 
 
 def _taken(descriptor: int, deadline: float) -> bool:

@@ -4,11 +4,11 @@ TensorRT-RTX measures at run time and has no use for one. Timings of one GPU are
 not read another's, so both are part of its name in the machine's cache.
 """
 
-import contextlib
 import logging
 from typing import Any
 
 from eeinfer.export.trt.targets import BuildLibrary
+from eeinfer.files import replace_file
 from eeinfer.machine import cache
 
 _KIND = "tensorrt"
@@ -35,14 +35,10 @@ class TimingCache:
         """Write the cache; where that cannot be done, the next build measures again."""
         if self._path is None or self._cache is None:
             return
-        temporary = self._path.with_suffix(".tmp")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_bytes(self._cache.serialize())
-            temporary.replace(self._path)
+            replace_file(self._path, bytes(self._cache.serialize()))
         except OSError as error:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
             log.info("the timing cache is not kept: %s", error)
 
     def _stored(self) -> bytes:

@@ -1,6 +1,9 @@
 """A lock on a file: one holder, a bounded wait, and nothing left of it."""
 
+import contextlib
 import errno
+import os
+import socket
 import subprocess
 import sys
 import threading
@@ -73,3 +76,27 @@ def test_a_file_system_without_locks_is_no_obstacle(
     monkeypatch.setattr(locks, "_take", none)
     with locked(tmp_path / "lock", wait_s=0) as mine:
         assert mine
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links and pipes are made as POSIX does it")
+@pytest.mark.parametrize("kind", ["link to a file", "link to nothing", "folder", "pipe", "socket"])
+def test_what_was_put_in_its_place_is_neither_followed_nor_waited_for(tmp_path: Path, kind: str) -> None:
+    victim, lock = tmp_path / "victim", tmp_path / "lock"
+    if kind == "link to a file":
+        victim.write_text("precious")
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as held:
+        plant = {"folder": lock.mkdir, "pipe": lambda: os.mkfifo(lock), "socket": lambda: held.bind(str(lock))}
+        plant.get(kind, lambda: lock.symlink_to(victim))()
+        with pytest.raises(OSError, match="is in the way, which is no file of this user's"), locked(lock, wait_s=60):
+            pass
+    assert victim.exists() is (kind == "link to a file"), "nothing is made behind a link"
+    assert os.path.lexists(lock), "it is left to the user to delete"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give a file away")
+def test_a_file_of_another_user_is_no_lock(tmp_path: Path) -> None:
+    (tmp_path / "lock").touch()
+    os.chown(tmp_path / "lock", 12345, 12345)
+    with pytest.raises(OSError, match="no file of this user's"), locked(tmp_path / "lock", wait_s=60):
+        pass
+    assert (tmp_path / "lock").exists()

@@ -67,3 +67,14 @@ def test_where_nothing_is_kept_plans_are_built_all_the_same(
         monkeypatch.setenv(VARIABLE, place)
         build(bundle_copy)
         assert len(builds(Bundle.open(bundle_copy))) == 1
+
+
+def test_it_is_not_written_through_a_link_that_lies_in_wait(bundle_copy: Path, cache: Path, tmp_path: Path) -> None:
+    build(bundle_copy)
+    [path] = (path for path in cache.rglob("*") if path.is_file())
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    path.with_suffix(".tmp").symlink_to(victim)
+    build(bundle_copy)
+    assert victim.read_text() == "precious"
+    assert path.read_bytes() == b"......"
