@@ -37,6 +37,7 @@ _TEXTS = {
 }
 _ATTRIBUTE = {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"}
 _SPARSE = {1: "tensor", 2: "tensor"}
+_SINGLE = {5: "tensor", 6: "graph", 22: "sparse tensor"}  # of an attribute: readers merge two of them into one
 _ENTRY = 13  # of a tensor: a key and a value about its external data
 _REFUSED = {
     "training": "holds a training graph",
@@ -98,8 +99,9 @@ class _Walk:
         for number, start, stop in _fields(self.data, 0, len(self.data)):
             if number in _MODEL:
                 _refuse(_MODEL[number])
-                self._graph(start, stop, 1)
                 graphs += 1
+                _check_single("graph", graphs)
+                self._graph(start, stop, 1)
         if not graphs:
             raise ValueError("has no graph")
 
@@ -135,7 +137,11 @@ class _Walk:
                 raise ValueError(f"has an operator of the domain {self.data[first:last].decode()!r}")
 
     def _attribute(self, start: int, stop: int, depth: int) -> None:
+        seen: list[int] = []
         for number, first, last in _fields(self.data, start, stop):
+            if number in _SINGLE:
+                seen.append(number)
+                _check_single(_SINGLE[number], seen.count(number))
             kind = _ATTRIBUTE.get(number)
             if kind == "graph":
                 self._graph(first, last, depth + 1)
@@ -149,8 +155,11 @@ class _Walk:
         if kind == "tensor":
             self._tensor(start, stop)
             return
+        seen: list[int] = []
         for number, first, last in _fields(self.data, start, stop):
             if number in _SPARSE:
+                seen.append(number)
+                _check_single("tensor", seen.count(number))
                 self._tensor(first, last)
 
     def _tensor(self, start: int, stop: int) -> None:
@@ -183,6 +192,12 @@ def _whole_number(digits: bytes) -> int:
 def _refuse(kind: str) -> None:
     if kind in _REFUSED:
         raise ValueError(_REFUSED[kind])
+
+
+def _check_single(kind: str, count: int) -> None:
+    """Where one message may stand, readers merge two: each by itself would look harmless."""
+    if count > 1:
+        raise ValueError(f"has a {kind} twice where one may stand")
 
 
 def _fields(data: bytes, at: int, end: int) -> Iterator[tuple[int, int, int]]:

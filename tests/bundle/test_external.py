@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from google.protobuf.message import Message
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto, helper, numpy_helper
@@ -87,6 +88,79 @@ def test_external_data_is_stated_once() -> None:
     tensor = outside("w")
     tensor.external_data.add(key="location", value="other")
     refuse(ModelProto(graph=GraphProto(initializer=[tensor])), "has external data with the key 'location'")
+
+
+def doubled(parent: Message, name: str, further: Message) -> bytes:
+    """Write a message field a second time, behind everything else: whoever reads it merges the two."""
+    other = type(parent)()
+    getattr(other, name).CopyFrom(further)
+    data = parent.SerializeToString() + other.SerializeToString()
+    merged = type(parent).FromString(data)
+    assert getattr(merged, name).ByteSize() > getattr(parent, name).ByteSize(), "merged, not replaced"
+    return data
+
+
+def locations(data: bytes) -> set[str]:
+    return {reference.location for reference in references(data, where=WHERE)}
+
+
+def shifted() -> TensorProto:
+    """What adds an offset to a tensor that it is merged with."""
+    tensor = TensorProto()
+    tensor.external_data.add(key="offset", value="4096")
+    return tensor
+
+
+def at_start() -> TensorProto:
+    tensor = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[1], data_location=TensorProto.EXTERNAL)
+    tensor.external_data.add(key="location", value="weights.bin")
+    return tensor
+
+
+def wrapped(kind: str, data: bytes) -> bytes:
+    """Put the bytes of an attribute, or of a sparse initializer, into a model."""
+    size = len(data).to_bytes(1, "little")
+    assert len(data) < 100
+    if kind == "attribute":
+        data = b"\x2a" + size + data  # the attribute of a node ...
+        data = b"\x0a" + len(data).to_bytes(1, "little") + data  # ... of a graph
+    else:
+        data = b"\x7a" + size + data
+    return b"\x3a" + len(data).to_bytes(1, "little") + data
+
+
+@pytest.mark.parametrize("name", ["t", "g", "sparse_tensor"])
+def test_an_attribute_holds_one_tensor_or_graph_and_not_two_that_are_merged(name: str) -> None:
+    attribute = AttributeProto(name="v")
+    further: Message = shifted()
+    if name == "t":
+        attribute.t.CopyFrom(at_start())
+    elif name == "g":
+        attribute.g.initializer.append(at_start())
+        further = GraphProto(name="x")
+    else:
+        attribute.sparse_tensor.values.CopyFrom(at_start())
+        further = SparseTensorProto(values=shifted())
+    sound = wrapped("attribute", attribute.SerializeToString())
+    assert locations(sound) == {"weights.bin"}
+    what = {"t": "tensor", "g": "graph", "sparse_tensor": "sparse tensor"}[name]
+    with pytest.raises(BundleError, match=f"it has a {what} twice where one may stand"):
+        locations(wrapped("attribute", doubled(attribute, name, further)))
+
+
+@pytest.mark.parametrize("name", ["values", "indices"])
+def test_a_sparse_tensor_has_each_of_its_two_once(name: str) -> None:
+    sparse = SparseTensorProto(values=at_start(), indices=at_start())
+    assert locations(wrapped("sparse", sparse.SerializeToString())) == {"weights.bin"}
+    sparse = SparseTensorProto(**{name: at_start()})
+    with pytest.raises(BundleError, match="it has a tensor twice where one may stand"):
+        locations(wrapped("sparse", doubled(sparse, name, shifted())))
+
+
+def test_a_model_has_one_graph() -> None:
+    model = ModelProto(graph=GraphProto(name="one"))
+    with pytest.raises(BundleError, match="it has a graph twice where one may stand"):
+        locations(doubled(model, "graph", GraphProto(name="another one")))
 
 
 def test_functions_and_training_graphs_are_refused() -> None:

@@ -49,6 +49,11 @@ std::int64_t number_in(std::string_view digits) {
   return number;
 }
 
+// Where one message may stand, readers merge two: each by itself would look harmless.
+void check_single(const char* kind, int count) {
+  if (count > 1) throw Broken(std::string("has a ") + kind + " twice where one may stand");
+}
+
 // A value, its type, its shape, an axis: names in them must be text, since libraries fail to say them otherwise.
 struct Message {
   std::uint32_t text;      // number of the field that is one; 0: none
@@ -70,15 +75,15 @@ class Walk {
   Walk(std::string_view data, Domains domains) : data_(data), domains_(domains) {}
 
   std::vector<Reference> run() {
-    bool found = false;
+    int graphs = 0;
     for (const Field& field : Fields(data_)) {
       if (field.number == model::training) throw Broken("holds a training graph");
       if (field.number == model::function) throw Broken("holds functions of its own");
       if (field.number != model::graph) continue;
+      check_single("graph", ++graphs);
       walk_graph(field.bytes, 1);
-      found = true;
     }
-    if (!found) throw Broken("has no graph");
+    if (graphs == 0) throw Broken("has no graph");
     return std::move(found_);
   }
 
@@ -106,7 +111,11 @@ class Walk {
   }
 
   void walk_attribute(std::string_view bytes, int depth) {
+    int tensors = 0, graphs = 0, sparses = 0;
     for (const Field& field : Fields(bytes)) {
+      if (field.number == attribute::t) check_single("tensor", ++tensors);
+      if (field.number == attribute::g) check_single("graph", ++graphs);
+      if (field.number == attribute::sparse) check_single("sparse tensor", ++sparses);
       switch (field.number) {
         case attribute::g:
         case attribute::graphs:
@@ -130,8 +139,11 @@ class Walk {
   void walk_values(std::string_view bytes, bool is_sparse) {
     if (bytes.find("location") == std::string_view::npos) return;
     if (!is_sparse) return walk_tensor(bytes);
+    int values = 0, indices = 0;
     for (const Field& field : Fields(bytes)) {
-      if (field.number == sparse::values || field.number == sparse::indices) walk_tensor(field.bytes);
+      if (field.number != sparse::values && field.number != sparse::indices) continue;
+      check_single("tensor", field.number == sparse::values ? ++values : ++indices);
+      walk_tensor(field.bytes);
     }
   }
 

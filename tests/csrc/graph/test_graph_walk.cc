@@ -67,6 +67,20 @@ TEST_CASE("external data is stated as onnx defines it") {
   CHECK(says(refusal(model(field(5, field(8, "location") + entry("length", "1")))), "without a location"));
 }
 
+TEST_CASE("what may stand once does not stand twice: readers merge the two") {
+  const std::string place = entry("location", "w") + entry("length", "4"), further = entry("offset", "64");
+  const auto attribute = [](const std::string& content) { return model(field(1, field(5, field(1, "value") + content))); };
+  CHECK(says(refusal(model("") + model("")), "it has a graph twice where one may stand"));
+  CHECK(says(refusal(attribute(field(5, place) + field(5, further))), "it has a tensor twice where one may stand"));
+  CHECK(says(refusal(attribute(field(6, "") + field(6, field(2, "another name")))), "it has a graph twice where one may stand"));
+  CHECK(says(refusal(attribute(field(22, field(1, place)) + field(22, field(1, further)))),
+             "it has a sparse tensor twice where one may stand"));
+  for (const unsigned part : {1U, 2U})
+    CHECK(says(refusal(model(field(15, field(part, place) + field(part, further)))), "it has a tensor twice where one may"));
+  CHECK(refusal(model(field(15, field(1, place) + field(2, place)))).empty());
+  CHECK(refusal(attribute(field(10, place) + field(10, place) + field(23, field(1, place)) + field(23, field(1, place)))).empty());
+}
+
 TEST_CASE("functions, training graphs and operators of other domains are refused") {
   CHECK(says(refusal(model("") + field(25, "")), "it holds functions of its own"));
   CHECK(says(refusal(model("") + field(20, "")), "it holds a training graph"));
