@@ -75,6 +75,8 @@ def _loaded(
         opened = open_segments(bundle)  # choose the backend; it finds the form for this machine and opens its sessions
         if opened.optimised is False and _optimised(bundle):
             opened = open_segments(bundle)  # the first time here: now the form is there
+        if opened.optimised is False and opened.loop is not None:
+            _tell_unused(bundle)
         again = partial(again, tau=None if tau is None else as_given(taus))
         return Engine(bundle, opened, taus, again=again)  # warm up: every segment runs once
 
@@ -92,3 +94,10 @@ def _optimised(bundle: Bundle) -> bool:
     except Exception as error:  # whatever it is: the bundle's own segments are open already
         log.warning("the segments of %s run as they are: %s", bundle.path, first_line(error))
     return False
+
+
+def _tell_unused(bundle: Bundle) -> None:
+    """Say that there is a form which does not run: the compiled library passes it over in silence."""
+    form = next(optimised.find(bundle), None)
+    if form is not None:
+        log.warning("%s is not used, the segments run as they are: the compiled library cannot run it", form.path)

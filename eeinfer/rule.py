@@ -48,6 +48,18 @@ def near(score: float, tau: float) -> bool:
     return abs(score - tau) <= SCORE_EPSILON
 
 
+def answer_fault(score: float, prediction: int, classes: int) -> str | None:
+    """Return what is wrong with what an exit answers, as the end of a sentence about its segment; None: nothing.
+
+    A NaN is no fault of the segment: it never passes.
+    """
+    if not -SCORE_EPSILON <= score <= 1 + SCORE_EPSILON and not math.isnan(score):  # a softmax may round up
+        return f"answers with the score {score}, outside [0, 1]"
+    if not 0 <= prediction < classes:
+        return f"answers with class {prediction} of {classes}"
+    return None
+
+
 def as_taus(tau: Taus, exits: int) -> NDArray[np.float32]:
     """Return one float32 threshold per exit, [exits].
 

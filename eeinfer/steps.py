@@ -17,7 +17,7 @@ from eeinfer.backends.loop import Step as Step
 from eeinfer.backends.row_costs import compacted
 from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import BundleError, EeinferError, first_line
-from eeinfer.rule import SCORE_EPSILON, leaves, near
+from eeinfer.rule import answer_fault, leaves, near
 
 GONE = -1  # the number of a row that left and is computed along, because taking it out would cost more
 
@@ -87,7 +87,8 @@ class Steps:
         for i, row in enumerate(batch.rows):
             if row != GONE:
                 score, tau = scores[i], batch.taus[i][k]
-                self._check(k, score, predictions[i])
+                if not (0 <= score <= 1 and 0 <= predictions[i] < self._classes):
+                    self._check(k, score, predictions[i])
                 batch.near[i] |= not last and near(score, tau)
                 if last or leaves(score, tau) or now >= batch.deadlines[i]:
                     out.append(i)
@@ -177,10 +178,8 @@ class Steps:
         return BundleError(f"{file} {what}; {ask}export the bundle again")
 
     def _check(self, k: int, score: float, prediction: int) -> None:
-        if not -SCORE_EPSILON <= score <= 1 + SCORE_EPSILON and not math.isnan(score):  # a softmax may round up
-            raise self.fault(k, f"answers with the score {score}, outside [0, 1]")
-        if not 0 <= prediction < self._classes:
-            raise self.fault(k, f"answers with class {prediction} of {self._classes}")
+        if (fault := answer_fault(score, prediction, self._classes)) is not None:
+            raise self.fault(k, fault)
 
 
 def loop_over(bundle: Bundle, backend: Backend | LoopBackend) -> Loop:

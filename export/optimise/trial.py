@@ -9,7 +9,7 @@ import onnx
 from eeinfer.backends.base import Exit, Inputs
 from eeinfer.backends.ort.bound import binder
 from eeinfer.backends.ort.segments import OpenSegments
-from eeinfer.backends.rows import HostRows
+from eeinfer.backends.rows import HostLane, HostRows
 from eeinfer.backends.threads import PARKED, Threads
 from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.manifest import TensorSpec
@@ -69,7 +69,7 @@ def _is_image(spec: TensorSpec) -> bool:
 
 
 def answers(bundle: Bundle, inputs: Inputs, *, optimised: bool) -> list[Exit]:
-    """Return what every exit answers to the trial's inputs.
+    """Return what every exit answers to the trial's inputs, together and to the first row alone, as engines take one.
 
     Raises:
         Unsuitable: a segment does not run.
@@ -77,9 +77,15 @@ def answers(bundle: Bundle, inputs: Inputs, *, optimised: bool) -> list[Exit]:
     with running("optimised" if optimised else "as exported"):
         threads = Threads(mode=PARKED, counts=(1,) * len(bundle.manifest.segments))
         opened = OpenSegments(bundle, threads, optimised=optimised)
-        rows = HostRows(binder(opened.sessions), bundle.manifest, _ROWS)
+        bind = binder(opened.sessions)
+        rows = HostRows(bind, bundle.manifest, _ROWS)
         rows.load(inputs)
-        return [rows.run(k) for k in range(len(opened.sessions))]
+        together = [rows.run(k) for k in range(len(opened.sessions))]
+        lane = HostLane(bind, bundle.manifest)
+        lane.load({name: given[:1] for name, given in inputs.items()})
+        for k in range(len(opened.sessions)):
+            lane.run(k)
+        return [*together, *lane.exits]
 
 
 def check_answers(bundle: Bundle, expected: list[Exit], found: list[Exit]) -> None:

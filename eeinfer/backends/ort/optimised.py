@@ -50,7 +50,7 @@ def find(bundle: Bundle) -> Iterator[Form]:
                 raise BundleError(f"{path} was made for something else")
         except BundleError as error:
             discard(bundle, path, error, record=record)
-        except OSError as error:  # not damaged: it cannot be read just now, or by this user
+        except Exception as error:  # not damaged: it cannot be read just now, or by this user; never in the way
             log.warning("%s is not used: %s", path, error)
         else:
             if path is kept:

@@ -1,5 +1,6 @@
 #include "engine/loading.h"
 
+#include <exception>
 #include <future>
 
 #include "eeinfer/error.h"
@@ -56,14 +57,27 @@ std::vector<float> taus_of(const EngineOptions& options, const Manifest& manifes
   return as_taus(taus.data(), taus.size(), exits);
 }
 
+// Open and warm up, with the bundle's own segments where that fails in the form for this machine, whatever the failure:
+// what was not the form's fault happens again.
+std::unique_ptr<OpenEngine> opened(const Bundle& bundle, const ort::Library& library, ort::BackendSettings settings,
+                                   const std::vector<float>& taus) {
+  const auto open = [&] {
+    return std::make_unique<OpenEngine>(bundle, std::make_unique<ort::Backend>(bundle, library, settings), taus);
+  };
+  if (settings.use_form) try {
+      return open();
+    } catch (const std::exception&) {
+      settings.use_form = false;
+    }
+  return open();
+}
+
 std::unique_ptr<OpenEngine> loaded(const std::filesystem::path& path, const EngineOptions& options) {
   const Bundle bundle = Bundle::open(path, false);  // read the manifest, check that it and the graphs hold together
   const std::vector<float> taus = taus_of(options, bundle.manifest());
   const ort::BackendSettings settings = settings_of(options);
   const ort::Library library = ort::load_library(static_cast<const OrtApiBase*>(options.ort_api_base), options.onnxruntime);
-  return opening(bundle, options.verify, [&] {
-    return std::make_unique<OpenEngine>(bundle, std::make_unique<ort::Backend>(bundle, library, settings), taus);
-  });
+  return opening(bundle, options.verify, [&] { return opened(bundle, library, settings, taus); });
 }
 
 }  // namespace

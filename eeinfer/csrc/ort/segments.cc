@@ -74,7 +74,7 @@ OpenSegments open_segments(const Environment& environment, const Bundle& bundle,
         OpenSegments open = opened(environment, form, plan, true);
         form.check_unchanged();
         return open;
-      } catch (const BundleError&) {  // whatever is wrong with a form, the bundle's own segments run
+      } catch (const std::exception&) {  // whatever is wrong with a form, the bundle's own segments run
       }
   return opened(environment, bundle, plan, false);
 }

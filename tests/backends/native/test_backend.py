@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import form_faults
 import numpy as np
 import pytest
 from altered_bundles import edit, swap
@@ -18,6 +19,9 @@ from altered_bundles import edit, swap
 import eeinfer
 from eeinfer import BundleError, ConfigError, samples
 from eeinfer.backends.native import library
+from eeinfer.bundle.folder import Bundle
+from eeinfer.export.optimise.api import optimise
+from eeinfer.machine import cache
 
 FIELDS = ("predictions", "exits", "scores", "logits", "flops", "valid", "near_tau")
 
@@ -58,6 +62,33 @@ def test_a_row_that_cannot_be_answered_leaves_its_neighbours_alone(
     for field in FIELDS:
         assert getattr(results[0], field).tobytes() == getattr(results[1], field).tobytes(), field
     assert results[0].exits[[2, 5]].tolist() == [-1, -1]
+
+
+@pytest.mark.parametrize("fault", form_faults.FAULTS)
+@pytest.mark.parametrize("into", ["cache", "bundle"])
+def test_a_form_that_opens_and_does_not_run_is_not_used_and_one_line_says_so(
+    bundle_copy: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    into: str,
+    fault: str,
+) -> None:
+    monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "cache"))
+    form = optimise(Bundle.open(bundle_copy), into)
+    assert form is not None
+    if into == "bundle":
+        monkeypatch.setenv(cache.VARIABLE, "off")
+    sound = {path: path.read_bytes() for path in form.iterdir()}
+    form_faults.FAULTS[fault](form)
+    with eeinfer.load(bundle_copy, backend="native", threads=1) as engine:
+        assert not engine.optimised
+    [told] = caplog.messages
+    assert f"{form} is not used, the segments run as they are" in told
+    for path, data in sound.items():
+        path.write_bytes(data)
+    with eeinfer.load(bundle_copy, backend="native", threads=1) as engine:
+        assert engine.optimised
 
 
 @pytest.mark.parametrize(

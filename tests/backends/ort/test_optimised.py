@@ -1,10 +1,13 @@
 """The segments as this machine runs them: found where they are sound, put aside where not, and never in the way."""
 
+import importlib
 import logging
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
+import form_faults
 import numpy as np
 import pytest
 
@@ -12,6 +15,7 @@ import eeinfer
 from eeinfer import samples
 from eeinfer.backends.ort import optimised
 from eeinfer.bundle.folder import Bundle
+from eeinfer.export.optimise.api import optimise
 from eeinfer.machine.cache import VARIABLE
 
 FILES = ["segment_01.onnx", "model.bin", "build.json"]
@@ -134,6 +138,75 @@ def test_a_form_that_cannot_be_read_just_now_is_kept(
         assert not runs_optimised(tiny_bundle)
     assert "Too many open files" in caplog.text
     assert kept(tiny_bundle, "build.json").read_bytes() == found
+    assert runs_optimised(tiny_bundle)
+
+
+@pytest.mark.parametrize("fault", form_faults.FAULTS)
+@pytest.mark.parametrize("into", ["cache", "bundle"])
+def test_a_form_that_opens_and_does_not_run_is_not_used_and_one_line_says_so(
+    bundle_copy: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    into: str,
+    fault: str,
+) -> None:
+    bundle = Bundle.open(bundle_copy)
+    form = optimise(bundle, into)
+    assert form is not None
+    if into == "bundle":
+        monkeypatch.setenv(VARIABLE, "off")
+    found = plain_scores(bundle_copy, monkeypatch) if into == "cache" else None
+    sound = {path: path.read_bytes() for path in form.iterdir()}
+    form_faults.FAULTS[fault](form)
+    broken = {path: path.read_bytes() for path in form.iterdir()}
+    assert not runs_optimised(bundle_copy)
+    [told] = caplog.messages
+    assert str(form) in told
+    assert "is not used, the segments run as they are" in told
+    if found is not None:
+        np.testing.assert_array_equal(scores(bundle_copy), found)
+    assert {path: path.read_bytes() for path in form.iterdir()} == broken, "its files are as they were written"
+    for path, data in sound.items():
+        path.write_bytes(data)
+    assert runs_optimised(bundle_copy), "no failure is remembered"
+
+
+def test_a_form_of_the_bundle_that_does_not_run_leaves_the_way_to_the_caches(
+    bundle_copy: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    own = optimise(Bundle.open(bundle_copy), "bundle")
+    assert own is not None
+    form_faults.does_not_run(own)
+    for _ in range(2):
+        assert runs_optimised(bundle_copy)
+    assert kept(bundle_copy).is_dir()
+    assert len(caplog.messages) == 1
+
+
+@pytest.mark.parametrize("error", [RuntimeError("odd"), MemoryError(), KeyError("name"), ValueError("shape")])
+@pytest.mark.parametrize("step", ["segments.open_session", "segments.check_graph", "optimised.read_form"])
+def test_whatever_goes_wrong_with_a_form_the_bundles_own_segments_run(
+    tiny_bundle: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+    step: str,
+) -> None:
+    assert runs_optimised(tiny_bundle)
+    folder, name = kept(tiny_bundle), f"eeinfer.backends.ort.{step}"
+    module, _, function = name.rpartition(".")
+    original = getattr(importlib.import_module(module), function)
+
+    def failing(*args: Any, **options: Any) -> Any:
+        if any(folder in (place, *place.parents) for place in (*args, *options.values()) if isinstance(place, Path)):
+            raise error
+        return original(*args, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(name, failing)
+        patch.setattr("eeinfer.loading._optimised", lambda _: False)
+        assert not runs_optimised(tiny_bundle)
+    assert len(caplog.messages) == 1
     assert runs_optimised(tiny_bundle)
 
 
