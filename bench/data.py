@@ -56,7 +56,11 @@ def bench_data(bundle: str | os.PathLike[str], data: str | None = None) -> Bench
     if samples.is_shipped(opened):
         images, labels = samples.images()
         return BenchData(name=f"{len(labels)} test images shipped with eeinfer", images=images, labels=labels)
-    return _from_name(*_trained_on(opened))
+    name = _trained_on(opened)
+    try:
+        return _from_name(name)
+    except DataError as error:
+        raise DataError(f"{error}; or {_ASK}") from error
 
 
 def check_data(images: Any, labels: Any, classes: int) -> Array:
@@ -119,13 +123,13 @@ def _from_folder(folder: Path, bundle: Bundle) -> BenchData:
     )
 
 
-def _from_name(name: str, root: str | None = None) -> BenchData:
+def _from_name(name: str) -> BenchData:
     try:
         from eeinfer.training.data import load_dataset
     except ImportError as error:
         raise _needs_training(name, error) from error
     try:
-        test = load_dataset(name, root).test
+        test = load_dataset(name).test
     except ImportError as error:
         raise _needs_training(name, error) from error
     return BenchData(name=f"{name}, test part", images=test.images, labels=np.asarray(test.labels))
@@ -138,12 +142,9 @@ def _needs_training(name: str, error: ImportError) -> DependencyError:
     return known or DependencyError(f"the data set {name!r} is read by the training part: pip install 'eeinfer[train]'")
 
 
-def _trained_on(bundle: Bundle) -> tuple[str, str | None]:
-    """Name and root of the data set."""
-    facts = bundle.manifest.provenance
-    name, config = facts.get("dataset"), facts.get("config")
-    data = config.get("data") if isinstance(config, dict) else None
-    root = data.get("root") if isinstance(data, dict) else None
+def _trained_on(bundle: Bundle) -> str:
+    """Name of the data set; a folder that the bundle names is not looked into."""
+    name = bundle.manifest.provenance.get("dataset")
     if not isinstance(name, str):
         raise DataError(f"{bundle.path} does not say which data set it was trained on; {_ASK}")
-    return name, root if isinstance(root, str) else None
+    return name

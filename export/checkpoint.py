@@ -26,6 +26,7 @@ def export_checkpoint(
     checkpoint: str | Path,
     out: str | Path | None = None,
     *,
+    root: str | Path | None = None,
     force: bool = False,
     tolerance: float = TOLERANCE,
     progress: Progress = silent,
@@ -35,12 +36,15 @@ def export_checkpoint(
     Args:
         checkpoint: a file that `eeinfer train` wrote.
         out: the bundle to write; beside the checkpoint and under its name by default.
+        root: the folder that holds the images of the run; None looks where the data set of that name usually lies. A
+            checkpoint does not say where its images were.
         force: replace an existing bundle.
         tolerance: largest absolute error of a logit against torch.
         progress: told the name of each step.
 
     Raises:
         CheckpointError: the file is missing, damaged, foreign, or holds more than weights and settings.
+        DataError: `root` holds no such data set.
         ExportError: the network cannot be exported; nothing is left behind.
     """
     source = Path(checkpoint)
@@ -55,7 +59,7 @@ def export_checkpoint(
         static=_backbone(trained.model),
         preprocess=trained.input.preprocess,
         provenance={**trained.provenance, "checkpoint_sha256": hashlib.sha256(source.read_bytes()).hexdigest()},
-        real_inputs=_real_inputs(trained, progress),
+        real_inputs=_real_inputs(trained, root, progress),
         tolerance=tolerance,
         force=force,
         progress=progress,
@@ -67,12 +71,13 @@ def _backbone(model: nn.Module) -> nn.Module:
     return next(part for part in model.modules() if isinstance(part, EarlyExitModel)).backbone
 
 
-def _real_inputs(trained: Checkpoint, progress: Progress) -> NDArray[Any] | None:
-    data = trained.config.data
+def _real_inputs(trained: Checkpoint, root: str | Path | None, progress: Progress) -> NDArray[Any] | None:
     try:
-        images = load_dataset(data.name, data.root).test.images
-    except (DataError, OSError) as error:  # a folder of somebody else's machine, or closed to this user
-        progress(f"verifying on random inputs only: {error}")
+        images = load_dataset(trained.config.data.name, root).test.images
+    except (DataError, OSError) as error:  # not in the usual places, or closed to this user
+        if root is not None:
+            raise
+        progress(f"verifying on random inputs only: {error} (real ones: --root FOLDER, as eeinfer train had it)")
         return None
     chosen = np.random.default_rng(0).choice(len(images), size=min(REAL_IMAGES, len(images)), replace=False)
     return prepare([images[int(i)] for i in chosen], trained.input)

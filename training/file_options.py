@@ -10,9 +10,7 @@ from eeinfer.training.config import TrainConfig
 
 # Of timm.create_model: it opens what they name, weights or descriptions of weights.
 FILE_OPTIONS = ("checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay", "cache_dir")
-# Opening a checkpoint does not look there. Whoever asks for the images of the run does, export for its comparison too:
-# with readers of data sets, which run no code.
-_PLACES = ("data.root",)
+_ROOT = "data.root"  # where a run found its images; older checkpoints say it, and it is dropped: nothing looks there
 _FILE = re.compile(r"[/\\\0]|^~|\.(pt|pth|bin|npy|npz|ckpt|pkl|pickle|safetensors|json|gz|tar|zip)$", re.IGNORECASE)
 
 
@@ -22,9 +20,9 @@ def without_downloads(config: TrainConfig) -> TrainConfig:
 
 
 def without_file_options(config: TrainConfig) -> TrainConfig:
-    """Return `config` without the backbone's options that name files."""
+    """Return `config` without the backbone's options that name files, and without the folder of the images."""
     options = {name: value for name, value in config.backbone.options.items() if name not in FILE_OPTIONS}
-    return replace(config, backbone=replace(config.backbone, options=options))
+    return replace(config, backbone=replace(config.backbone, options=options), data=replace(config.data, root=None))
 
 
 def named_files(config: TrainConfig) -> dict[str, Any]:
@@ -40,7 +38,7 @@ def refuse_files(config: dict[str, Any]) -> None:
     """
     for name, value in _leaves(config):
         is_file = bool({*name.split(".")} & {*FILE_OPTIONS}) or (isinstance(value, str) and _FILE.search(value))
-        if is_file and name not in _PLACES:
+        if is_file and name != _ROOT:
             raise CheckpointError(
                 f"the setting {name} {value!r} names a file, and a checkpoint is read from itself alone"
             )

@@ -14,6 +14,7 @@ from eeinfer.arrays import ImageFiles, images_below, read_arrays, take
 from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.manifest import Input
 from eeinfer.errors import DataError, DependencyError
+from eeinfer.numbers import is_whole
 from eeinfer.preprocess import prepare
 
 ASK = "give --calibration with a folder of images, an .npz file holding 'images', or a data set's name"
@@ -67,7 +68,13 @@ class RealImages:
         )
 
 
-def real_images(bundle: Bundle, data: str | os.PathLike[str] | None, *, seed: int) -> RealImages:
+def real_images(
+    bundle: Bundle,
+    data: str | os.PathLike[str] | None,
+    *,
+    root: str | os.PathLike[str] | None = None,
+    seed: int,
+) -> RealImages:
     """Find images for `bundle` and divide them.
 
     Args:
@@ -76,13 +83,14 @@ def real_images(bundle: Bundle, data: str | os.PathLike[str] | None, *, seed: in
             of a data set; None takes the data set that the bundle was trained on, and for the shipped bundle the
             shipped images. A data set's validation images are for calibration and its test images for the report;
             of anything else one half each.
+        root: the folder that holds the files of a data set; None looks where that one usually lies.
         seed: of the halves.
 
     Raises:
         DataError: there are none, too few, or damaged ones.
         DependencyError: a data set by name needs packages that are not installed.
     """
-    found = _found(bundle, data, seed)
+    found = _found(bundle, data, None if root is None else Path(root), seed)
     labels, classes = found.report.every_label, len(bundle.manifest.classes)
     if labels is not None and not 0 <= labels.min() <= labels.max() < classes:
         raise DataError(
@@ -92,18 +100,18 @@ def real_images(bundle: Bundle, data: str | os.PathLike[str] | None, *, seed: in
     return found
 
 
-def _found(bundle: Bundle, data: str | os.PathLike[str] | None, seed: int) -> RealImages:
+def _found(bundle: Bundle, data: str | os.PathLike[str] | None, root: Path | None, seed: int) -> RealImages:
     if data is not None:
         path = Path(data)
         if path.suffix == ".npz":
             return _halved(path.stem, *_arrays(path), seed)
         if path.is_dir():
             return _halved(f"the images in {path}", _photos(path, bundle), None, seed)
-        return _data_set(str(data), None, _VALIDATION, 0)
+        return _data_set(str(data), root, _VALIDATION, 0)
     if samples.is_shipped(bundle):
         images, labels = samples.images()
         return _halved("the test images shipped with eeinfer", images, labels, seed)
-    return _trained_on(bundle)
+    return _trained_on(bundle, root)
 
 
 def _halved(name: str, images: Any, labels: Array | None, seed: int) -> RealImages:
@@ -137,16 +145,27 @@ def _arrays(path: Path) -> tuple[Array, Array | None]:
     return images, labels
 
 
-def _trained_on(bundle: Bundle) -> RealImages:
+def _trained_on(bundle: Bundle, root: Path | None) -> RealImages:
+    """Find the data set by its name; a folder that the bundle names is not looked into."""
     facts = bundle.manifest.provenance
-    config = facts.get("config", {})
-    data, name = config.get("data", {}), facts.get("dataset")
+    name, config = facts.get("dataset"), facts.get("config")
     if not isinstance(name, str):
         raise DataError(f"{bundle.path} does not say which data set it was trained on; {ASK}")
-    return _data_set(name, data.get("root"), data.get("val_share") or _VALIDATION, config.get("seed", 0))
+    return _data_set(name, root, *_split_of(config))
 
 
-def _data_set(name: str, root: str | None, share: float, seed: int) -> RealImages:
+def _split_of(config: Any) -> tuple[float, int]:
+    """The share of the validation images and the seed that chose them, where a bundle says both as a run would."""
+    config = config if isinstance(config, dict) else {}
+    data = config.get("data")
+    share, seed = data.get("val_share") if isinstance(data, dict) else None, config.get("seed")
+    return (
+        share if isinstance(share, float) and 0 < share < 1 else _VALIDATION,
+        seed if is_whole(seed, 0) else 0,
+    )
+
+
+def _data_set(name: str, root: Path | None, share: float, seed: int) -> RealImages:
     """Calibrate on the images that selected the weights in training."""
     try:
         from eeinfer.training.data import load_dataset

@@ -51,6 +51,7 @@ def reduce_precision(
     *,
     config: PrecisionConfig,
     data: str | os.PathLike[str] | None = None,
+    root: str | os.PathLike[str] | None = None,
     force: bool = False,
     progress: Progress = silent,
 ) -> Path:
@@ -65,6 +66,7 @@ def reduce_precision(
         out: the bundle to write; beside the first and with the precision in its name by default.
         config: which precision, and for which device.
         data: images, as eeinfer.export.precision.real_images takes them; None: those the bundle was trained on.
+        root: the folder that holds the files of a data set; None looks where that one usually lies.
         force: replace an existing bundle.
         progress: told the name of each step.
 
@@ -80,7 +82,7 @@ def reduce_precision(
     name = source.path.resolve().with_name(f"{source.path.resolve().stem}-{config.precision}")
     target = bundle_target(name if out is None else out, force=force)
     with new_folder(target, force=force) as folder:
-        images = _images(source, data, config, progress)
+        images = _images(source, data, root, config, progress)
         reduced = _reduced(folder, source, config, images, progress)
         write_manifest(folder, msgspec.structs.replace(reduced, name=target.stem))
     return target
@@ -104,13 +106,17 @@ def _reduced(
 
 
 def _images(
-    source: Bundle, data: str | os.PathLike[str] | None, config: PrecisionConfig, progress: Progress
+    source: Bundle,
+    data: str | os.PathLike[str] | None,
+    root: str | os.PathLike[str] | None,
+    config: PrecisionConfig,
+    progress: Progress,
 ) -> RealImages | None:
     """Find images; without any, sixteen bits still can be had, but nothing is known about accuracy."""
     try:
-        found = real_images(source, data, seed=config.seed)
+        found = real_images(source, data, root=root, seed=config.seed)
     except DataError as error:
-        if data is not None or config.precision in CALIBRATED:
+        if data is not None or root is not None or config.precision in CALIBRATED:
             raise
         progress(f"no report on accuracy and exits: {error}")
         return None

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from altered_bundles import edit
 from PIL import Image
+from planted_roots import image_folder
 
 from eeinfer import samples
 from eeinfer.arrays import take
@@ -66,6 +68,14 @@ def test_the_data_set_of_the_training_is_taken(bundle_copy: Path) -> None:
     found = bench_data(trained_on(bundle_copy, "synthetic"))
     assert found.name == "synthetic, test part"
     assert len(found.images) == len(found.labels) > 10
+
+
+def test_a_folder_that_the_bundle_names_is_not_looked_into(bundle_copy: Path, tmp_path: Path) -> None:
+    folder = image_folder(tmp_path / "images")
+    facts = {"dataset": "imagefolder", "config": {"data": {"root": str(folder)}}}
+    edit(bundle_copy, lambda data: data.update(provenance=facts))
+    with pytest.raises(DataError, match=r"imagefolder needs a root: .* or give --data"):
+        bench_data(bundle_copy)
 
 
 def test_a_name_goes_before_the_data_set_of_the_training(bundle_copy: Path) -> None:

@@ -28,6 +28,7 @@ def calibrate(
     checkpoint: str | Path,
     out: str | Path | None = None,
     *,
+    root: str | Path | None = None,
     kind: str = "temperature",
     draws: int = 50,
     seed: int = 0,
@@ -42,6 +43,8 @@ def calibrate(
     Args:
         checkpoint: a file that `eeinfer train` wrote.
         out: the checkpoint to write; beside the first by default, its name with the kind added.
+        root: the folder that holds the images of the run; None looks where the data set of that name usually lies. A
+            checkpoint does not say where its images were.
         kind: "temperature": one number per exit divides its logits (Guo et al., ICML 2017). "laplace": a Gaussian over
             each exit's last layer and the mean over the exits so far (Meronen et al., WACV 2024).
         draws: of "laplace", M samples from each Gaussian; their noise is kept, so answers repeat.
@@ -67,7 +70,7 @@ def calibrate(
     if "calibration" in trained.provenance:
         raise CheckpointError(f"{source} is calibrated already; name the checkpoint that it was made from")
     target = _target(source, out, kind, force)
-    images = Images.of(trained)
+    images = Images.of(trained, root)
     if kind == "temperature":
         how = fit_temperatures(trained.model, images, progress)
     else:

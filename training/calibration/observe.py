@@ -5,6 +5,7 @@ Shapes: N images, K classes, F width that a last layer reads.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -25,8 +26,8 @@ class Images:
     feed: Feed
 
     @classmethod
-    def of(cls, trained: Checkpoint) -> "Images":
-        """Find the images.
+    def of(cls, trained: Checkpoint, root: str | Path | None = None) -> "Images":
+        """Find the images: in the folder `root`, or where the data set of that name usually lies.
 
         Raises:
             ConfigError: the run kept no validation images; DataError: its data set is not at hand.
@@ -38,7 +39,7 @@ class Images:
                 "train again with data.val_share above 0"
             )
         alone = replace(config, devices=1, device="cpu", precision="32-true")
-        dataset = load_dataset(config.data.name, config.data.root)
+        dataset = load_dataset(config.data.name, root)
         return cls(feed=Feed.of(alone, dataset, trained.input, make_fabric(alone)))
 
     def training(self) -> Iterator[Batch]:

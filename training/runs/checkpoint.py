@@ -78,7 +78,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     content = read_checkpoint(path)
     try:
         refuse_files(content["config"])
-        config = config_from_dict(content["config"])
+        config = without_file_options(config_from_dict(content["config"]))
         input = msgspec.convert(content["input"], Input)
         classes = tuple(map(str, content["classes"]))
         modules = tuple(map(str, content["modules"]))

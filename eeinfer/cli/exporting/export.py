@@ -11,7 +11,7 @@ from eeinfer.cli.exporting.folding import Fold, check_fold, folded
 from eeinfer.cli.exporting.plans import Batch, Target, Trt, TrtLibrary, add_plans, plan_config
 from eeinfer.cli.exporting.precision import Calibration, CalibrationImages, Device, Precision, precision_config, reduced
 from eeinfer.cli.progress import tell
-from eeinfer.errors import ExportError
+from eeinfer.errors import DataError, ExportError
 from eeinfer.export import TOLERANCE
 from eeinfer.files import check_folder
 from eeinfer.machine.leftovers import temporary_folder
@@ -35,6 +35,14 @@ Out = Annotated[
     Path | None,
     typer.Option(help="The bundle or file to write. Without it: beside the checkpoint.", show_default=False),
 ]
+Root = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder of the data set that a checkpoint was trained on, as eeinfer train had it: for the comparison "
+        "with torch on real images. Without it: the usual places.",
+        show_default=False,
+    ),
+]
 SingleFile = Annotated[
     bool, typer.Option("--single-file", help="Write one ONNX file with nested Ifs that runs without eeinfer.")
 ]
@@ -47,6 +55,7 @@ Golden = Annotated[
 def export(
     source: Source,
     out: Out = None,
+    root: Root = None,
     single_file: SingleFile = False,
     trt: Trt = False,
     target: Target = None,
@@ -72,6 +81,8 @@ def export(
     With --golden inputs and what every exit answers go into NAME.golden.npz, of the new bundle or of one that is there.
     """
     source = _finished_run(source)
+    if root is not None and not root.is_dir():
+        raise DataError(f"--root {root} is no folder; give the one that eeinfer train was given")
     plans = plan_config(trt, target, batch, trt_library)
     reduction = precision_config(precision, device, calibration, calibration_images, trt=trt)
     _check_together(plans, fold, precision, golden=golden, single_file=single_file)
@@ -79,22 +90,31 @@ def export(
         _add(source, out, plans, golden=golden, force=force)
         return
     if reduction is not None:
-        path = _reduced(source, out, reduction, calibration, force=force, tolerance=tolerance, single_file=single_file)
+        path = _reduced(
+            source, out, reduction, calibration, force=force, root=root, tolerance=tolerance, single_file=single_file
+        )
     else:
-        path = _made(source, out, fold, single_file=single_file, force=force, tolerance=tolerance)
+        path = _made(source, out, fold, single_file=single_file, force=force, root=root, tolerance=tolerance)
     typer.echo(path)
     _complete(path, plans, golden=golden, force=force)
 
 
 def _made(
-    source: Path, out: Path | None, fold: str | None, *, single_file: bool, force: bool, tolerance: float
+    source: Path,
+    out: Path | None,
+    fold: str | None,
+    *,
+    single_file: bool,
+    force: bool,
+    root: Path | None,
+    tolerance: float,
 ) -> Path:
     if fold is not None:
-        return _folded(source, out, fold, force=force, tolerance=tolerance)
+        return _folded(source, out, fold, force=force, root=root, tolerance=tolerance)
     if single_file:
-        return _single_file(source, out, force=force, tolerance=tolerance)
+        return _single_file(source, out, force=force, root=root, tolerance=tolerance)
     _check_new_bundle(source, out)
-    return _bundle(source, out, force=force, tolerance=tolerance)
+    return _bundle(source, out, force=force, root=root, tolerance=tolerance)
 
 
 def _complete(path: Path, plans: "TrtConfig | None", *, golden: bool, force: bool) -> None:
@@ -164,11 +184,11 @@ def _finished_run(source: Path) -> Path:
     return checkpoint
 
 
-def _bundle(checkpoint: Path, out: Path | None, *, force: bool, tolerance: float) -> Path:
+def _bundle(checkpoint: Path, out: Path | None, *, force: bool, root: Path | None, tolerance: float) -> Path:
     from eeinfer.bundle.folder import Bundle
     from eeinfer.export import export_checkpoint
 
-    path = export_checkpoint(checkpoint, out, force=force, tolerance=tolerance, progress=tell)
+    path = export_checkpoint(checkpoint, out, force=force, root=root, tolerance=tolerance, progress=tell)
     parity = Bundle.open(path).manifest.parity
     for index, entry in enumerate(parity.exits):
         agreement = "predictions equal" if entry.predictions_equal else "predictions differ"
@@ -177,7 +197,7 @@ def _bundle(checkpoint: Path, out: Path | None, *, force: bool, tolerance: float
     return path
 
 
-def _folded(source: Path, out: Path | None, layout: str, *, force: bool, tolerance: float) -> Path:
+def _folded(source: Path, out: Path | None, layout: str, *, force: bool, root: Path | None, tolerance: float) -> Path:
     """Fold the preprocessing of a bundle, or of a checkpoint by way of a bundle that is thrown away."""
     from eeinfer.export.write import bundle_target
 
@@ -186,7 +206,7 @@ def _folded(source: Path, out: Path | None, layout: str, *, force: bool, toleran
     target = bundle_target(source.with_suffix(_BUNDLE) if out is None else out, force=force)
     check_folder(target.parent, "the bundle")
     with temporary_folder("eeinfer-export") as folder:
-        bundle = _bundle(source, folder / target.name, force=False, tolerance=tolerance)
+        bundle = _bundle(source, folder / target.name, force=False, root=root, tolerance=tolerance)
         return folded(bundle, target, layout, force=force)
 
 
@@ -196,7 +216,7 @@ def _golden(bundle: Path, *, force: bool) -> Path:
     return export_golden(bundle, force=force, progress=tell)
 
 
-def _single_file(source: Path, out: Path | None, *, force: bool, tolerance: float) -> Path:
+def _single_file(source: Path, out: Path | None, *, force: bool, root: Path | None, tolerance: float) -> Path:
     """Make the file of a bundle, or of a checkpoint by way of a bundle that is thrown away."""
     from eeinfer.export.single_file.api import export_single_file, single_file_target
 
@@ -205,7 +225,7 @@ def _single_file(source: Path, out: Path | None, *, force: bool, tolerance: floa
     if _is_bundle(source):
         return export_single_file(source, target, force=force, tolerance=tolerance, progress=tell)
     with temporary_folder("eeinfer-export") as folder:
-        bundle = _bundle(source, folder / f"{target.stem}{_BUNDLE}", force=False, tolerance=tolerance)
+        bundle = _bundle(source, folder / f"{target.stem}{_BUNDLE}", force=False, root=root, tolerance=tolerance)
         return export_single_file(bundle, target, force=force, tolerance=tolerance, progress=tell)
 
 
@@ -216,6 +236,7 @@ def _reduced(
     calibration: str | None,
     *,
     force: bool,
+    root: Path | None,
     tolerance: float,
     single_file: bool,
 ) -> Path:
@@ -230,7 +251,7 @@ def _reduced(
     target = bundle_target(name if out is None else out, force=force)
     check_folder(target.parent, "the bundle")
     if _is_bundle(source):
-        return reduced(source, target, reduction, calibration, force=force)
+        return reduced(source, target, reduction, calibration, root=root, force=force)
     with temporary_folder("eeinfer-export") as folder:
-        bundle = _bundle(source, folder / target.name, force=False, tolerance=tolerance)
-        return reduced(bundle, target, reduction, calibration, force=force)
+        bundle = _bundle(source, folder / target.name, force=False, root=root, tolerance=tolerance)
+        return reduced(bundle, target, reduction, calibration, root=root, force=force)

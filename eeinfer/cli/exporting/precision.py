@@ -69,12 +69,14 @@ def precision_config(
     return config if images is None else replace(config, calibration_images=images)
 
 
-def reduced(bundle: Path, out: Path, config: "PrecisionConfig", calibration: str | None, *, force: bool) -> Path:
+def reduced(
+    bundle: Path, out: Path, config: "PrecisionConfig", calibration: str | None, *, root: Path | None, force: bool
+) -> Path:
     """Write the bundle in reduced precision and tell what that did."""
     from eeinfer.bundle.folder import Bundle
     from eeinfer.export import reduce_precision
 
-    path = reduce_precision(bundle, out, config=config, data=calibration, force=force, progress=tell)
+    path = reduce_precision(bundle, out, config=config, data=calibration, root=root, force=force, progress=tell)
     manifest = Bundle.open(path).manifest
     for line in shift_lines(manifest.shift, manifest.precision) if manifest.shift else ():
         say(line)

@@ -7,6 +7,7 @@ import typer
 
 from eeinfer.cli.app import Debug, Json, command, say
 from eeinfer.cli.progress import tell
+from eeinfer.cli.training.next_step import next_export
 
 
 @command(example="eeinfer calibrate runs/digits/checkpoint.pt --kind laplace")
@@ -18,6 +19,10 @@ def calibrate(
     out: Annotated[
         Path | None,
         typer.Option(help="The checkpoint to write. Without it: beside the first, with the kind in its name."),
+    ] = None,
+    root: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the data set's files, as eeinfer train had it. Without it: the usual places."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a checkpoint that exists.")] = False,
     json_output: Json = False,
@@ -32,7 +37,9 @@ def calibrate(
 
     from eeinfer.training import calibration
 
-    found = calibration.calibrate(checkpoint, out, kind=kind, draws=draws, seed=seed, force=force, progress=tell)
+    found = calibration.calibrate(
+        checkpoint, out, root=root, kind=kind, draws=draws, seed=seed, force=force, progress=tell
+    )
     if json_output:
         typer.echo(json.dumps({**asdict(found), "path": str(found.path)}, indent=2))
         return
@@ -41,5 +48,5 @@ def calibrate(
             f"exit {index} on test images: accuracy {before.accuracy:.2%} -> {after.accuracy:.2%}, "
             f"NLL {before.nll:.3f} -> {after.nll:.3f}, calibration error {before.ece:.3f} -> {after.ece:.3f}"
         )
-    say(f"next: eeinfer export {found.path}")
+    say(next_export(found.path, root))
     typer.echo(found.path)

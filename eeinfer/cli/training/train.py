@@ -10,6 +10,7 @@ import typer
 from eeinfer.cli.app import Debug, command, say
 from eeinfer.cli.progress import shown_progress
 from eeinfer.cli.training import settings
+from eeinfer.cli.training.next_step import next_export
 from eeinfer.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def train(
         return
     folder = out or Path("runs") / (f"{recipe}-untrained" if untrained else recipe)
     path = _untrained(config, folder) if untrained else _trained(config, folder, resume=resume)
-    say(f"next: eeinfer export {path}")
+    say(next_export(path, config.data.root))
     typer.echo(path)
 
 

@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 from PIL import Image
+from planted_roots import image_folder
 
 from eeinfer import samples
 from eeinfer.bundle.folder import Bundle
@@ -65,6 +66,24 @@ def test_the_shipped_bundle_takes_half_of_the_shipped_images() -> None:
     found = real_images(Bundle.open(samples.bundle_path()), None, seed=0)
     assert (len(found.calibration), len(found.report)) == (500, 500)
     assert not set(found.calibration.rows) & set(found.report.rows)
+
+
+def test_a_folder_that_the_bundle_names_is_not_looked_into(tiny: Bundle, tmp_path: Path) -> None:
+    folder = image_folder(tmp_path / "images")
+    origin = {"dataset": "imagefolder", "config": {"data": {"root": str(folder)}}}
+    trained = replace(tiny, manifest=msgspec.structs.replace(tiny.manifest, provenance=origin))
+    with pytest.raises(DataError, match=r"imagefolder needs a root: .* or give --calibration"):
+        real_images(trained, None, seed=0)
+    assert len(real_images(trained, None, root=folder, seed=0).report) == 24
+
+
+@pytest.mark.parametrize(
+    "config", [[], {"data": []}, {"data": {"val_share": "x"}, "seed": "x"}, {"data": {"val_share": 7}, "seed": -1}]
+)
+def test_a_bundle_may_say_what_it_likes_about_its_training(tiny: Bundle, config: object) -> None:
+    origin = {"dataset": "synthetic", "config": config}
+    trained = replace(tiny, manifest=msgspec.structs.replace(tiny.manifest, provenance=origin))
+    assert len(real_images(trained, None, seed=0).calibration) > 0
 
 
 def test_a_data_set_calibrates_on_validation_images_and_reports_on_test_images(tiny: Bundle) -> None:

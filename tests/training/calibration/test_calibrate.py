@@ -6,8 +6,9 @@ import pytest
 import torch
 from disks import full_disk
 from method_networks import check_bundle
+from planted_roots import image_folder, planted
 
-from eeinfer.errors import CheckpointError, ConfigError, InputError
+from eeinfer.errors import CheckpointError, ConfigError, DataError, InputError
 from eeinfer.training import (
     BackboneConfig,
     DataConfig,
@@ -50,6 +51,14 @@ def test_temperatures_lower_the_loss_and_change_no_answer(trained: Path) -> None
         assert new.accuracy == old.accuracy
     assert record["test_after"][0]["nll"] == pytest.approx(found.test_after[0].nll)
     json.dumps(after.provenance)
+
+
+def test_images_come_from_a_folder_that_the_user_names_and_not_the_checkpoint(trained: Path, tmp_path: Path) -> None:
+    folder = image_folder(tmp_path / "images")
+    foreign = planted(trained, tmp_path / "foreign.pt", folder)
+    with pytest.raises(DataError, match="imagefolder needs a root"):
+        calibrate(foreign)
+    assert calibrate(foreign, root=folder).path == tmp_path / "foreign_temperature.pt"
 
 
 def test_laplace_repeats_exports_and_keeps_the_weights(trained: Path, tmp_path: Path) -> None:

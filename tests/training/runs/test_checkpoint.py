@@ -173,6 +173,17 @@ def test_settings_that_name_files_are_refused(checkpoint: Path, tmp_path: Path, 
         load_checkpoint(altered(checkpoint, tmp_path / "planted.pt", config=config))
 
 
+def test_where_the_images_were_is_neither_kept_nor_looked_at(
+    checkpoint: Path, tiny: TrainConfig, tmp_path: Path
+) -> None:
+    place = str(tmp_path / "images")
+    path = train(replace(tiny, regime="-+-", data=replace(tiny.data, root=place)), tmp_path / "run")
+    content = torch.load(path, weights_only=True)
+    assert place not in repr([content["config"], content["provenance"], content["started_from"]])
+    older = {**content["config"], "data": {**content["config"]["data"], "root": place}}
+    assert load_checkpoint(altered(checkpoint, tmp_path / "old.pt", config=older)).config.data.root is None
+
+
 def test_files_that_weights_start_from_are_opened_by_training_alone(tiny: TrainConfig, tmp_path: Path) -> None:
     import timm
 
