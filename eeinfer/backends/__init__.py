@@ -1,6 +1,7 @@
 """Backends by name. Each is imported when it is asked for, so that none is needed that is not used."""
 
 import logging
+import os
 from collections.abc import Callable, Mapping
 from importlib import import_module
 
@@ -48,8 +49,8 @@ def open_backend(
         raise ConfigError(f"unknown backend {name!r}; known are: {', '.join(BACKENDS)}")
     names = candidates(name, device)
     index = gpu_index(device)
-    if name is None and index is None and shared_threads() is not None:
-        names = names[-1:]  # in the one pool of the process: the compiled library would bring a second one
+    if name is None and index is None and shared_threads() is not None and os.environ.get("EEINFER_ONNXRUNTIME"):
+        names = names[-1:]  # in the one pool of the process: the runtime that is named would bring a second one
     facts = None if index is None else collect()
     reasons: dict[str, str] = {}
     for candidate in names:

@@ -62,6 +62,7 @@ _FUNCTIONS = {  # name -> what it returns and what it takes
     "last_error": (c_char_p, ()),
     "open": (c_int32, (c_char_p, POINTER(Options), _HANDLE)),
     "close": (None, (c_void_p,)),
+    "host_ort_api_base": (c_void_p, ()),
     "optimised": (c_int32, (c_void_p,)),
     "threads": (c_int32, (c_void_p,)),
     "onnxruntime_version": (c_char_p, (c_void_p,)),
@@ -90,6 +91,7 @@ class Binding:
 
     open: Callable[..., int]
     close: Callable[..., None]
+    host_ort_api_base: Callable[..., int | None]
     optimised: Callable[..., int]
     threads: Callable[..., int]
     onnxruntime_version: Callable[..., bytes]

@@ -4,6 +4,7 @@ import ctypes
 import functools
 import hashlib
 import importlib.util
+import logging
 import os
 import platform
 import sys
@@ -11,17 +12,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from eeinfer.backends.native.binding import ABI_VERSION, Binding
+from eeinfer.backends.onnx_runtime import share_arena
 from eeinfer.errors import DependencyError
 from eeinfer.machine import cache
 from eeinfer.machine.versions import version_of
 
 VARIABLE = "EEINFER_NATIVE"
+ONNXRUNTIME = "EEINFER_ONNXRUNTIME"
 OFF = "off"
 KIND = "native"
 FILE = "eeinfer".join({"win32": ("", ".dll"), "darwin": ("lib", ".dylib")}.get(sys.platform, ("lib", ".so")))
 BUILD = "eeinfer native build"
 _RUNTIME = {"win32": "onnxruntime.dll", "darwin": "libonnxruntime.*dylib"}.get(sys.platform, "libonnxruntime.so*")
 _PACKAGE = Path(__file__).resolve().parents[2]
+
+log = logging.getLogger(__name__)
 
 
 def binding() -> Binding:
@@ -106,12 +111,36 @@ def _sources() -> Iterator[Path]:
         yield from (path for path in folder.rglob("*") if path.is_file())
 
 
+def runtime_is_shared() -> bool:
+    """Whether the library computes with the ONNX Runtime of this process, which has been imported."""
+    return host_api(binding()) is not None
+
+
+def host_api(call: Binding) -> int | None:
+    """Return the OrtApiBase of the ONNX Runtime that this process has imported; None: it has none, or another is named.
+
+    The extension module of the onnxruntime package holds a whole runtime and exports nothing of it: its libonnxruntime
+    would be a second one, with an arena and thread pools of its own. But it hands its base to libraries of operators.
+    """
+    module = sys.modules.get("onnxruntime")
+    if module is None or os.environ.get(ONNXRUNTIME):
+        return None
+    if call.host_ort_api_base() is None:
+        try:
+            module.SessionOptions().register_custom_ops_library(call.library._name)
+        except Exception as error:  # ONNX Runtime's own classes derive from Exception alone
+            log.info("ONNX Runtime does not tell the compiled library where it is: %s", error)
+            return None
+        share_arena()  # before the library does, whose second try is no error
+    return call.host_ort_api_base()
+
+
 def onnxruntime_file() -> Path | None:
     """Return the library inside the onnxruntime wheel of this Python, without importing it; None: look elsewhere.
 
     EEINFER_ONNXRUNTIME stands above it: then the C++ library looks there by itself.
     """
-    if os.environ.get("EEINFER_ONNXRUNTIME"):
+    if os.environ.get(ONNXRUNTIME):
         return None
     spec = importlib.util.find_spec("onnxruntime")
     folders = [] if spec is None else list(spec.submodule_search_locations or ())

@@ -6,7 +6,7 @@ import weakref
 from ctypes import c_void_p
 
 from eeinfer.backends.native.binding import Binding, Options
-from eeinfer.backends.native.library import binding, onnxruntime_file
+from eeinfer.backends.native.library import binding, host_api, onnxruntime_file
 from eeinfer.bundle.folder import Bundle
 
 
@@ -22,12 +22,15 @@ class OpenBundle:
             DependencyError: there is no such library, or no ONNX Runtime for it.
         """
         self.call: Binding = binding()
-        self.manifest, runtime, handle = bundle.manifest, onnxruntime_file(), c_void_p()
+        self.manifest, handle = bundle.manifest, c_void_p()
+        host = host_api(self.call)
+        runtime = onnxruntime_file() if host is None else None
         options = Options(
             size=ctypes.sizeof(Options),
             skip_verify=not verify,
             threads=None if threads is None else threads.encode(),
             onnxruntime=None if runtime is None else os.fsencode(runtime),
+            ort_api_base=host,
         )
         self.call.check(self.call.open(os.fsencode(bundle.path), ctypes.byref(options), ctypes.byref(handle)))
         self.handle = handle

@@ -75,6 +75,10 @@ typedef struct eeinfer_options {
   void* ort_env;           /* the host's OrtEnv*, of the same ONNX Runtime, which it keeps longer; NULL makes one */
 } eeinfer_options;
 
+/* The OrtApiBase of a host that registered this shared library as one of custom operators, such as Python's
+ * SessionOptions.register_custom_ops_library: so that its ONNX Runtime computes, and no second one is loaded. NULL: none. */
+EEINFER_API const void* eeinfer_host_ort_api_base(void);
+
 /* Open a bundle, check it, make a session per segment and run each of them once. `options` may be NULL. */
 EEINFER_API eeinfer_status eeinfer_open(const char* path, const eeinfer_options* options, eeinfer_engine** out);
 

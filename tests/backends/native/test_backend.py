@@ -219,21 +219,62 @@ def run(code: str, *arguments: object) -> str:
     return done.stdout.strip()
 
 
-def test_a_shared_pool_is_not_joined_by_a_second_one_unasked(tiny_bundle: Path) -> None:
-    code = """
+IN_THE_POOL = """
 import sys, numpy as np, eeinfer
 eeinfer.share_threads(2)
-print(eeinfer.load(sys.argv[1]).backend)
-engine = eeinfer.load(sys.argv[1], backend="native")
-print(engine.threads, engine(np.zeros((3, 8, 8), np.uint8), tau=1).exits.tolist())
-print(eeinfer.load(sys.argv[1], backend="native", threads="stopping:1").threads)
+engine = eeinfer.load(sys.argv[1])
+print(engine.backend, engine.threads, engine(np.zeros((3, 8, 8), np.uint8), tau=1).exits.tolist())
 """
-    assert run(code, tiny_bundle).splitlines() == ["onnxruntime", "2 [2, 2, 2]", "1"]
+COUNTS_RUNTIMES = """
+with open("/proc/self/maps") as maps:
+    print(sorted({line.split("/")[-1].split(".")[0] for line in maps if "onnxruntime" in line and "r-xp" in line}
+          - {"libonnxruntime_providers_shared"}))
+"""
 
 
-def test_a_shared_pool_that_comes_too_late_is_refused_and_the_other_backend_taken(tiny_bundle: Path) -> None:
+def test_it_runs_in_the_one_pool_of_the_process(tiny_bundle: Path) -> None:
+    assert run(IN_THE_POOL, tiny_bundle) == "native 2 [2, 2, 2]"
+
+
+def test_other_threads_than_those_of_the_pool_have_no_effect_and_it_says_so(tiny_bundle: Path) -> None:
     code = """
-import sys, eeinfer
+import sys, warnings, eeinfer
+eeinfer.share_threads(2)
+with warnings.catch_warnings(record=True) as said:
+    warnings.simplefilter("always")
+    print(eeinfer.load(sys.argv[1], threads="stopping:1").threads)
+print(said[0].message)
+"""
+    threads, said = run(code, tiny_bundle).splitlines()
+    assert threads == "2"
+    assert said == "threads=stopping:1 has no effect: this process has one pool for all sessions"
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="this system does not say what a process has loaded")
+def test_where_onnxruntime_is_imported_already_no_second_one_is_loaded(tiny_bundle: Path) -> None:
+    eeinfer.load(tiny_bundle).close()  # made for this machine, which would import it
+    load = "import sys, eeinfer; engine = eeinfer.load(sys.argv[1]); assert engine.backend == 'native'"
+    assert run(load + COUNTS_RUNTIMES, tiny_bundle) == "['libonnxruntime']"
+    assert run("import onnxruntime;" + load + COUNTS_RUNTIMES, tiny_bundle) == "['onnxruntime_pybind11_state']"
+
+
+def test_both_backends_of_one_process_share_its_arena(tiny_bundle: Path) -> None:
+    code = """
+import sys, numpy as np, onnxruntime, eeinfer
+for backends in (["native", "onnxruntime", "native"], ["onnxruntime", "native"]):
+    engines = [eeinfer.load(sys.argv[1], backend=backend, threads=1) for backend in backends]
+    print(len({engine(np.zeros((8, 8), np.uint8)).scores.tobytes() for engine in engines}))
+"""
+    assert run(code, tiny_bundle).splitlines() == ["1", "1"]
+
+
+def test_a_runtime_that_is_named_brings_a_pool_of_its_own_and_is_not_taken_unasked(tiny_bundle: Path) -> None:
+    runtime = library.onnxruntime_file()
+    if runtime is None:
+        pytest.skip("there is no onnxruntime package whose library could be named")
+    code = f"""
+import os, sys, eeinfer
+os.environ["EEINFER_ONNXRUNTIME"] = {str(runtime)!r}
 first = eeinfer.load(sys.argv[1])
 eeinfer.share_threads(2)
 print(first.backend, eeinfer.load(sys.argv[1]).backend)
