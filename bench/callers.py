@@ -71,7 +71,9 @@ class CallersReport(Record, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Turn:
+class Turn:
+    """What so many callers did in one turn."""
+
     seconds: float
     ms: NDArray[Any]  # of every call
     exits: NDArray[Any]
@@ -89,13 +91,13 @@ def measure_callers(
         progress: told what is being done, how many turns of it are done and how many are planned.
         tau: thresholds; None takes the engine's.
     """
-    load, turns = load_average(), {count: list[_Turn]() for count in config.callers}
+    load, turns = load_average(), {count: list[Turn]() for count in config.callers}
     single = (take(images, np.array([row])) for row in range(count_rows(images)))
     prepared = [as_given(prepare_inputs(image, engine.manifest)) for image in single]
     for round in range(config.rounds):
         for position, count in enumerate(config.callers):
             progress("callers", round * len(config.callers) + position, config.rounds * len(config.callers))
-            turns[count].append(_turn(engine, prepared, count, config.turn_seconds, tau))
+            turns[count].append(turn(engine, prepared, count, config.turn_seconds, tau))
     left = np.concatenate([turn.exits for row in turns.values() for turn in row])
     return CallersReport(
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -107,8 +109,8 @@ def measure_callers(
     )
 
 
-def _turn(engine: Engine, images: Sequence[Given], callers: int, seconds: float, tau: Taus | None) -> _Turn:
-    """All callers begin together and call until the time is over; each begins with another image."""
+def turn(engine: Engine, images: Sequence[Given], callers: int, seconds: float, tau: Taus | None) -> Turn:
+    """Let all callers begin together and call until the time is over; each begins with another image."""
     gate, found = threading.Barrier(callers + 1), [list[tuple[float, int]]() for _ in range(callers)]
 
     def call(number: int) -> None:
@@ -130,10 +132,10 @@ def _turn(engine: Engine, images: Sequence[Given], callers: int, seconds: float,
         thread.join()
     calls = [entry for own in found for entry in own]
     ms, exits = np.array([second * 1e3 for second, _ in calls]), np.array([exit for _, exit in calls])
-    return _Turn(seconds=perf_counter() - began, ms=ms, exits=exits)
+    return Turn(seconds=perf_counter() - began, ms=ms, exits=exits)
 
 
-def _row(callers: int, turns: Sequence[_Turn], first: Sequence[_Turn]) -> CallersRow:
+def _row(callers: int, turns: Sequence[Turn], first: Sequence[Turn]) -> CallersRow:
     rates, alone = (np.array([len(turn.ms) / turn.seconds for turn in row]) for row in (turns, first))
     return CallersRow(
         callers=callers,

@@ -1,0 +1,1 @@
+"""The compiled loop beside the one in Python, and both beside networks cut at each exit."""
