@@ -16,11 +16,12 @@ from eeinfer.training.calibrated import calibrated
 from eeinfer.training.calibration.fit import fit_laplace, fit_temperatures
 from eeinfer.training.calibration.laplace import TEMPERATURES, VARIANCES, choose, noise
 from eeinfer.training.calibration.observe import Images, all_logits
-from eeinfer.training.calibration.report import Calibration, ExitQuality, quality
+from eeinfer.training.calibration.report import Calibration, ExitQuality, qualities
 from eeinfer.training.names import unknown
 from eeinfer.training.runs.checkpoint import CHECKPOINT_VERSION, load_checkpoint, read_checkpoint
 from eeinfer.training.runs.sealed import save_sealed
 
+MEASURED = ("validation_before", "validation_after", "test_before", "test_after")
 KINDS = ("temperature", "laplace")
 
 
@@ -56,7 +57,8 @@ def calibrate(
         progress: told the name of each step.
 
     Returns:
-        Where the checkpoint is, and every exit's accuracy, NLL and calibration error before and after.
+        Where the checkpoint is, and every exit before and after: accuracy, NLL, calibration error, Brier score, and
+        how well its confidence ranks.
 
     Raises:
         ConfigError: the kind is unknown or does not fit the method, or the run kept no validation images.
@@ -108,7 +110,7 @@ def _measured(
     for name, batches in (("validation", images.validation), ("test", images.test)):
         for moment, model in (("before", before), ("after", after)):
             logits, labels = all_logits(model, batches())
-            found[f"{name}_{moment}"] = tuple(quality(exit, labels) for exit in logits)
+            found[f"{name}_{moment}"] = qualities(logits, labels)
     for k, (old, new) in enumerate(zip(found["validation_before"], found["validation_after"], strict=True)):
         if new.nll > old.nll:
             progress(
@@ -124,11 +126,16 @@ def _write(source: Path, target: Path, how: dict[str, Any], found: Calibration) 
     if "exits" in how:
         record |= {key: [exit[key] for exit in how["exits"]] for key in ("variance", "temperature")}
         record["draws"] = len(how["exits"][0]["draws"])
-    record |= {name: value for name, value in asdict(found).items() if name not in ("path", "kind")}
+    record |= {name: [_numbers(exit) for exit in getattr(found, name)] for name in MEASURED}
     content["calibration"] = how
     content["provenance"] = {**content["provenance"], "calibration": _plain(record)}
     target.parent.mkdir(parents=True, exist_ok=True)
     save_sealed(target, {**content, "version": CHECKPOINT_VERSION})
+
+
+def _numbers(exit: ExitQuality) -> dict[str, Any]:
+    """What a checkpoint keeps: the diagrams are for the report."""
+    return {name: value for name, value in asdict(exit).items() if name != "reliability"}
 
 
 def _plain(value: Any) -> Any:

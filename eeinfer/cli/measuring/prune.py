@@ -10,6 +10,7 @@ from eeinfer.cli.app import Debug, Json, command, say
 from eeinfer.cli.bundles import BundleArgument, chosen_bundle
 from eeinfer.cli.measuring.options import Data, Threads
 from eeinfer.cli.progress import shown_progress, tell
+from eeinfer.cli.threads import share_pool
 from eeinfer.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def _measured(path: Path, data: str | None, threads: int | None) -> "Paying":
     from eeinfer.bench.thresholds.paying import exits_that_pay
 
     images = bench_data(path, data)
+    share_pool(path, threads)
     with shown_progress() as progress:
         return exits_that_pay(path, images.images, images.labels, progress, threads=threads)
 

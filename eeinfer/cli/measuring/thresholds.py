@@ -10,6 +10,7 @@ from eeinfer.cli.app import Debug, Json, command, say
 from eeinfer.cli.bundles import BundleArgument, chosen_bundle
 from eeinfer.cli.measuring.options import Data, Threads
 from eeinfer.cli.progress import print_table, shown_progress
+from eeinfer.cli.threads import share_pool
 from eeinfer.errors import InputError
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ def _certify(
     check_place(path, out, force=force)
     images, labelled = threshold_data(path, data, needs_labels=config.needs_labels)
     labels = images.labels if labelled else None
+    share_pool(path, config.threads)  # as bench does: what is promised in milliseconds is measured there too
     with shown_progress() as progress:
         found = find_thresholds(path, images.images, labels, config, progress, data=images.name)
     if json_output:

@@ -1,0 +1,94 @@
+"""What a calibration did to every exit, as one HTML file: a table before and after, and reliability diagrams."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from eeinfer.bench.reporting.formats import NONE, percent
+from eeinfer.bench.reporting.page import Row
+from eeinfer.bench.reporting.plots import CASCADE, MUTED, STATIC, svg
+from eeinfer.bench.reporting.templates import html, page
+from eeinfer.training.calibration import Calibration, ExitQuality, ReliabilityBin
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+NOTE = (
+    "Calibration moves probabilities, no weights. It was fitted on validation images; what stands first is of test "
+    "images, which had no part in it."
+)
+RANKS = (
+    "NLL in nats; calibration error over ten bins of confidence; Brier score from 0 to 2: lower is better in all "
+    "three. Ranks right: how likely a right answer has a higher confidence than a wrong one (AUROC, 0.5 is chance). "
+    "Ranks safe: the same for images that lose nothing by leaving here (right here, or wrong at the last exit too) "
+    "against those that do. This is what a threshold lives on: an exit can be calibrated well and rank badly. A dash: "
+    "nothing to rank."
+)
+DIAGRAM = (
+    "Accuracy over mean confidence of the images in each tenth of confidence; on the line an exit is as often right as "
+    "it says, below it is too sure of itself. The larger a point, the more images."
+)
+_COLUMNS = ["", "accuracy %", "NLL", "calibration error", "Brier score", "ranks right", "ranks safe"]
+
+
+def calibration_page(found: Calibration) -> str:
+    """Return the whole page.
+
+    Raises:
+        DependencyError: Jinja2 or matplotlib is missing.
+    """
+    pairs = list(zip(found.test_before, found.test_after, strict=True))
+    return page(
+        "calibration.html",
+        command="eeinfer calibrate",
+        title=f"{found.path.stem}: {found.kind}",
+        NOTE=NOTE,
+        RANKS=RANKS,
+        DIAGRAM=DIAGRAM,
+        columns=_COLUMNS,
+        rows=_rows(found.test_before, found.test_after),
+        fitted=_rows(found.validation_before, found.validation_after),
+        diagrams=[(f"exit {k}", html(diagram(k, before, after))) for k, (before, after) in enumerate(pairs)],
+    )
+
+
+def diagram(exit: int, before: ExitQuality, after: ExitQuality) -> str:
+    """Return the reliability diagram of one exit, as SVG to be put inline."""
+    return svg(f"exit{exit}", (3.6, 3.3), lambda axes: _draw(axes, before, after))
+
+
+def _draw(axes: "Axes", before: ExitQuality, after: ExitQuality) -> None:
+    axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
+    _points(axes, before.reliability, STATIC, f"before, error {before.ece:.3f}")
+    _points(axes, after.reliability, CASCADE, f"after, error {after.ece:.3f}")
+    axes.set_xlabel("confidence")
+    axes.set_ylabel("accuracy")
+    axes.set_xlim(0, 1.03)
+    axes.set_ylim(0, 1.03)
+    axes.legend(loc="upper left", labelcolor=MUTED)
+
+
+def _points(axes: "Axes", bins: Sequence[ReliabilityBin], colour: str, label: str) -> None:
+    filled = [bin for bin in bins if bin.images]
+    total = sum(bin.images for bin in filled)
+    x, y = [bin.confidence for bin in filled], [bin.accuracy for bin in filled]
+    axes.plot(x, y, color=colour, linewidth=1.4, marker="o", markersize=2.5, label=label)
+    axes.scatter(x, y, s=[8 + 160 * bin.images / total for bin in filled], color=colour, alpha=0.55, linewidths=0)
+
+
+def _rows(before: Sequence[ExitQuality], after: Sequence[ExitQuality]) -> list[Row]:
+    pairs = zip(before, after, strict=True)
+    return [("", [f"exit {k}", *_cells(old, new)]) for k, (old, new) in enumerate(pairs)]
+
+
+def _cells(before: ExitQuality, after: ExitQuality) -> list[str]:
+    names = ("nll", "ece", "brier", "ranks_right", "ranks_safe")
+    accuracies = _moved(percent(before.accuracy, 2), percent(after.accuracy, 2))
+    return [accuracies, *(_moved(*(_number(getattr(exit, name)) for exit in (before, after))) for name in names)]
+
+
+def _number(value: float | None) -> str:
+    return NONE if value is None else f"{value:.3f}"
+
+
+def _moved(before: str, after: str) -> str:
+    return before if before == after else f"{before} → {after}"
