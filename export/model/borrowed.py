@@ -6,7 +6,7 @@ closures, tensors that are no leaves and objects that cannot be copied would bre
 
 import contextlib
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -14,8 +14,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from eeinfer.errors import ExportError, ExportWarning, first_line
-
-Undo = Callable[[], None]
+from eeinfer.export.model.state import remember
 
 
 @contextlib.contextmanager
@@ -23,7 +22,8 @@ def borrowed(model: nn.Module) -> Iterator[nn.Module]:
     """Yield `model` without wrappers, with float32 copies of its weights on the CPU, in eval mode.
 
     Weights in half or double precision are exported in float32, with a warning. What forward changes meanwhile
-    (buffers, attributes, PyTorch's random state) is put back, also after an error.
+    (buffers, attributes and what they contain, tensors that are no buffers, PyTorch's random state) is put back, also
+    after an error.
 
     Raises:
         ExportError: it is no module, is scripted or traced, or has weights without values.
@@ -32,8 +32,7 @@ def borrowed(model: nn.Module) -> Iterator[nn.Module]:
     _check(module)
     with contextlib.ExitStack() as undo, torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        for part in module.modules():
-            undo.callback(_state(part))
+        state = remember(module, undo)
         _unwrap_parts(module)
         narrow = {str(tensor.dtype).removeprefix("torch.") for tensor in _copy_tensors(module, undo)}
         if narrow:
@@ -43,6 +42,7 @@ def borrowed(model: nn.Module) -> Iterator[nn.Module]:
                 ExportWarning,
                 stacklevel=4,
             )
+        _copy_plain(state, module, undo)
         module.eval()
         yield module
 
@@ -81,21 +81,6 @@ def _called(name: str, kind: str, module: nn.Module) -> str:
     return f"{name} of {type(module).__name__}" if name else kind
 
 
-def _state(part: nn.Module) -> Undo:
-    """Return what puts a module's attributes back: names, and the entries of plain containers."""
-    attributes = dict(part.__dict__)
-    containers = [(value, value.copy()) for value in attributes.values() if isinstance(value, (list, dict, set))]
-
-    def restore() -> None:
-        part.__dict__.clear()
-        part.__dict__.update(attributes)
-        for value, entries in containers:
-            value.clear()
-            value.extend(entries) if isinstance(value, list) else value.update(entries)
-
-    return restore
-
-
 def _unwrap_parts(module: nn.Module) -> None:
     for part in list(module.modules()):
         part.__dict__["_compiled_call_impl"] = None  # of Module.compile()
@@ -120,6 +105,17 @@ def _copy_tensors(module: nn.Module, undo: contextlib.ExitStack) -> list[Tensor]
         if values.is_floating_point() and values.dtype != torch.float32:
             narrow.append(values)
     return narrow
+
+
+def _copy_plain(state: list[Tensor], module: nn.Module, undo: contextlib.ExitStack) -> None:
+    """Let tensors that are neither parameters nor buffers have copied values too, as far as they allow it."""
+    copied = {id(tensor) for tensor in (*module.parameters(), *module.buffers())}
+    for tensor in state:
+        if id(tensor) not in copied:
+            with contextlib.suppress(Exception):  # subclasses of Tensor refuse with whatever they have
+                values = tensor.data
+                tensor.data = _as_float32(values)
+                undo.callback(_put_back, tensor, values)
 
 
 def _put_back(tensor: Any, values: Tensor) -> None:

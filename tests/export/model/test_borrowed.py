@@ -1,7 +1,11 @@
 """Whatever is done to a model while it is looked at, it is afterwards as it was."""
 
 import warnings
+from collections import deque
+from dataclasses import dataclass
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -57,6 +61,115 @@ def test_what_forward_changes_is_put_back_also_after_an_error() -> None:
     assert model.linear.weight is weight
     assert (model.number, model.seen) == (0, [])
     assert torch.equal(torch.get_rng_state(), random)
+
+
+@dataclass
+class Memory:
+    keys: list[Tensor]
+    steps: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    values: Tensor
+
+
+class Keeping(nn.Module):
+    """Keeps state wherever Python allows it, and changes all of it whenever it runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+        self.plain = torch.zeros(4)
+        self.half = torch.zeros(4, dtype=torch.float64)
+        self.rebound = torch.zeros(4)
+        self.listed = [torch.zeros(4), [torch.zeros(4)]]
+        self.mapped = {"inner": {"value": torch.zeros(4), "numbers": [1, 2]}}
+        self.pair = (torch.zeros(4), [0])
+        self.memory = Memory(keys=[torch.zeros(4)])
+        self.fixed = Fixed(torch.zeros(4))
+        self.name = SimpleNamespace(count=0, seen={1})
+        self.queue = deque([torch.zeros(4)], maxlen=2)
+        self.numbers, self.raw = np.zeros(3), bytearray(b"abc")
+        self.unregistered = [nn.BatchNorm1d(4)]
+        self.listed.append(self.listed)  # a ring
+
+    def forward(self, x: Tensor) -> Tensor:
+        total = x.detach().mean(0)
+        for tensor in (
+            self.plain,
+            self.half,
+            self.listed[0],
+            self.listed[1][0],
+            self.mapped["inner"]["value"],
+            self.pair[0],
+            self.memory.keys[0],
+            self.fixed.values,
+            self.queue[0],
+            self.unregistered[0].running_mean,
+            self.unregistered[0].weight.data,
+        ):
+            tensor += total
+        self.rebound = self.rebound + total
+        self.listed[1].append(total)
+        self.mapped["inner"]["numbers"].pop()
+        self.mapped["outer"] = self.mapped["inner"].pop("value")
+        self.pair[1].append(1)
+        self.memory.keys.insert(0, total)
+        self.memory.steps += 1
+        self.name.count += 1
+        self.name.seen.add(2)
+        self.queue.append(total)
+        self.queue.append(total)
+        self.numbers += 1
+        self.raw[0:1] = b"xyz"
+        self.unregistered.append(nn.ReLU())
+        return self.linear(x) + self.plain
+
+
+def pictured(value: object, seen: frozenset[int] = frozenset()) -> object:
+    """What a model holds, tensors as their identity, dtype and numbers."""
+    if id(value) in seen:
+        return "ring"
+    inner = seen | {id(value)}
+    if isinstance(value, Tensor):
+        return id(value), value.dtype, value.data_ptr(), value.tolist()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, dict):
+        return [(key, pictured(entry, inner)) for key, entry in value.items()]
+    if isinstance(value, (list, tuple, deque)):
+        return [type(value), id(value) if isinstance(value, list) else 0, *(pictured(entry, inner) for entry in value)]
+    if isinstance(value, Fixed):
+        return pictured(value.values, inner)
+    if isinstance(value, (nn.Module, Memory, SimpleNamespace)):
+        return [id(value), pictured(value.__dict__, inner)]
+    return repr(value)
+
+
+def test_state_that_is_no_buffer_is_put_back_wherever_it_is_kept() -> None:
+    model, x = Keeping(), torch.ones(2, 4)
+    before = pictured(model)
+    with borrowed(model) as module:
+        module(x)
+        assert module.memory.steps == 1
+        assert module.half.dtype == torch.float32, "as the weights are"
+    assert pictured(model) == before
+    with pytest.raises(RuntimeError), borrowed(model) as module:
+        module(x[:, :3])  # fails when forward has changed everything but its result
+    assert pictured(model) == before
+
+
+def test_what_nobody_touched_is_left_alone() -> None:
+    class Closed(dict):  # type: ignore[type-arg]
+        def clear(self) -> None:
+            raise AssertionError("it is closed")
+
+    model = nn.Linear(4, 4)
+    model.settings = Closed(a=[1])
+    with borrowed(model) as module:
+        module(torch.ones(1, 4))
+    assert model.settings == {"a": [1]}
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
