@@ -3,9 +3,11 @@
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from eeinfer.bundle.layout import EXIT_OUTPUTS
 from eeinfer.bundle.manifest import ExitParity, Parity
@@ -18,6 +20,7 @@ from eeinfer.rule import as_taus, leaves
 
 TAUS = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0)
 BATCH_SIZES = (*SIZES, *ODD_SIZES)
+ROUNDING = 1e-6  # how far beyond 0 and 1 float32 may take scores of a model's own
 ONES = 1e-3  # how far sums of probabilities may be from one
 FEW = 0.05  # share of rows whose score may jump: a run of equal predictions ends where two classes tie
 _ONLY_REAL = "where only some inputs make sense give real_inputs and random_inputs=False"
@@ -37,6 +40,7 @@ class _Exit:
     low: float = float("inf")  # of torch's logits
     high: float = -float("inf")
     sums: list[float] = field(default_factory=list)  # smallest and largest of the rows
+    beyond: float = 0.0  # how far torch's scores are outside [0, 1]
 
     def add(self, torch_exit: Exit, chain_exit: Exit, tolerance: float) -> None:
         wanted = torch_exit["logits"]
@@ -46,6 +50,7 @@ class _Exit:
         self.low, self.high = min(self.low, float(wanted.min())), max(self.high, float(wanted.max()))
         sums = wanted.sum(1)
         self.sums = [min([*self.sums, float(sums.min())]), max([*self.sums, float(sums.max())])]
+        self.beyond = max(self.beyond, _beyond(torch_exit["score"]))
         off = np.abs(torch_exit["score"] - chain_exit["score"])
         self.rows += off.size
         self.moved += int((~(off <= 10 * tolerance)).sum())
@@ -80,6 +85,8 @@ def verify(scored: ScoredExits, chain: Chain, draws: Draws, *, tolerance: float)
         _require(seen, tolerance)
         require_own_rows(chain, batch, answers, tolerance)
     _notice_probabilities(seen)
+    if scored.score is None:
+        _notice_rounding(seen)
     return Parity(
         tolerance=tolerance,
         batch_sizes=BATCH_SIZES,
@@ -124,11 +131,29 @@ def _require_sense(scored: ScoredExits, exits: Sequence[Exit], source: str) -> N
                 f"logits; see that its weights are finite, and {_ONLY_REAL}"
             )
         low, high = float(exit["score"].min()), float(exit["score"].max())
-        if scored.score is None and not 0 <= low <= high <= 1:
+        if scored.score is None and not _beyond(exit["score"]) <= ROUNDING:
             raise ExportError(
                 f"exit {k} has scores from {low:.3g} to {high:.3g} of its own; return them in [0, 1], "
                 "such as the sigmoid of a confidence"
             )
+
+
+def _beyond(scores: NDArray[Any]) -> float:
+    """How far scores are outside [0, 1]; NaN where one of them is."""
+    return float(np.maximum(-scores, scores - 1).clip(min=0).max())
+
+
+def _notice_rounding(seen: Sequence[_Exit]) -> None:
+    """Warn of scores of the model's own that rounding took out of [0, 1]."""
+    found = [k for k, exit in enumerate(seen) if exit.beyond > 0]
+    if found:
+        most = max(seen[k].beyond for k in found)
+        warnings.warn(
+            f"exits {', '.join(map(str, found))} have scores of their own up to {most:.1g} outside [0, 1], as rounding "
+            "gives them; they are taken as they are, and at tau = 1 nobody leaves early all the same",
+            ExportWarning,
+            stacklevel=4,
+        )
 
 
 def _require(seen: Sequence[_Exit], tolerance: float) -> None:

@@ -111,6 +111,19 @@ def test_own_scores_from_0_to_1_are_taken() -> None:
     verified(own(torch.sigmoid), "own")
 
 
+@pytest.mark.parametrize("beyond", [-1e-6, 1.2e-7, 1e-6])
+def test_own_scores_that_rounding_took_out_of_0_to_1_are_taken_with_a_word(beyond: float) -> None:
+    edge = 0.0 if beyond < 0 else 1.0
+    with pytest.warns(ExportWarning, match=r"exits 0, 1 have scores of their own up to .*e-0[67] outside \[0, 1\]"):
+        verified(own(lambda x: torch.full_like(x, edge + beyond * 0.95)), "own")
+
+
+@pytest.mark.parametrize("score", [-3e-6, 1.000003])
+def test_more_than_rounding_is_refused(score: float) -> None:
+    with pytest.raises(ExportError, match=r"of its own; return them in \[0, 1\]"):
+        verified(own(lambda x: torch.full_like(x, score)), "own")
+
+
 def test_own_scores_and_the_scores_asked_for_must_be_the_same() -> None:
     with pytest.raises(ExportError, match="scores='max_softmax' was asked for; ask for scores='own'"):
         verified(own(torch.sigmoid))
