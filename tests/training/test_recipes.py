@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -5,7 +6,7 @@ import pytest
 import torch
 
 from eeinfer.bundle.manifest import Input, TensorSpec
-from eeinfer.training import RECIPES, PhaseConfig, load_checkpoint, train
+from eeinfer.training import RECIPES, PhaseConfig, TrainConfig, load_checkpoint, train
 from eeinfer.training.build import Built, build_model
 from eeinfer.training.file_options import without_downloads
 from eeinfer.training.recipes import FROM_SCRATCH, fit_for
@@ -22,11 +23,25 @@ def test_a_recipe_bears_its_name(name: str) -> None:
     assert RECIPES[name].__doc__
 
 
+def unset_phases(recipe: Callable[[], TrainConfig]) -> list[int]:
+    """The phases of which a recipe says neither epochs nor rate: they are others where the defaults are others."""
+    with pytest.MonkeyPatch.context() as patch:
+        others = {"epochs": 1234, "lr": 0.01234}
+        patch.setattr(PhaseConfig.__init__, "__kwdefaults__", PhaseConfig.__init__.__kwdefaults__ | others)
+        config = recipe()
+    phases = {number: config.phase(number) for number in (1, 2, 3)}
+    return [number for number, phase in phases.items() if (phase.epochs, phase.lr) == (1234, 0.01234)]
+
+
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_recipe_sets_all_three_phases(name: str) -> None:
-    config = RECIPES[name]()
-    for number in (1, 2, 3):
-        assert config.phase(number) != PhaseConfig(), f"phase {number} is what a run without a recipe would have"
+    assert unset_phases(RECIPES[name]) == []
+
+
+def test_a_recipe_that_leaves_a_phase_as_it_is_would_be_noticed() -> None:
+    whole = RECIPES["digits"]()
+    assert unset_phases(lambda: TrainConfig(phase1=whole.phase1, phase3=whole.phase3)) == [2]
+    assert unset_phases(lambda: replace(whole, phase3=PhaseConfig(weight_decay=0.1))) == [3], "that says little"
 
 
 @pytest.mark.parametrize("name", FROM_SCRATCH)
