@@ -1,5 +1,8 @@
 """Networks whose state does not have the batch on axis 0, and one that reads several views of one map."""
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -150,3 +153,14 @@ class Rolled(Frames):
         turned = self.maps[1](torch.cat([first[1:], first[:1]])).relu()
         early = self.heads[0](first.mean((2, 3)).reshape(rows, 4, 8).mean(1) + turned.mean() * 0)
         return [early, self.heads[1](turned.exp().mean((2, 3)).reshape(rows, 4, 8).mean(1))]
+
+
+NETWORKS: dict[str, Callable[[], Any]] = {
+    "sequence first": SequenceFirst,
+    "frames of each row": lambda: Frames(time_first=False),
+    "rows of each frame": lambda: Frames(time_first=True),
+    "states": States,
+    "windows": Windows,
+    "views": Views,
+    "input again": InputAgain,
+}

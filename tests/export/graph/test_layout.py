@@ -1,8 +1,6 @@
 """What does not have the batch first is carried all the same, by way of a transpose or a reshape; views not at all."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import layout_networks
 import numpy as np
@@ -18,16 +16,6 @@ from eeinfer.export.graph.index import tensor_spec
 from eeinfer.export.graph.trace import ScoredExits, export_graph
 from eeinfer.export.model.inputs import read_inputs
 
-NETWORKS: dict[str, Callable[[], Any]] = {
-    "sequence first": layout_networks.SequenceFirst,
-    "frames of each row": lambda: layout_networks.Frames(time_first=False),
-    "rows of each frame": lambda: layout_networks.Frames(time_first=True),
-    "states": layout_networks.States,
-    "windows": layout_networks.Windows,
-    "views": layout_networks.Views,
-    "input again": layout_networks.InputAgain,
-}
-
 
 def graph_of(network: nn.Module, folder: Path) -> onnx.ModelProto:
     example = torch.zeros(1, *network.shape)  # type: ignore[operator]  # a class attribute of ours
@@ -42,10 +30,10 @@ def segments(network: nn.Module, folder: Path) -> list[SegmentGraph]:
     return parts
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", layout_networks.NETWORKS)
 def test_rows_can_be_taken_out_between_segments_whatever_the_layout(name: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    network = NETWORKS[name]().eval()
+    network = layout_networks.NETWORKS[name]().eval()
     first, last = segments(network, tmp_path)
     assert tuple(tensor_spec(value).shape for value in first.model.graph.output[3:]) == network.carried
     assert all(tensor_spec(value).shape in (*network.carried, network.shape) for value in last.model.graph.input)
