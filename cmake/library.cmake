@@ -15,8 +15,7 @@ endif()
 if(EEINFER_BUILD_FUZZERS)
   target_compile_options(eeinfer_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
-target_compile_definitions(eeinfer_flags INTERFACE EEINFER_VERSION="${PROJECT_VERSION}"
-  $<IF:$<BOOL:${EEINFER_LINK_ONNXRUNTIME}>,EEINFER_LINK_ONNXRUNTIME,ORT_API_MANUAL_INIT>)
+target_compile_definitions(eeinfer_flags INTERFACE EEINFER_VERSION="${PROJECT_VERSION}" ORT_API_MANUAL_INIT)
 
 # Compiled once, linked into both.
 file(GLOB_RECURSE EEINFER_CC CONFIGURE_DEPENDS ${EEINFER_SOURCES}/csrc/*.cc)
@@ -30,6 +29,7 @@ set_target_properties(eeinfer_objects PROPERTIES CXX_STANDARD 17 CXX_EXTENSIONS 
 
 set(EEINFER_LIBRARIES Threads::Threads ${CMAKE_DL_LIBS})
 if(EEINFER_LINK_ONNXRUNTIME)
+  set_source_files_properties(${EEINFER_SOURCES}/csrc/ort/library.cc PROPERTIES COMPILE_DEFINITIONS EEINFER_LINK_ONNXRUNTIME)
   list(APPEND EEINFER_LIBRARIES ${ONNXRuntime_LIBRARY})
 endif()
 
