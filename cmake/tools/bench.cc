@@ -61,7 +61,7 @@ void add_measured(Json& report, OpenEngine& engine, const ort::Library& library,
     const bool shared = plan.mode == ThreadsMode::shared;
     const ort::Environment environment(library, nullptr, shared ? std::optional<int>(threads) : std::nullopt, true);
     const std::filesystem::path networks = std::filesystem::u8path(arguments.text("--networks", ""));
-    report["overheads"] = tools::measure_overheads(engine, {networks, environment, {threads, plan.mode, false}}, effort);
+    report["overheads"] = tools::measure_overheads(engine, {networks, environment, {threads, plan.mode, false, {}}}, effort);
   }
 }
 
@@ -76,6 +76,8 @@ int bench(const tools::Arguments& arguments) {
   std::fprintf(stderr, "%s on %s, onnxruntime %s, threads %s, %s\n", engine->manifest().name.c_str(),
                tools::cpu_name().c_str(), engine->backend().version().c_str(), threads.c_str(),
                engine->backend().optimised() ? "optimised for this machine" : "segments as they were exported");
+  const std::string& problem = engine->backend().form_problem();
+  if (!problem.empty()) std::fprintf(stderr, "%s\n", problem.c_str());
   Json report = tools::report_of(*engine, load);
   add_measured(report, *engine, ort::load_library(nullptr, options.onnxruntime), arguments);
   std::printf("%s\n", report.dump(2, ' ', false, Json::error_handler_t::replace).c_str());

@@ -37,6 +37,7 @@ int check(const tools::Arguments& arguments) {
   std::printf("%s: hashes ok, %zu segments run with onnxruntime %s%s\n", engine.manifest().name.c_str(),
               engine.manifest().segments.size(), engine.onnxruntime_version().c_str(),
               engine.optimised() ? ", optimised for this machine" : "");
+  if (!engine.form_problem().empty()) std::fprintf(stderr, "%s\n", engine.form_problem().c_str());
   const std::filesystem::path file = arguments.has("--golden") ? std::filesystem::u8path(arguments.text("--golden", ""))
                                                                : golden_path(path);
   if (!arguments.has("--golden") && !std::filesystem::exists(file)) {

@@ -118,6 +118,7 @@ int main(int count, char** texts) try {
   EngineOptions options;
   options.threads_mode = texts[4];
   const Engine engine(texts[1], options);
+  if (!engine.form_problem().empty()) std::fprintf(stderr, "%s\n", engine.form_problem().c_str());
   const NamedArrays given = read_npz(texts[2]);
   NamedArrays made = Answers(engine, given).all();
   made["optimised"] = array_of(Dtype::boolean, {}, std::vector<std::uint8_t>{engine.optimised()});

@@ -1,5 +1,6 @@
 """The C++ engine answers as Python's does: the same exits, predictions and flags, and the same numbers bit for bit."""
 
+import os
 import subprocess
 import warnings
 from pathlib import Path
@@ -143,3 +144,27 @@ def same_onnxruntime() -> Any:
             patch.setenv("EEINFER_ONNXRUNTIME", str(file))
         torch.set_num_threads(1)
         yield
+
+
+def test_a_damaged_form_is_left_alone_and_it_is_said(answerer: Path, bundle_copy: Path, tmp_path: Path) -> None:
+    from eeinfer.export.optimise import api
+
+    form = api.optimise(eeinfer.Bundle.open(bundle_copy), "bundle")
+    assert form is not None
+    np.savez(tmp_path / "case.npz", taus=np.zeros((1, 3), np.float32), input_00=np.zeros((1, 1, 8, 8), np.float32))
+    command = [answerer, bundle_copy, tmp_path / "case.npz", tmp_path / "out.npz", "1"]
+
+    def optimised() -> tuple[bool, str]:
+        made = subprocess.run(
+            command, capture_output=True, text=True, check=True, env={**os.environ, "EEINFER_CACHE": "off"}
+        )
+        with np.load(tmp_path / "out.npz") as file:
+            return bool(file["optimised"]), made.stderr.strip()
+
+    assert optimised() == (True, "")
+    graph = form / "segment_01.onnx"
+    graph.write_bytes(graph.read_bytes()[:-1])
+    found, said = optimised()
+    assert not found
+    assert said.startswith(f"{form} is not used: ")
+    assert "segment_01.onnx" in said

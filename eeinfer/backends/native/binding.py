@@ -24,6 +24,8 @@ class Options(ctypes.Structure):
         ("onnxruntime", c_char_p),
         ("ort_api_base", c_void_p),
         ("ort_env", c_void_p),
+        ("provider", c_char_p),
+        ("device_id", c_int32),
     )
 
 

@@ -33,6 +33,8 @@ EngineOptions options_of(const eeinfer_options* given) {
   if (read.onnxruntime != nullptr) options.onnxruntime = std::filesystem::u8path(read.onnxruntime);
   options.ort_api_base = read.ort_api_base;
   options.ort_env = read.ort_env;
+  if (read.provider != nullptr) options.provider = read.provider;
+  options.device_id = read.device_id;
   return options;
 }
 
@@ -169,6 +171,10 @@ float eeinfer_tau(const eeinfer_engine* engine, int32_t exit) {
 
 int32_t eeinfer_optimised(const eeinfer_engine* engine) {
   return found<int32_t>(engine, -1, [](const OpenEngine& open) { return open.backend().optimised() ? 1 : 0; });
+}
+
+const char* eeinfer_form_problem(const eeinfer_engine* engine) {
+  return found<const char*>(engine, nullptr, [](const OpenEngine& open) { return open.backend().form_problem().c_str(); });
 }
 
 int32_t eeinfer_threads(const eeinfer_engine* engine) {

@@ -35,6 +35,7 @@ const std::string& Engine::fingerprint() const { return open_->bundle().fingerpr
 std::vector<float> Engine::tau() const { return open_->taus(); }
 
 bool Engine::optimised() const { return open_->backend().optimised(); }
+const std::string& Engine::form_problem() const { return open_->backend().form_problem(); }
 
 std::optional<int> Engine::threads() const { return open_->backend().threads(); }
 

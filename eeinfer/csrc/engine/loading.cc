@@ -47,6 +47,8 @@ ort::BackendSettings settings_of(const EngineOptions& options) {
   settings.verify = options.verify;
   settings.use_form = options.use_form;
   settings.host = static_cast<OrtEnv*>(options.ort_env);
+  settings.provider = options.provider;
+  settings.device_id = options.device_id;
   return settings;
 }
 

@@ -33,7 +33,7 @@ Backend::Plan Backend::planned(const Bundle& bundle, const Library& library, con
   const std::vector<std::int64_t> flops = flops_of(computable(bundle).manifest());
   std::optional<Profile> profile = find_profile(bundle, library.version);
   Threads threads = as_threads(profile && !settings.threads ? profile->threads : settings.threads, flops);
-  return {std::move(profile), std::move(threads)};
+  return {std::move(profile), std::move(threads), as_provider(settings.provider, settings.device_id, library)};
 }
 
 Backend::Backend(const Bundle& bundle, const Library& library, const BackendSettings& settings)
@@ -44,7 +44,7 @@ Backend::Backend(const Bundle& bundle, const Library& library, const BackendSett
           library, settings.host,
           plan.threads.mode == ThreadsMode::shared ? std::optional<int>(plan.threads.counts[0]) : std::nullopt,
           settings.pool_spins)),
-      open_(open_segments(*environment_, bundle, plan.threads, settings.verify, settings.use_form)) {
+      open_(open_segments(*environment_, bundle, {plan.threads, plan.provider, settings.verify, settings.use_form})) {
   const std::vector<std::int64_t> in_front = bytes_in_front(open_.bundle.manifest());
   costs_ = plan.profile ? plan.profile->costs(in_front)
                         : RowCosts::estimated(flops_of(bundle.manifest()), in_front, open_.threads().value_or(1));

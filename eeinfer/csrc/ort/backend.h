@@ -21,16 +21,20 @@ struct BackendSettings {
   bool verify = true;
   bool use_form = true;
   OrtEnv* host = nullptr;  // the host's environment, which it keeps longer; null: make one
+  std::string provider;    // as ort/provider.h reads it
+  int device_id = 0;
 };
 
 // The segments of one bundle as ONNX Runtime sessions. Any number of threads may call it at once.
 class Backend {
  public:
-  // Throws ConfigError: a setting of threads that is none, or a pool that the process cannot have any more. BundleError:
+  // Throws ConfigError: a setting of threads that is none, a pool that the process cannot have any more, or a provider
+  // that ONNX Runtime was built without. BundleError:
   // a segment is not what the manifest says, or is in a precision that ONNX Runtime does not compute on a CPU.
   Backend(const Bundle& bundle, const Library& library, const BackendSettings& settings);
 
   bool optimised() const { return open_.optimised; }
+  const std::string& form_problem() const { return open_.form_problem; }
   std::optional<int> threads() const { return open_.threads(); }
   const std::string& version() const { return environment_->version(); }
 
@@ -51,6 +55,7 @@ class Backend {
   struct Plan {
     std::optional<Profile> profile;
     Threads threads;
+    Provider provider;
   };
   static Plan planned(const Bundle& bundle, const Library& library, const BackendSettings& settings);
   Backend(const Bundle& bundle, const Library& library, const BackendSettings& settings, Plan plan);

@@ -16,13 +16,15 @@ namespace eeinfer::ort {
 class Environment {
  public:
   // host: the host's, which it keeps longer; null: make one. pool: threads of the pool for all sessions that is made
-  // with it; nothing: sessions have pools of their own. spins: whether that pool spins while it waits.
+  // with it, or something for that of the host; nothing: sessions have pools of their own. spins: whether that pool spins
+  // while it waits.
   Environment(Library library, OrtEnv* host, std::optional<int> pool, bool spins);
 
   const OrtApi& api() const { return *library_.api; }
   const std::string& version() const { return library_.version; }
   OrtEnv* get() const { return host_ != nullptr ? host_ : own_.get(); }
   std::optional<int> pool() const { return pool_; }
+  bool is_hosts() const { return host_ != nullptr; }
 
  private:
   void share_arena();

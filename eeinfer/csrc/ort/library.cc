@@ -127,6 +127,7 @@ Library load_library(const OrtApiBase* base, const fs::path& file) {
 #endif
   if (base == nullptr) base = first_that_loads(file)();
   Library library;
+  library.base = base;
   library.version = base->GetVersionString();
   library.api = base->GetApi(kApiVersion);
   if (library.api == nullptr)

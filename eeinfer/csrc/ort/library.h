@@ -11,6 +11,7 @@ namespace eeinfer::ort {
 
 // A loaded ONNX Runtime. It stays loaded until the process ends: its threads outlive whoever would unload it.
 struct Library {
+  const OrtApiBase* base = nullptr;
   const OrtApi* api = nullptr;
   std::string version;  // such as "1.32.0"
 };

@@ -9,6 +9,7 @@
 #include "eeinfer/error.h"
 #include "eeinfer/form.h"
 #include "eeinfer/machine/cores.h"
+#include "ort/lane.h"
 
 namespace eeinfer::ort {
 namespace {
@@ -42,7 +43,7 @@ void side_by_side(std::size_t count, std::size_t threads, Work work) {
   if (failed) std::rethrow_exception(failed);
 }
 
-OpenSegments opened(const Environment& environment, const Bundle& bundle, const Threads& plan, bool optimised) {
+OpenSegments opened(const Environment& environment, const Bundle& bundle, const SegmentsPlan& plan, bool optimised) {
   const Manifest& manifest = bundle.manifest();
   const std::size_t count = manifest.segments.size();
   std::vector<std::optional<Session>> sessions(count);
@@ -50,12 +51,25 @@ OpenSegments opened(const Environment& environment, const Bundle& bundle, const 
   const auto threads = static_cast<std::size_t>(is_small(bundle) ? 1 : physical_cores());
   side_by_side(count, threads, [&](std::size_t k) {
     const std::filesystem::path file = bundle.file(manifest.segments[k].file);
-    sessions[k].emplace(environment, file, SessionSettings{plan.counts[k], plan.mode, optimised});
+    const SessionSettings settings{plan.threads.counts[k], plan.threads.mode, optimised, plan.provider};
+    sessions[k].emplace(environment, file, settings);
     sessions[k]->check_graph(manifest.segments[k], static_cast<std::int64_t>(manifest.classes.size()), file);
   });
-  OpenSegments open{bundle, {}, optimised};
+  OpenSegments open{bundle, {}, optimised, {}};
   for (auto& session : sessions) open.sessions.push_back(std::move(*session));
   return open;
+}
+
+// Run every segment once, on zeros: what opens may still not run.
+void try_out(const OpenSegments& open) {
+  Lane lane(open.sessions, open.bundle.manifest());
+  const auto classes = static_cast<std::int64_t>(open.bundle.manifest().classes.size());
+  for (std::size_t k = 0; k < open.sessions.size(); ++k) {
+    lane.run(k);
+    const std::int64_t prediction = *lane.exit(k).prediction;
+    if (prediction < 0 || prediction >= classes)
+      throw BundleError(open.bundle.manifest().segments[k].file + " answers with class " + std::to_string(prediction));
+  }
 }
 
 }  // namespace
@@ -66,17 +80,21 @@ std::optional<int> OpenSegments::threads() const {
   return most;
 }
 
-OpenSegments open_segments(const Environment& environment, const Bundle& bundle, const Threads& plan, bool verify,
-                           bool use_form) {
-  if (use_form)
+OpenSegments open_segments(const Environment& environment, const Bundle& bundle, const SegmentsPlan& plan) {
+  std::string problem;
+  if (plan.use_form && plan.provider.kind == ProviderKind::cpu)
     for (const std::filesystem::path& place : form_places(bundle, environment.version())) try {
-        const Bundle form = open_form(bundle, place, environment.version(), verify);
+        const Bundle form = open_form(bundle, place, environment.version(), plan.verify);
         OpenSegments open = opened(environment, form, plan, true);
+        try_out(open);
         form.check_unchanged();
         return open;
-      } catch (const std::exception&) {  // whatever is wrong with a form, the bundle's own segments run
+      } catch (const std::exception& error) {  // whatever is wrong with a form, the bundle's own segments run
+        problem = place.u8string() + " is not used: " + error.what();
       }
-  return opened(environment, bundle, plan, false);
+  OpenSegments open = opened(environment, bundle, plan, false);
+  open.form_problem = problem;
+  return open;
 }
 
 }  // namespace eeinfer::ort

@@ -1,5 +1,6 @@
 #include "ort/session.h"
 
+#include <optional>
 #include <system_error>
 
 #include "eeinfer/error.h"
@@ -33,10 +34,12 @@ SessionPtr opened(const Environment& environment, const fs::path& file, const Se
     check(api, api.DisablePerSessionThreads(options.get()));
   else
     add_own_pool(api, options.get(), settings);
+  append_provider(api, options.get(), settings.provider);
   return make<SessionPtr>(api, api.CreateSession, environment.get(), file.c_str(), options.get());
 }
 
-std::string mend(const fs::path& file) {
+std::string mend(const fs::path& file, const Provider& provider) {
+  if (provider.kind != ProviderKind::cpu) return "see to the GPU, its driver and the provider's libraries, or give provider cpu";
   std::error_code ignored;
   return fs::is_symlink(file, ignored) ? "copy the files: cp -rL " + file.parent_path().u8string() + " copy.eeb"
                                        : "export the bundle again";
@@ -55,12 +58,12 @@ Session::Session(const Environment& environment, const fs::path& file, const Ses
         if (std::string(failure.what()).find(kRefusedOwnPool) == std::string::npos) throw;
       }
     session_ = opened(environment, file, settings, true);
-    threads_ = environment.pool();
+    threads_ = environment.is_hosts() ? std::nullopt : environment.pool();
   } catch (const Failure& failure) {
     if (std::string(failure.what()).find(kHasNoPool) != std::string::npos)
       throw ConfigError("threads asks for one pool for all sessions, and ONNX Runtime runs in this process without one already; "
                         "open the engine that asks for it first");
-    throw BundleError("ONNX Runtime cannot open " + file.u8string() + ": " + failure.what() + "; " + mend(file));
+    throw BundleError("ONNX Runtime cannot open " + file.u8string() + ": " + failure.what() + "; " + mend(file, settings.provider));
   }
 }
 

@@ -9,6 +9,7 @@
 #include "eeinfer/machine/threads.h"
 #include "eeinfer/manifest.h"
 #include "ort/environment.h"
+#include "ort/provider.h"
 
 namespace eeinfer::ort {
 
@@ -16,6 +17,7 @@ struct SessionSettings {
   int threads = 1;                          // per run where the session keeps its own pool; 1 means no pool
   ThreadsMode mode = ThreadsMode::parked;   // what that pool does when it waits
   bool optimised = false;                   // whether the graph was optimised before it was saved
+  Provider provider = {};
 };
 
 // One opened graph. Any number of threads may run it at once.

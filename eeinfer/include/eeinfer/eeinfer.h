@@ -73,6 +73,8 @@ typedef struct eeinfer_options {
   const char* onnxruntime; /* the library's file; NULL looks into EEINFER_ONNXRUNTIME, beside us, then the system */
   const void* ort_api_base; /* the host's const OrtApiBase*, in place of a file; NULL loads one */
   void* ort_env;           /* the host's OrtEnv*, of the same ONNX Runtime, which it keeps longer; NULL makes one */
+  const char* provider;    /* "cpu", or "cuda" or "tensorrt" where ONNX Runtime was built with it; NULL: "cpu" */
+  int32_t device_id;       /* which GPU */
 } eeinfer_options;
 
 /* The OrtApiBase of a host that registered this shared library as one of custom operators, such as Python's
@@ -101,6 +103,8 @@ EEINFER_API const char* eeinfer_input_axis(const eeinfer_engine* engine, int32_t
 EEINFER_API int64_t eeinfer_flops(const eeinfer_engine* engine, int32_t exit); /* of leaving there, one row */
 EEINFER_API float eeinfer_tau(const eeinfer_engine* engine, int32_t exit);     /* for calls that give none; -1: no exit */
 EEINFER_API int32_t eeinfer_optimised(const eeinfer_engine* engine); /* 1: in the form made for this machine; 0: not */
+/* Why a form that lies there for this machine is not used, and the plain segments run; "" where there is none. */
+EEINFER_API const char* eeinfer_form_problem(const eeinfer_engine* engine);
 EEINFER_API int32_t eeinfer_threads(const eeinfer_engine* engine);   /* per segment; 0: the host's pool decides */
 EEINFER_API const char* eeinfer_onnxruntime_version(const eeinfer_engine* engine);
 

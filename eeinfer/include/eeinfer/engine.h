@@ -50,7 +50,11 @@ struct EngineOptions {
   bool use_form = true;      // run the form optimised for this machine where there is one
   std::filesystem::path onnxruntime = {};  // the library's file; empty: EEINFER_ONNXRUNTIME, beside us, the system's
   const void* ort_api_base = nullptr;      // the host's OrtApiBase, in place of a file
-  void* ort_env = nullptr;                 // the host's OrtEnv, with its thread pool; it keeps it longer than the engine
+  // The host's OrtEnv, of the same ONNX Runtime, which it keeps longer than the engine. threads_mode "shared" computes in
+  // the pool that it was made with; else sessions have pools of their own.
+  void* ort_env = nullptr;
+  std::string provider = {};  // cpu, or cuda or tensorrt where ONNX Runtime was built with it; empty: cpu
+  int device_id = 0;          // which GPU
 };
 
 struct RunOptions {
@@ -101,7 +105,7 @@ class EEINFER_API Engine {
   // Open a bundle, check it, make a session per segment and run each of them once.
   //
   // Throws BundleError: the bundle is missing, damaged, from a newer format, or does not chain or run. InputError: tau.
-  // ConfigError: a setting of threads. DependencyError: ONNX Runtime is missing or too old.
+  // ConfigError: a setting of threads, or a provider that is not there. DependencyError: ONNX Runtime is missing or too old.
   explicit Engine(const std::filesystem::path& path, const EngineOptions& options = {});
 
   // Classify rows, each leaving at the first exit whose score is above its threshold.
@@ -132,6 +136,7 @@ class EEINFER_API Engine {
   const std::string& fingerprint() const;  // the SHA-256 of manifest.json, which holds those of all other files
   std::vector<float> tau() const;          // of calls that give none, one per exit
   bool optimised() const;                  // whether the segments run in the form made for this machine
+  const std::string& form_problem() const;  // why a form that lies there does not run, and the plain segments do; or empty
   std::optional<int> threads() const;      // per segment; nothing where the host's pool decides
   const std::string& onnxruntime_version() const;
 
