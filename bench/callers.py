@@ -104,7 +104,9 @@ def measure_callers(
         bundle=engine.manifest.name,
         taus=engine.tau if tau is None else tuple(np.broadcast_to(np.asarray(tau, float), len(engine.tau)).tolist()),
         shares=tuple((np.bincount(left, minlength=len(engine.tau)) / len(left)).tolist()),
-        environment=environment(engine.device, engine.threads, load, plain=engine.optimised is False),
+        environment=environment(
+            engine.device, engine.threads, load, plain=engine.optimised is False, backend=engine.backend
+        ),
         rows=tuple(_row(count, turns[count], turns[config.callers[0]]) for count in config.callers),
     )
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from eeinfer.backends.native.library import obstacle
 from eeinfer.machine.versions import versions_of
 
 _RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml")
@@ -49,12 +50,22 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     versions: dict[str, str]  # of the packages that computed
     gpu: GpuFacts | None = None
     plain: bool = False  # the segments ran as they were exported, not in a form that is kept for this machine
+    backend: str | None = (
+        None  # which ran the cascade on the CPU: "native" is the compiled loop, "onnxruntime" Python's
+    )
+    because: str | None = None  # why it was not the compiled one
 
 
 def environment(
-    device: str, threads: int | None, load: float | None, gpu: GpuFacts | None = None, *, plain: bool = False
+    device: str,
+    threads: int | None,
+    load: float | None,
+    gpu: GpuFacts | None = None,
+    *,
+    plain: bool = False,
+    backend: str | None = None,
 ) -> Environment:
-    """Describe this process's machine; everything given here is the measurement's."""
+    """Describe this process's machine; everything given here is the measurement's, the backend where it is the CPU."""
     names = ("eeinfer", *_RUNTIMES, "numpy", *(_GPU_LIBRARIES if gpu is not None else ()))
     return Environment(
         device=device,
@@ -67,6 +78,8 @@ def environment(
         versions=versions_of(names),
         gpu=gpu,
         plain=plain,
+        backend=backend,
+        because=obstacle() or "it was asked for" if backend == "onnxruntime" else None,
     )
 
 

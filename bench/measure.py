@@ -85,6 +85,7 @@ def measure(
         picks, latency = timed(engine, images, rows, outputs, *further, config, progress, side)
         own_ms = own_calls_ms(engine, images, rows, config, progress)
         threads, plain = engine.threads, engine.optimised is False
+        backend = engine.backend if config.device == "cpu" else None
         gpu = None if side is None else side.facts()
         found = Findings(
             manifest=manifest,
@@ -103,7 +104,7 @@ def measure(
         own=point,
         bundle=bundle_facts(engine.bundle),
         data=DataFacts(name=data, images=len(rows), calibration=calibration, timed=len(picks)),
-        environment=environment(config.device, threads, load_before, gpu, plain=plain),
+        environment=environment(config.device, threads, load_before, gpu, plain=plain, backend=backend),
         seconds=perf_counter() - began,
         energy=energy,
     )

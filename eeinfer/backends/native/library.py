@@ -36,6 +36,8 @@ def binding() -> Binding:
         DependencyError: there is none, or it does not load, or it is too old: then with the command that builds it.
     """
     path = find()
+    if path is None and os.environ.get(VARIABLE) == OFF:
+        raise DependencyError(f"{VARIABLE} is {OFF}; unset it to take the compiled library where it is there")
     if path is None:
         raise DependencyError(f"the compiled library is not there; build it with: {BUILD}, or name it in {VARIABLE}")
     return load(path)

@@ -40,6 +40,7 @@ def inspect(bundle: BundleArgument = None, json_output: Json = False, debug: Deb
         *_certificate(manifest),
         *_shift(manifest),
         *built,
+        _loop(),
         *_origin(manifest),
     ):
         show(line)
@@ -72,9 +73,27 @@ def _facts(bundle: "Bundle") -> dict[str, Any]:  # JSON
             }
             for form in survey_forms(bundle)
         ],
+        "loop": _chosen_loop(),
         "certificate_void": _void(bundle.manifest),
         "manifest": msgspec.to_builtins(bundle.manifest),
     }
+
+
+def _chosen_loop() -> dict[str, str | None]:
+    """Which loop `device="cpu"` takes on this machine, and why it is not the compiled one."""
+    from eeinfer.backends.native.library import find, obstacle
+
+    because = obstacle()
+    return {"backend": "onnxruntime" if because else "native", "because": because, "library": str(find() or "") or None}
+
+
+def _loop() -> str:
+    found = _chosen_loop()
+    return (
+        f"  on the CPU: the loop in Python: {found['because']}"
+        if found["because"]
+        else (f"  on the CPU: the compiled loop, {found['library']}")
+    )
 
 
 def _void(manifest: "Manifest") -> str | None:
