@@ -4,18 +4,20 @@ from collections.abc import Sequence
 
 from eeinfer.backends.threads import PARKED, SHARED, STOPPING, as_threads
 
+_WORTH_TRYING = (SHARED, STOPPING, PARKED)  # a pool that goes on spinning never suits a cascade
 
-def candidates(cores: int, flops: Sequence[int]) -> list[str]:
+
+def candidates(cores: int, flops: Sequence[int], modes: Sequence[str] = _WORTH_TRYING) -> list[str]:
     """Return the settings to try on a machine with so many physical cores, for segments of these FLOPs.
 
-    Every mode that can win: one thread needs no pool; a pool that goes on spinning never suits a cascade.
+    Every one of ``modes``, of which the library has pools; one thread needs no pool.
     """
     if cores == 1:
         return [f"{PARKED}:1"]
     counts = [count for count in (2, 4, 8, 16, 32, 64) if count < cores] + [cores]
     found = [f"{PARKED}:1"]
     for count in counts:
-        found += [f"{SHARED}:{count}", f"{STOPPING}:{count}", f"{PARKED}:{count}"]
+        found += [f"{mode}:{count}" for mode in modes]
     usual = str(as_threads(None, flops))  # small segments alone, large ones on all cores
     return found if usual in found else [*found, usual]
 

@@ -1,24 +1,29 @@
-"""A profile in a terminal."""
+"""What was found out, in a terminal."""
 
+import numpy as np
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from eeinfer.backends.ort.profile import Profile
+from eeinfer.backends.profile import Profile
 from eeinfer.backends.row_costs import RowCosts
 from eeinfer.bench.reporting.formats import NONE, significant
 from eeinfer.bench.reporting.table import plain_table
+from eeinfer.bench.tune.tune import Tuned
 from eeinfer.bench.workers.workloads import leaving
 from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.layout import bytes_in_front
 
 
-def render_profile(profile: Profile, bundle: Bundle) -> Group:
-    """Return what a terminal shows: the settings tried, what was chosen, and when rows are taken out of a batch."""
+def render_tuned(tuned: Tuned, bundle: Bundle) -> Group:
+    """Return what a terminal shows: the settings tried, what is taken, and when rows are taken out of a batch."""
+    profile = tuned.profiles[tuned.choice.backend]
     return Group(
-        Text(f"{profile.bundle} on {profile.cores} physical cores", style="bold"),
+        Text(f"{profile.bundle} on {profile.cores} physical cores, {tuned.choice.processor}", style="bold"),
         "",
-        _trials(profile, len(bundle.manifest.segments)),
+        _trials(tuned, len(bundle.manifest.segments)),
         "",
+        Text(tuned.choice.why),
+        *(Text(f"{backend} was left out: {reason}") for backend, reason in tuned.left_out.items()),
         Text(f"eeinfer.load takes {profile.threads}; a process that is the cascade's own takes {profile.process}"),
         "",
         _costs(profile),
@@ -28,10 +33,17 @@ def render_profile(profile: Profile, bundle: Bundle) -> Group:
     )
 
 
-def _trials(profile: Profile, exits: int) -> RenderableType:
-    table = plain_table("threads", *(f"{leaving(k, exits)}\nms" for k in profile.exits), "mean over\nquickest")
-    for trial in profile.trials:
-        table.add_row(trial.threads, *map(significant, trial.ms), f"{trial.ratio:.3f}")
+def _trials(tuned: Tuned, exits: int) -> RenderableType:
+    """Every setting of every backend, the quickest first."""
+    found = [(backend, trial) for backend, profile in tuned.profiles.items() for trial in profile.trials]
+    least = np.min([trial.ms for _, trial in found], axis=0)
+    places = tuned.profiles[tuned.choice.backend].exits
+    heads = *(f"{leaving(k, exits)}\nms" for k in places), "mean over\nquickest"
+    table = plain_table("backend", "threads", *heads)
+    for ratio, backend, trial in sorted(
+        ((float(np.mean(trial.ms / least)), name, trial) for name, trial in found), key=lambda row: row[0]
+    ):
+        table.add_row(backend, trial.threads, *map(significant, trial.ms), f"{ratio:.3f}")
     return table
 
 

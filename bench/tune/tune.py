@@ -1,25 +1,31 @@
-"""Tuning: every setting of threads in a process of its own, all taking turns, then the costs under the best."""
+"""Tuning: every setting of threads of every library in a process of its own, all taking turns, then the costs."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from eeinfer.backends.ort.profile import Profile, Trial
-from eeinfer.backends.threads import PARKED, SHARED, as_threads
+from eeinfer.backends.chosen import Choice
+from eeinfer.backends.native.library import obstacle as obstacle_of_library
+from eeinfer.backends.onnx_runtime import LIBRARY as ONNX_RUNTIME
+from eeinfer.backends.openvino.library import LIBRARY as OPENVINO
+from eeinfer.backends.openvino.library import obstacle
+from eeinfer.backends.profile import Profile
+from eeinfer.backends.threads import PARKED, SHARED
 from eeinfer.bench.peers.config import PeersConfig
-from eeinfer.bench.peers.registry import SUBJECT
 from eeinfer.bench.timing.cascade import forced
-from eeinfer.bench.tune.candidates import candidates, combined
+from eeinfer.bench.tune.candidates import candidates
+from eeinfer.bench.tune.choosing import chosen
 from eeinfer.bench.tune.config import TuneConfig
-from eeinfer.bench.workers import messages
+from eeinfer.bench.tune.trials import IMAGES, Setting, SetupFor, mixtures, opened, trials
 from eeinfer.bench.workers.base import Setup, Unavailable, Workload, check_one_input
-from eeinfer.bench.workers.process import PeerFailed, PeerProcess
-from eeinfer.bench.workers.rounds import Turns, calls_per_turn, run_rounds, warm_up
+from eeinfer.bench.workers.process import PeerFailed
+from eeinfer.bench.workers.rounds import calls_per_turn, run_rounds
 from eeinfer.bench.workers.workloads import leaving
 from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import EeinferError
@@ -27,62 +33,74 @@ from eeinfer.machine.cores import physical_cores
 from eeinfer.machine.leftovers import temporary_folder
 from eeinfer.progress import Progress
 
-_IMAGES = 2  # different ones, or the second call of a turn would find its image in the cache
+
+@dataclass(frozen=True, kw_only=True)
+class Tuned:
+    """What was found out about one bundle on this machine."""
+
+    choice: Choice
+    profiles: Mapping[str, Profile]  # by the backend, ONNX Runtime's first
+    left_out: Mapping[str, str]  # backends that were not tried or failed, and why
 
 
-@dataclass
-class _Setting:
-    """A setting of threads that is tried."""
-
-    threads: str
-    process: PeerProcess
-    warm_ms: dict[str, float] = field(default_factory=dict)
-    turns: Turns = field(default_factory=Turns)
-
-    def costs(self, config: TuneConfig, sizes: tuple[int, ...]) -> messages.Costs:
-        request = messages.Cost(sizes=sizes, size_seconds=config.size_seconds, passes=config.passes)
-        return self.process.ask(request, messages.Costs, seconds=PeersConfig.call_seconds)
-
-
-def tune(bundle: str | os.PathLike[str], config: TuneConfig, progress: Progress) -> Profile:
-    """Find out how to run a bundle on this machine.
+def tune(bundle: str | os.PathLike[str], config: TuneConfig, progress: Progress) -> Tuned:
+    """Find out how to run a bundle on this machine: with which library, on how many threads, and what rows cost.
 
     Raises:
         BundleError: the bundle is missing or damaged.
         InputError: it has several inputs.
         EeinferError: it runs under no setting.
     """
-    opened = Bundle.open(bundle)
-    check_one_input(opened.manifest)
-    flops = [segment.flops for segment in opened.manifest.segments]
+    found = Bundle.open(bundle)
+    check_one_input(found.manifest)
+    flops = [segment.flops for segment in found.manifest.segments]
     exits = _exits(len(flops), config)
     plans = [
-        Workload(name=leaving(k, len(flops)), taus=tuple(forced(k, len(flops))), exits=(k,) * _IMAGES) for k in exits
+        Workload(name=leaving(k, len(flops)), taus=tuple(forced(k, len(flops))), exits=(k,) * IMAGES) for k in exits
     ]
     rounds = PeersConfig(rounds=config.rounds, turn_seconds=config.turn_seconds, seed=config.seed)
     with temporary_folder("eeinfer-tune") as folder, ExitStack() as stack:
-        setup = _setup(opened, folder, config)
+        start = partial(
+            opened, setup=_setup(found, folder, config), plans=plans, rounds=rounds, stack=stack, progress=progress
+        )
         try:
-            tried = [*_opened(candidates(physical_cores(), flops), setup, plans, rounds, stack, progress)]
-            more = _mixtures(tried, flops, config)
-            tried += _opened(more, setup, plans, rounds, stack, progress)
-            _take_turns(tried, plans, rounds, progress)
-            trials = _trials(tried, plans)
-            best = next(setting for setting in tried if setting.threads == trials[0].threads)
-            progress("what rows cost", 0, 1)
-            costs = best.costs(config, config.sizes)
+            tried = {ONNX_RUNTIME: [*start(ONNX_RUNTIME, candidates(physical_cores(), flops))]}
+            left_out = _with_openvino(tried, partial(start, OPENVINO, candidates(physical_cores(), flops, (PARKED,))))
+            for backend, settings in tried.items():
+                settings += start(backend, mixtures(settings, flops, config))
+            _take_turns([setting for settings in tried.values() for setting in settings], plans, rounds, progress)
+            profiles = {}
+            for position, (backend, settings) in enumerate(tried.items()):
+                progress("what rows cost", position, len(tried))
+                profiles[backend] = _profile(found.manifest.name, exits, settings, plans, config)
         except (PeerFailed, Unavailable) as error:
-            raise EeinferError(f"{opened.path} cannot be tuned: {error}") from error
-    return _profile(opened.manifest.name, exits, trials, costs)
+            raise EeinferError(f"{found.path} cannot be tuned: {error}") from error
+    return Tuned(choice=chosen(found, profiles, seed=config.seed), profiles=profiles, left_out=left_out)
 
 
-def _profile(bundle: str, exits: tuple[int, ...], trials: list[Trial], costs: messages.Costs) -> Profile:
+def _with_openvino(tried: dict[str, list[Setting]], start: Callable[[], Iterator[Setting]]) -> dict[str, str]:
+    """Add OpenVINO's settings where it is installed and runs the bundle; return why not otherwise."""
+    reason = obstacle()
+    if reason is None:
+        try:
+            tried[OPENVINO] = [*start()]
+        except (PeerFailed, Unavailable) as error:  # it does not run this bundle: the others do
+            reason = str(error)
+    return {} if reason is None else {OPENVINO: reason}
+
+
+def _profile(
+    bundle: str, exits: tuple[int, ...], settings: list[Setting], plans: Sequence[Workload], config: TuneConfig
+) -> Profile:
+    found = trials(settings, plans)
+    best = next(setting for setting in settings if setting.threads == found[0].threads)
+    costs = best.costs(config, config.sizes)
     return Profile(
         bundle=bundle,
-        threads=next(trial.threads for trial in trials if not trial.threads.startswith(SHARED)),
-        process=trials[0].threads,
+        threads=next(trial.threads for trial in found if not trial.threads.startswith(SHARED)),
+        process=found[0].threads,
         exits=exits,
-        trials=tuple(trials),
+        trials=tuple(found),
         sizes=costs.sizes,
         segment_ms=costs.segment_ms,
         move_ms=costs.move_ms,
@@ -97,10 +115,15 @@ def _exits(count: int, config: TuneConfig) -> tuple[int, ...]:
     return tuple(sorted({round(place) for place in places.tolist()} | {count - 1}))
 
 
-def _setup(bundle: Bundle, folder: Path, config: TuneConfig) -> Callable[[str], Setup]:
+def _plans(exits: tuple[int, ...], count: int) -> list[Workload]:
+    return [Workload(name=leaving(k, count), taus=tuple(forced(k, count)), exits=(k,) * IMAGES) for k in exits]
+
+
+def _setup(bundle: Bundle, folder: Path, config: TuneConfig) -> SetupFor:
     spec, path = bundle.manifest.input.tensor, folder / "images.npy"
-    np.save(path, np.random.default_rng(config.seed).standard_normal((_IMAGES, *spec.sizes())).astype(spec.dtype))
-    return lambda threads: Setup(
+    np.save(path, np.random.default_rng(config.seed).standard_normal((IMAGES, *spec.sizes())).astype(spec.dtype))
+    loop = ONNX_RUNTIME if obstacle_of_library() else "native"  # over ONNX Runtime: what `eeinfer.load` takes
+    return lambda backend, threads: Setup(
         bundle=str(bundle.path.resolve()),
         checkpoint=None,
         folder=str(folder),
@@ -108,56 +131,12 @@ def _setup(bundle: Bundle, folder: Path, config: TuneConfig) -> Callable[[str], 
         batch=1,
         threads=physical_cores(),
         threads_asked=threads,
+        backend_asked=loop if backend == ONNX_RUNTIME else backend,
     )
 
 
-def _opened(
-    wanted: Sequence[str],
-    setup: Callable[[str], Setup],
-    plans: Sequence[Workload],
-    rounds: PeersConfig,
-    stack: ExitStack,
-    progress: Progress,
-) -> Iterator[_Setting]:
-    """Start a process per setting and warm it up."""
-    for position, threads in enumerate(wanted):
-        progress("opening settings", position, len(wanted))
-        setting = _Setting(threads, stack.enter_context(PeerProcess(threads)))
-        request = messages.Open(peer=SUBJECT, setup=setup(threads))
-        setting.process.ask(request, messages.Opened, seconds=rounds.open_seconds)
-        setting.warm_ms = warm_up(setting.process, plans, _IMAGES, rounds, setting.turns)
-        yield setting
-
-
-def _mixtures(tried: Sequence[_Setting], flops: Sequence[int], config: TuneConfig) -> list[str]:
-    """Return settings that give one thread to small segments, where measuring says that there are such."""
-    known = {setting.threads: setting for setting in tried}
-    single = _segments(known[f"{PARKED}:1"], config)
-    found = []
-    for setting in tried:
-        plan = as_threads(setting.threads, flops)
-        if plan.mode != SHARED and len(set(plan.counts)) == 1 and plan.counts[0] > 1:
-            found.append(combined(single, _segments(setting, config), plan.mode, plan.counts[0]))
-    return [threads for threads in found if threads is not None and threads not in known]
-
-
-def _segments(setting: _Setting, config: TuneConfig) -> list[float]:
-    return [segment[0] for segment in setting.costs(config, (1,)).segment_ms]
-
-
-def _take_turns(tried: Sequence[_Setting], plans: Sequence[Workload], rounds: PeersConfig, progress: Progress) -> None:
-    calls = calls_per_turn(tried[0].warm_ms, _IMAGES, rounds)
-    processes = {setting.threads: setting.process for setting in tried}
-    run_rounds(processes, {setting.threads: setting.turns for setting in tried}, plans, calls, rounds, progress)
-
-
-def _trials(tried: Sequence[_Setting], plans: Sequence[Workload]) -> list[Trial]:
-    """Return the settings that went through all rounds, the quickest first."""
-    done = [setting for setting in tried if setting.turns.failed is None]
-    ms = np.array([[np.median(setting.turns.ms[plan.name]) for plan in plans] for setting in done])
-    ratios = (ms / ms.min(axis=0)).mean(axis=1)
-    found = [
-        Trial(threads=setting.threads, ms=tuple(map(float, row)), ratio=float(ratio))
-        for setting, row, ratio in zip(done, ms, ratios, strict=True)
-    ]
-    return sorted(found, key=lambda trial: trial.ratio)
+def _take_turns(tried: Sequence[Setting], plans: Sequence[Workload], rounds: PeersConfig, progress: Progress) -> None:
+    calls = calls_per_turn(tried[0].warm_ms, IMAGES, rounds)
+    named = {f"{setting.backend} {setting.threads}": setting for setting in tried}
+    processes = {name: setting.process for name, setting in named.items()}
+    run_rounds(processes, {name: setting.turns for name, setting in named.items()}, plans, calls, rounds, progress)

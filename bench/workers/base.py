@@ -39,6 +39,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     threads: int  # that a run may use
     device: str = "cpu"  # or "cuda", "cuda:1"
     threads_asked: int | str | None  # of the engine, as the user wrote it: None leaves it to the engine
+    backend_asked: str | None = None  # of the engine; None leaves it to the engine
 
     @property
     def workspace(self) -> Path:

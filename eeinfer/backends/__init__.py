@@ -7,9 +7,10 @@ from importlib import import_module
 
 from eeinfer.backends.base import Backend
 from eeinfer.backends.choice import candidates, gpu_index, refusal
+from eeinfer.backends.chosen import find_choice
 from eeinfer.backends.loop import LoopBackend
+from eeinfer.backends.onnx_runtime import LIBRARY, shared_threads
 from eeinfer.backends.onnx_runtime import share_threads as share_threads
-from eeinfer.backends.onnx_runtime import shared_threads
 from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import ConfigError, EeinferError
 from eeinfer.machine.installed import collect
@@ -49,8 +50,8 @@ def open_backend(
         raise ConfigError(f"unknown backend {name!r}; known are: {', '.join(BACKENDS)}")
     names = candidates(name, device)
     index = gpu_index(device)
-    if name is None and index is None and shared_threads() is not None and os.environ.get("EEINFER_ONNXRUNTIME"):
-        names = names[-1:]  # in the one pool of the process: the runtime that is named would bring a second one
+    if name is None and index is None:
+        names = _on_this_machine(bundle, names)
     facts = None if index is None else collect()
     reasons: dict[str, str] = {}
     for candidate in names:
@@ -66,6 +67,17 @@ def open_backend(
         reasons[candidate] = reason
         log.info("backend %s is passed over: %s", candidate, reason)
     raise refusal(device, reasons)
+
+
+def _on_this_machine(bundle: Bundle, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Put first what `eeinfer tune` found quickest, unless the process has one pool for all its sessions."""
+    if shared_threads() is not None:  # a runtime that is named, and another library, would bring a second pool
+        return names[-1:] if os.environ.get("EEINFER_ONNXRUNTIME") else names
+    choice = find_choice(bundle)
+    if choice is None or choice.backend == LIBRARY or choice.backend not in BACKENDS:
+        return names
+    log.info("%s", choice.why)
+    return (choice.backend, *names)
 
 
 def _maker(name: str) -> Callable[..., Backend | LoopBackend]:

@@ -16,6 +16,7 @@ from eeinfer.errors import ConfigError, DependencyError
 from eeinfer.machine.cores import physical_cores
 from eeinfer.numbers import is_whole
 
+LIBRARY = "onnxruntime"
 FATAL = 4  # severity of the log: whatever is not fatal arrives as an exception too
 _REFUSED_OWN_POOL = "use_per_session_threads must be false"
 
@@ -38,6 +39,11 @@ def onnxruntime() -> ModuleType:
         ) from error
     module: ModuleType = onnxruntime
     return module
+
+
+def library() -> str:
+    """Return its name and version, as the machine's records have it."""
+    return f"{LIBRARY} {onnxruntime().__version__}"
 
 
 def share_threads(threads: int | None = None) -> int:

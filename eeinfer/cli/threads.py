@@ -14,6 +14,6 @@ def claim_process() -> None:
 def share_pool(bundle: Path, threads: int | None) -> None:
     """Make the process-wide pool, unless somebody else's sessions may want to live in this process too."""
     if _ours:
-        from eeinfer.backends.ort.profile import take_process
+        from eeinfer.backends.ort.process import take_process
 
         take_process(bundle, threads)

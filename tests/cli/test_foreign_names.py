@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from cli_runs import Run, only_line
 
-from eeinfer.backends.ort.profile import KIND
+from eeinfer.backends.chosen import KIND
 from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.manifest_file import write_manifest
 

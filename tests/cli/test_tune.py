@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from cli_runs import Run, only_line
 
-from eeinfer.backends.ort.profile import find_profile
+from eeinfer.backends.onnx_runtime import library
+from eeinfer.backends.profile import find_profile
 from eeinfer.bundle.folder import Bundle
 from eeinfer.machine.cache import VARIABLE
 
@@ -21,7 +22,7 @@ def test_it_shows_what_it_found_and_keeps_it(run: Run, tiny_bundle: Path) -> Non
     assert done.status == 0
     assert "eeinfer.load takes" in done.out
     assert "kept for later runs: " in done.err
-    found = find_profile(Bundle.open(tiny_bundle))
+    found = find_profile(Bundle.open(tiny_bundle), library())
     assert found is not None
     assert found.bundle == "tiny"
 
@@ -31,7 +32,7 @@ def test_json_is_the_profile_and_nothing_is_kept_where_the_cache_is_off(
 ) -> None:
     monkeypatch.setenv(VARIABLE, "off")
     done = run("tune", tiny_bundle, "--rounds", 1, "--json")
-    assert json.loads(done.out)["bundle"] == "tiny"
+    assert json.loads(done.out)["choice"]["bundle"] == "tiny"
     assert "EEINFER_CACHE is off" in done.err
 
 

@@ -11,8 +11,9 @@ import pytest
 from asking import Asked, ask
 
 from eeinfer import samples
+from eeinfer.backends.onnx_runtime import library
 from eeinfer.backends.ort import optimised
-from eeinfer.backends.ort.profile import Profile, Trial, find_profile, profile_path, save_profile
+from eeinfer.backends.profile import Profile, Trial, find_profile, profile_path, save_profile
 from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.layout import alive, bytes_in_front
 from eeinfer.bundle.optimised import OptimisedBuild
@@ -147,7 +148,7 @@ def test_nothing_is_taken_from_a_cache_that_others_may_write_to(reader: Path, bu
 def test_a_profile_is_found_and_a_damaged_one_is_none(reader: Path, tiny_bundle: Path) -> None:
     bundle = Bundle.open(tiny_bundle)
     assert asked(reader, "profile", tiny_bundle) == "ok none"
-    path = save_profile(bundle, PROFILE)
+    path = save_profile(bundle, library(), PROFILE)
     assert path is not None
     sound = path.read_text()
     assert asked(reader, "profile", tiny_bundle) == "ok parked:2 stopping:1,1,2"
@@ -163,8 +164,8 @@ def test_a_profile_is_found_and_a_damaged_one_is_none(reader: Path, tiny_bundle:
         assert one in sound
         path.write_text(sound.replace(one, other, 1))
         assert asked(reader, "profile", tiny_bundle) == "ok none"
-        assert find_profile(bundle) is None
-    assert path == profile_path(bundle)
+        assert find_profile(bundle, library()) is None
+    assert path == profile_path(bundle, library())
 
 
 def test_a_bundle_that_changes_between_two_openings_is_read_anew(reader: Path, bundle_copy: Path) -> None:

@@ -3,7 +3,10 @@
 from pathlib import Path
 from typing import Any, ClassVar
 
-from eeinfer.backends.ort.profile import take_process
+from eeinfer.backends import open_backend
+from eeinfer.backends.onnx_runtime import LIBRARY as ONNX_RUNTIME
+from eeinfer.backends.openvino.library import LIBRARY as OPENVINO
+from eeinfer.backends.ort.process import take_process
 from eeinfer.bench.tune.costs import measure_costs
 from eeinfer.bench.workers import messages
 from eeinfer.bench.workers.base import Array, Call, Peer, Setup, Workload, needs
@@ -15,7 +18,7 @@ class Cascade(Peer):
     """`eeinfer.load` and a call, with one thread pool for the process."""
 
     note = "eeinfer.load in a process of its own, as on the command line; what it caches per machine is there already"
-    packages: ClassVar[tuple[str, ...]] = ("eeinfer", "onnxruntime", "onnxruntime-gpu", "numpy")
+    packages: ClassVar[tuple[str, ...]] = ("eeinfer", "onnxruntime", "onnxruntime-gpu", "openvino", "numpy")
 
     @classmethod
     def libraries(cls) -> None:
@@ -35,7 +38,7 @@ class Cascade(Peer):
         """Open the bundle."""
         if not isinstance(setup.threads_asked, str):
             take_process(Path(setup.bundle), setup.threads_asked)
-        return load(setup.bundle, threads=setup.threads_asked)
+        return load(setup.bundle, threads=setup.threads_asked, backend=setup.backend_asked)
 
     def plan(self, workload: Workload, rows: Array) -> Call:
         """Return the engine at the workload's thresholds."""
@@ -52,9 +55,9 @@ class Cascade(Peer):
         return found.scores, found.predictions
 
     def costs(self, request: messages.Cost) -> messages.Costs:
-        """Measure what rows cost. Both loops on the CPU go by it."""
-        from eeinfer.backends.ort.backend import OrtBackend
-
-        bundle = self._engine.bundle
-        backend = OrtBackend(bundle, device="cpu", threads=self.setup.threads_asked, verify=True)
+        """Measure what rows cost. Both loops over ONNX Runtime go by the same."""
+        bundle, asked = self._engine.bundle, self.setup.backend_asked
+        name = OPENVINO if asked == OPENVINO else ONNX_RUNTIME
+        backend = open_backend(name, bundle, device="cpu", threads=self.setup.threads_asked)
+        assert backend.loop is None
         return measure_costs(backend, bundle.manifest, request)

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from eeinfer.backends.host import HostBackend
 from eeinfer.backends.openvino.compiled import Compiled
-from eeinfer.backends.openvino.library import chosen_device, openvino, settings
+from eeinfer.backends.openvino.library import chosen_device, library, openvino, settings
+from eeinfer.backends.profile import find_profile
 from eeinfer.backends.row_costs import RowCosts
 from eeinfer.backends.threads import PARKED, as_threads
 from eeinfer.bundle.folder import Bundle
@@ -40,11 +41,14 @@ class OpenVinoBackend(HostBackend):
             )
         core, given = openvino().Core(), options or {}
         flops = [segment.flops for segment in bundle.manifest.segments]
-        plan = as_threads(threads, flops)
+        profile = find_profile(bundle, library())
+        plan = as_threads(profile.threads if profile and threads is None else threads, flops)
         if plan.mode != PARKED:
             raise ConfigError(f"threads is {threads!r}, and OpenVINO has pools of its own: give a count, such as 2")
         self.device, self.threads = device, max(plan.counts)
         target = chosen_device(core, given)
         compiled = Compiled(bundle, core, target, [settings(target, count, given) for count in plan.counts])
-        costs = RowCosts.estimated(flops, bytes_in_front(bundle.manifest), threads=self.threads)
+        in_front = bytes_in_front(bundle.manifest)
+        estimated = RowCosts.estimated(flops, in_front, threads=self.threads)
+        costs = profile.costs(in_front) if profile else estimated
         super().__init__(bundle.manifest, costs, one=compiled.one, many=compiled.many)

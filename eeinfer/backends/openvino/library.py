@@ -6,6 +6,7 @@ from typing import Any
 
 from eeinfer.errors import ConfigError, DependencyError, first_line
 
+LIBRARY = "openvino"
 CPU = "CPU"
 DEVICE, STREAMS = OPTIONS = ("device", "streams")
 
@@ -24,6 +25,11 @@ def openvino() -> ModuleType:
         ) from error
     module: ModuleType = openvino
     return module
+
+
+def library() -> str:
+    """Return its name and version, as the machine's records have it."""
+    return f"{LIBRARY} {openvino().__version__}"
 
 
 def obstacle() -> str | None:

@@ -4,10 +4,10 @@ import warnings
 from collections.abc import Mapping
 
 from eeinfer.backends.host import HostBackend
-from eeinfer.backends.onnx_runtime import share_threads
+from eeinfer.backends.onnx_runtime import library, share_threads
 from eeinfer.backends.ort.bound import binder
-from eeinfer.backends.ort.profile import find_profile
 from eeinfer.backends.ort.segments import open_segments
+from eeinfer.backends.profile import find_profile
 from eeinfer.backends.row_costs import RowCosts
 from eeinfer.backends.threads import SHARED, as_threads
 from eeinfer.bundle.folder import Bundle
@@ -42,7 +42,7 @@ class OrtBackend(HostBackend):
             )
         self.device = device
         flops = [segment.flops for segment in bundle.manifest.segments]
-        profile = find_profile(bundle)
+        profile = find_profile(bundle, library())
         plan = as_threads(profile.threads if profile and threads is None else threads, flops)
         if plan.mode == SHARED:
             share_threads(plan.counts[0])

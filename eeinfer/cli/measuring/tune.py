@@ -1,7 +1,6 @@
 """``eeinfer tune``."""
 
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
@@ -12,6 +11,9 @@ from eeinfer.cli.progress import print_table, shown_progress
 from eeinfer.errors import InputError
 from eeinfer.files import check_folder
 from eeinfer.machine import cache
+
+if TYPE_CHECKING:
+    from eeinfer.bundle.folder import Bundle
 
 
 @command(example="eeinfer tune --rounds 2")
@@ -25,35 +27,39 @@ def tune(
 ) -> None:
     """Find out how a bundle runs best on this machine, and keep that for every later run of it.
 
-    Tries settings of threads against each other, and measures from when on it pays to take rows that left out of a
-    batch. The result lies in the machine's cache and not in the bundle; deleting it is safe.
+    Tries ONNX Runtime and, where it is installed, OpenVINO with several settings of threads against each other, and
+    measures from when on it pays to take rows that left out of a batch. The quickest that answers alike is taken from
+    then on. The result lies in the machine's cache and not in the bundle; deleting it is safe.
     """
-    from eeinfer.backends.ort.profile import profile_path, save_profile
-    from eeinfer.bench.tune import TuneConfig, render_profile
+    from eeinfer.bench.tune import TuneConfig, render_tuned, save_tuned
     from eeinfer.bench.tune import tune as find_out
     from eeinfer.bundle.folder import Bundle
 
     config = TuneConfig() if rounds is None else TuneConfig(rounds=rounds)
     path = chosen_bundle(bundle)
     opened = Bundle.open(path)
-    _check_kept(profile_path(opened))
+    _check_kept(opened)
     with shown_progress() as progress:
-        profile = find_out(path, config, progress)
-    place = save_profile(opened, profile)
+        tuned = find_out(path, config, progress)
+    place = save_tuned(opened, tuned)
     if json_output:
-        facts = {"path": str(opened.path), **msgspec.to_builtins(profile)}
+        facts = {"path": str(opened.path), **msgspec.to_builtins(tuned)}
         typer.echo(msgspec.json.format(msgspec.json.encode(facts), indent=2).decode())
     else:
-        print_table(render_profile(profile, opened))
+        print_table(render_tuned(tuned, opened))
     say("not kept: EEINFER_CACHE is off" if place is None else f"kept for later runs: {place}")
 
 
-def _check_kept(place: Path | None) -> None:
+def _check_kept(bundle: "Bundle") -> None:
     """Refuse to measure for minutes what could not be kept afterwards, unless the user wants nothing kept."""
-    from eeinfer.backends.ort.profile import KIND
+    from eeinfer.backends import chosen, profile
 
     hint = f"name another folder in {cache.VARIABLE}, or set it to {cache.OFF}"
-    if place is not None:
-        check_folder(place.parent, "the profile", hint)
-    elif (obstacle := cache.obstacle(KIND)) is not None:
-        raise InputError(f"the profile cannot be kept: {obstacle}; {hint}")
+    for kind, place in (
+        (chosen.KIND, chosen.choice_path(bundle)),
+        (profile.KIND, profile.profile_path(bundle, "any library")),
+    ):
+        if place is not None:
+            check_folder(place.parent, f"the {kind}", hint)
+        elif (obstacle := cache.obstacle(kind)) is not None:
+            raise InputError(f"the {kind} cannot be kept: {obstacle}; {hint}")

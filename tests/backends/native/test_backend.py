@@ -139,12 +139,13 @@ def test_precisions_that_a_cpu_has_not_are_refused(bundle_copy: Path) -> None:
 
 
 def test_the_machine_s_profile_is_heeded(tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from eeinfer.backends.ort.profile import profile_path
+    from eeinfer.backends.onnx_runtime import library as name
+    from eeinfer.backends.profile import profile_path
     from eeinfer.bundle.folder import Bundle
     from eeinfer.machine import cache
 
     monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "cache"))
-    path = profile_path(Bundle.open(tiny_bundle))
+    path = profile_path(Bundle.open(tiny_bundle), name())
     assert path is not None
     cache.make_folder(path.parent)
     profile = {

@@ -1,12 +1,18 @@
 """Tuning of the tiny bundle, quick and rough."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from rich.console import Console
 
-from eeinfer.backends.ort.profile import Profile, find_profile, save_profile
-from eeinfer.bench.tune import TuneConfig, render_profile, tune
+import eeinfer
+from eeinfer.backends.chosen import find_choice
+from eeinfer.backends.onnx_runtime import library
+from eeinfer.backends.profile import Profile, find_profile
+from eeinfer.backends.threads import as_threads
+from eeinfer.bench.tune import TuneConfig, Tuned, render_tuned, save_tuned, tune
 from eeinfer.bench.tune.candidates import candidates, combined
 from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import BundleError, ConfigError
@@ -21,8 +27,15 @@ def steps() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def profile(tiny_bundle: Path, steps: list[str]) -> Profile:
+def tuned(tiny_bundle: Path, steps: list[str]) -> Tuned:
     return tune(tiny_bundle, QUICK, lambda doing, _done, _planned: steps.append(doing))
+
+
+@pytest.fixture(scope="module", params=["onnxruntime", "openvino"])
+def profile(tuned: Tuned, request: pytest.FixtureRequest) -> Profile:
+    if request.param in tuned.left_out:
+        pytest.skip(f"{request.param}: {tuned.left_out[request.param]}")
+    return tuned.profiles[request.param]
 
 
 def test_every_setting_is_tried_at_every_exit(profile: Profile) -> None:
@@ -46,30 +59,47 @@ def test_the_table_of_costs_is_filled(profile: Profile) -> None:
 
 
 def test_what_was_found_is_what_is_read_back(
-    profile: Profile, tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tuned: Tuned, tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(cache.VARIABLE, str(tmp_path))
     bundle = Bundle.open(tiny_bundle)
-    save_profile(bundle, profile)
-    assert find_profile(bundle) == profile
+    save_tuned(bundle, tuned)
+    assert find_profile(bundle, library()) == tuned.profiles["onnxruntime"]
+    assert find_choice(bundle) == tuned.choice
 
 
-def test_the_terminal_shows_settings_costs_and_break_even(profile: Profile, tiny_bundle: Path) -> None:
+def test_the_next_engine_runs_what_was_chosen(
+    tuned: Tuned, tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("openvino")
+    monkeypatch.setenv(cache.VARIABLE, str(tmp_path))
+    bundle = Bundle.open(tiny_bundle)
+    for backend in tuned.profiles:
+        save_tuned(bundle, replace(tuned, choice=msgspec.structs.replace(tuned.choice, backend=backend)))
+        with eeinfer.load(tiny_bundle) as engine:
+            assert engine.backend == backend
+            assert engine.threads == max(as_threads(tuned.profiles[backend].threads, [1] * 3).counts)
+        with eeinfer.load(tiny_bundle, backend="onnxruntime") as engine:
+            assert engine.backend == "onnxruntime"
+
+
+def test_the_terminal_shows_settings_costs_and_break_even(tuned: Tuned, tiny_bundle: Path) -> None:
     console = Console(width=120, record=True, file=None, quiet=False)
     with console.capture() as capture:
-        console.print(render_profile(profile, Bundle.open(tiny_bundle)))
+        console.print(render_tuned(tuned, Bundle.open(tiny_bundle)))
     text = capture.get()
-    for expected in ("parked:1", "never leaving", "eeinfer.load takes", "segment 2", "before", profile.process):
+    for expected in ("parked:1", "never leaving", "eeinfer.load takes", "segment 2", "before", tuned.choice.why):
         assert expected in text
 
 
-def test_progress_is_told(profile: Profile, steps: list[str]) -> None:
-    assert {"opening settings", "taking turns", "what rows cost"} <= set(steps)
+def test_progress_is_told(tuned: Tuned, steps: list[str]) -> None:
+    assert {"opening onnxruntime", "taking turns", "what rows cost"} <= set(steps)
 
 
 def test_large_batches_that_take_too_long_are_left_out(tiny_bundle: Path) -> None:
     config = TuneConfig(rounds=1, turn_seconds=0.01, sizes=(1, 2, 4), passes=1, size_seconds=0.0)
-    assert tune(tiny_bundle, config, lambda *_: None).sizes == (1,)
+    found = tune(tiny_bundle, config, lambda *_: None)
+    assert {profile.sizes for profile in found.profiles.values()} == {(1,)}
 
 
 def test_a_missing_bundle_is_named(tmp_path: Path) -> None:

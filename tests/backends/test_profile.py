@@ -9,8 +9,10 @@ import msgspec
 import pytest
 
 import eeinfer
+from eeinfer.backends.onnx_runtime import library
 from eeinfer.backends.ort.backend import OrtBackend
-from eeinfer.backends.ort.profile import Profile, Trial, find_profile, profile_path, save_profile, take_process
+from eeinfer.backends.ort.process import take_process
+from eeinfer.backends.profile import Profile, Trial, find_profile, profile_path, save_profile
 from eeinfer.bundle.folder import Bundle
 from eeinfer.machine.cache import VARIABLE
 
@@ -41,15 +43,15 @@ def bundle(tiny_bundle: Path) -> Bundle:
 
 
 def test_a_profile_comes_back_as_it_was_saved(bundle: Bundle) -> None:
-    assert find_profile(bundle) is None
-    path = save_profile(bundle, PROFILE)
+    assert find_profile(bundle, library()) is None
+    path = save_profile(bundle, library(), PROFILE)
     assert path is not None
     assert [*path.parent.iterdir()] == [path]
-    assert find_profile(bundle) == PROFILE
+    assert find_profile(bundle, library()) == PROFILE
 
 
 def test_an_engine_takes_its_threads_and_costs_from_the_profile(tiny_bundle: Path, bundle: Bundle) -> None:
-    save_profile(bundle, PROFILE)
+    save_profile(bundle, library(), PROFILE)
     with eeinfer.load(tiny_bundle) as engine:
         assert engine.threads == 2
         assert isinstance(engine._running().backend, OrtBackend)
@@ -58,7 +60,7 @@ def test_an_engine_takes_its_threads_and_costs_from_the_profile(tiny_bundle: Pat
 
 
 def test_threads_that_are_asked_for_stand_above_the_profile(tiny_bundle: Path, bundle: Bundle) -> None:
-    save_profile(bundle, PROFILE)
+    save_profile(bundle, library(), PROFILE)
     with eeinfer.load(tiny_bundle, threads=1) as engine:
         assert engine.threads == 1
 
@@ -77,9 +79,9 @@ def test_threads_that_are_asked_for_stand_above_the_profile(tiny_bundle: Path, b
 def test_a_profile_that_does_not_fit_is_left_alone(
     bundle: Bundle, caplog: pytest.LogCaptureFixture, change: dict[str, object], reason: str
 ) -> None:
-    save_profile(bundle, msgspec.structs.replace(PROFILE, **change))
+    save_profile(bundle, library(), msgspec.structs.replace(PROFILE, **change))
     with caplog.at_level(logging.WARNING):
-        assert find_profile(bundle) is None
+        assert find_profile(bundle, library()) is None
     assert reason in caplog.text
     assert "eeinfer tune" in caplog.text
 
@@ -98,10 +100,10 @@ def test_a_profile_that_does_not_fit_is_left_alone(
     ],
 )
 def test_a_damaged_profile_is_left_alone(tiny_bundle: Path, bundle: Bundle, content: bytes) -> None:
-    path = save_profile(bundle, PROFILE)
+    path = save_profile(bundle, library(), PROFILE)
     assert path is not None
     path.write_bytes(content)
-    assert find_profile(bundle) is None
+    assert find_profile(bundle, library()) is None
     with eeinfer.load(tiny_bundle) as engine:
         assert engine.threads == 1
 
@@ -111,7 +113,7 @@ def test_a_damaged_profile_is_left_alone(tiny_bundle: Path, bundle: Bundle, cont
 def test_what_is_no_file_is_damage_and_nobody_waits_for_it(
     tiny_bundle: Path, bundle: Bundle, make: Callable[[Path], None], caplog: pytest.LogCaptureFixture
 ) -> None:
-    path = save_profile(bundle, PROFILE)
+    path = save_profile(bundle, library(), PROFILE)
     assert path is not None
     path.unlink()
     make(path)
@@ -123,28 +125,28 @@ def test_what_is_no_file_is_damage_and_nobody_waits_for_it(
 def test_a_profile_holds_for_one_bundle_and_number_of_cores(
     bundle: Bundle, scripted_bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save_profile(bundle, PROFILE)
-    assert find_profile(Bundle.open(scripted_bundle)) is None
-    monkeypatch.setattr("eeinfer.backends.ort.profile.physical_cores", lambda: 12)
-    assert find_profile(bundle) is None
+    save_profile(bundle, library(), PROFILE)
+    assert find_profile(Bundle.open(scripted_bundle), library()) is None
+    monkeypatch.setattr("eeinfer.backends.profile.physical_cores", lambda: 12)
+    assert find_profile(bundle, library()) is None
 
 
 def test_nothing_is_kept_where_the_cache_is_off(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "off")
-    assert profile_path(bundle) is None
-    assert save_profile(bundle, PROFILE) is None
-    assert find_profile(bundle) is None
+    assert profile_path(bundle, library()) is None
+    assert save_profile(bundle, library(), PROFILE) is None
+    assert find_profile(bundle, library()) is None
 
 
 def test_a_process_of_the_cascade_takes_the_pool_of_the_profile(
     tiny_bundle: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int | None] = []
-    monkeypatch.setattr("eeinfer.backends.ort.profile.share_threads", asked.append)
+    monkeypatch.setattr("eeinfer.backends.ort.process.share_threads", asked.append)
     take_process(tiny_bundle, None)
-    save_profile(bundle, PROFILE)
+    save_profile(bundle, library(), PROFILE)
     take_process(tiny_bundle, None)  # pools of its own: nothing to share
-    save_profile(bundle, msgspec.structs.replace(PROFILE, process="shared:3"))
+    save_profile(bundle, library(), msgspec.structs.replace(PROFILE, process="shared:3"))
     take_process(tiny_bundle, None)
     take_process(tiny_bundle, 5)
     assert asked == [None, 3, 5]

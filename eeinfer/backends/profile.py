@@ -1,4 +1,4 @@
-"""What `eeinfer tune` found out about one bundle on this machine: kept in its cache, never in the bundle."""
+"""What `eeinfer tune` found out about a bundle with one library on this machine: in its cache, never in the bundle."""
 
 import logging
 from pathlib import Path
@@ -6,9 +6,8 @@ from typing import Any
 
 import msgspec
 
-from eeinfer.backends.onnx_runtime import onnxruntime, share_threads
 from eeinfer.backends.row_costs import RowCosts
-from eeinfer.backends.threads import SHARED, as_threads
+from eeinfer.backends.threads import as_threads
 from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import EeinferError
 from eeinfer.files import read_small, replace_file
@@ -57,19 +56,19 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         )
 
 
-def profile_path(bundle: Bundle) -> Path | None:
+def profile_path(bundle: Bundle, library: str) -> Path | None:
     """Return where the profile of ``bundle`` lies or would lie; None where nothing is kept.
 
-    It holds for one bundle, one version of ONNX Runtime, one processor and as many cores as are open now.
+    It holds for one bundle, one ``library``, such as "onnxruntime 1.32.0", one processor and as many cores as are open.
     """
-    facts = bundle.fingerprint, f"onnxruntime {onnxruntime().__version__}", f"{physical_cores()} cores"
+    facts = bundle.fingerprint, library, f"{physical_cores()} cores"
     place = cache.entry(KIND, *facts)
     return None if place is None else place.with_suffix(".json")
 
 
-def find_profile(bundle: Bundle) -> Profile | None:
+def find_profile(bundle: Bundle, library: str) -> Profile | None:
     """Return the profile of ``bundle`` from the cache; None where there is none, or none that can be read."""
-    path = profile_path(bundle)
+    path = profile_path(bundle, library)
     if path is None:
         return None
     try:
@@ -83,35 +82,14 @@ def find_profile(bundle: Bundle) -> Profile | None:
     return profile
 
 
-def save_profile(bundle: Bundle, profile: Profile) -> Path | None:
+def save_profile(bundle: Bundle, library: str, profile: Profile) -> Path | None:
     """Write the profile in one step and return where it lies; None where nothing is kept."""
-    path = profile_path(bundle)
+    path = profile_path(bundle, library)
     if path is not None:
         cache.make_folder(path.parent)
         data = msgspec.json.format(msgspec.json.encode(profile), indent=2) + b"\n"
         replace_file(path, data)
     return path
-
-
-def take_process(bundle: Path, threads: int | None) -> None:
-    """Give a process that is the cascade's own the pool that suits it.
-
-    Args:
-        bundle: the folder that is about to be opened.
-        threads: size of one pool for all sessions; None takes the profile's setting, and without one a thread per core.
-
-    Raises:
-        BundleError: the bundle is missing or damaged.
-        ConfigError: ``threads`` is below 1, or the process has another pool already.
-    """
-    if threads is not None:
-        share_threads(threads)
-        return
-    opened = Bundle.open(bundle, verify=False)
-    profile = find_profile(opened)
-    plan = None if profile is None else as_threads(profile.process, _flops(opened))
-    if plan is None or plan.mode == SHARED:
-        share_threads(None if plan is None else plan.counts[0])
 
 
 def _check(profile: Profile, bundle: Bundle) -> None:

@@ -1,0 +1,100 @@
+"""Which backend `eeinfer tune` found quickest for one bundle on this machine: what `eeinfer.load` takes by itself."""
+
+import logging
+from pathlib import Path
+
+import msgspec
+
+from eeinfer.bundle.folder import Bundle
+from eeinfer.errors import EeinferError
+from eeinfer.files import read_small, replace_file
+from eeinfer.machine import cache
+from eeinfer.machine.cores import physical_cores
+from eeinfer.machine.versions import version_of
+
+CHOICE_VERSION = 1
+KIND = "choice"
+_MOST_BYTES = 1 << 16
+
+log = logging.getLogger(__name__)
+
+
+class Candidate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One backend with its best threads, beside the first candidate."""
+
+    backend: str
+    version: str  # of its library
+    threads: str
+    ms: tuple[float, ...]  # time of one image, at each of the exits that were tried
+    ratio: float  # mean over these exits of its time over the first candidate's
+    agreement: float  # share of answers, over rows and exits, with the first candidate's class
+    score_error: float  # the largest difference of a score from the first candidate's
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What was tried, ONNX Runtime first, and what is taken."""
+
+    version: int = CHOICE_VERSION
+    bundle: str  # its name
+    backend: str  # the one that is taken
+    candidates: tuple[Candidate, ...]
+    processor: str  # its name, for people
+    created: str  # ISO 8601
+
+    @property
+    def why(self) -> str:
+        """A sentence on what is taken, and why."""
+        first, *others = self.candidates
+        if not others:
+            return f"eeinfer tune found {first.backend} alone"
+        taken = next(candidate for candidate in self.candidates if candidate.backend == self.backend)
+        if taken is not first:
+            return f"eeinfer tune: {taken.backend} takes {taken.ratio:.2f} of {first.backend}'s time, same answers"
+        told = ", ".join(f"{other.backend} takes {other.ratio:.2f} of its time{_but(other)}" for other in others)
+        return f"eeinfer tune: {first.backend} is taken, {told}"
+
+
+def _but(other: Candidate) -> str:
+    return "" if other.agreement == 1 else f" and answers {1 - other.agreement:.1%} otherwise"
+
+
+def choice_path(bundle: Bundle) -> Path | None:
+    """Return where the choice for ``bundle`` lies or would lie; None where nothing is kept."""
+    place = cache.entry(KIND, bundle.fingerprint, f"{physical_cores()} cores")
+    return None if place is None else place.with_suffix(".json")
+
+
+def find_choice(bundle: Bundle) -> Choice | None:
+    """Return the choice for ``bundle``; None where there is none, or one among other versions than are installed."""
+    path = choice_path(bundle)
+    if path is None:
+        return None
+    try:
+        choice = msgspec.json.decode(read_small(path, _MOST_BYTES), type=Choice)
+        _check(choice)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError, EeinferError) as error:
+        log.warning("%s is not used: %s; make it again with: eeinfer tune %s", path, error, bundle.path)
+        return None
+    changed = [each.backend for each in choice.candidates if version_of(each.backend) != each.version]
+    if changed:
+        log.info("%s is not used: another version of %s is installed now", path, ", ".join(changed))
+        return None
+    return choice
+
+
+def save_choice(bundle: Bundle, choice: Choice) -> Path | None:
+    """Write the choice in one step and return where it lies; None where nothing is kept."""
+    path = choice_path(bundle)
+    if path is not None:
+        cache.make_folder(path.parent)
+        replace_file(path, msgspec.json.format(msgspec.json.encode(choice), indent=2) + b"\n")
+    return path
+
+
+def _check(choice: Choice) -> None:
+    if choice.version != CHOICE_VERSION:
+        raise EeinferError(f"it has version {choice.version}, this eeinfer reads {CHOICE_VERSION}")
+    if choice.backend not in {candidate.backend for candidate in choice.candidates}:
+        raise EeinferError(f"it takes backend {choice.backend!r}, which is none of its candidates")
