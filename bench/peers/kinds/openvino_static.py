@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from eeinfer.backends.openvino.library import openvino
 from eeinfer.bench.peers.kinds.networks import what_is_static
 from eeinfer.bench.timing.networks import STATIC, write_parts
 from eeinfer.bench.workers.base import Array, Call, Peer, Setup, Workload, needs
@@ -33,10 +34,8 @@ class OpenVino(Peer):
         needs("openvino")
 
     def __init__(self, setup: Setup) -> None:
-        import openvino
-
         super().__init__(setup)
-        core = openvino.Core()
+        core = openvino().Core()
         [path] = (setup.workspace / "openvino").glob("*.onnx")
         model = core.read_model(path)
         bundle = Bundle.open(setup.bundle, verify=False)

@@ -1,8 +1,9 @@
 """The compiled segments of one bundle: for a single row when it is opened, for batches when the first one comes."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 from eeinfer.backends.graph_check import Graph, Node, check_graph
@@ -41,21 +42,33 @@ class Compiled:
         return OpenVinoBound(self._many[k], inputs, outputs)
 
     def _all(self, *, one: bool) -> list[Any]:
-        """Compile several at a time: a core is busy with each."""
+        """Read them one by one, and compile several at a time: a core is busy with each."""
+        models = [self._read(k, one=one) for k in range(len(self._segments))]
         with ThreadPoolExecutor(physical_cores()) as pool:
-            return [*pool.map(lambda k: self._compiled(k, one=one), range(len(self._segments)))]
+            return [*pool.map(self._compiled, models, range(len(models)))]
 
-    def _compiled(self, k: int, *, one: bool) -> Any:
+    def _read(self, k: int, *, one: bool) -> Any:
         segment = self._segments[k]
         path = self._bundle.file(segment.file)
-        try:
+        with self._naming(k):
             model = self._core.read_model(path)
             graph = Graph([*map(_node, model.inputs)], [*map(_node, model.outputs)])
             check_graph(graph, segment, classes=len(self._bundle.manifest.classes), where=path)
             if one:
                 model.reshape({node.any_name: [1, *list(node.partial_shape)[1:]] for node in model.inputs})
+        return model
+
+    def _compiled(self, model: Any, k: int) -> Any:
+        with self._naming(k):
             return self._core.compile_model(model, self._device, self._settings[k])
+
+    @contextmanager
+    def _naming(self, k: int) -> Iterator[None]:
+        """Raise what OpenVINO finds wrong with segment k as our error."""
+        try:
+            yield
         except RuntimeError as error:  # whatever OpenVINO raises is one
+            path = self._bundle.file(self._segments[k].file)
             raise BundleError(f"OpenVINO cannot run {path}: {reason(error)}; give backend='onnxruntime'") from error
 
 

@@ -1,6 +1,9 @@
 """OpenVINO itself: the import, the devices, and the settings that segments are compiled with."""
 
-from collections.abc import Mapping
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
@@ -11,20 +14,43 @@ CPU = "CPU"
 DEVICE, STREAMS = OPTIONS = ("device", "streams")
 
 
+_TELEMETRY = "openvino_telemetry"
+
+_lock = threading.Lock()
+
+
 def openvino() -> ModuleType:
-    """Import OpenVINO.
+    """Import OpenVINO, which then tells nobody that it was imported.
 
     Raises:
         DependencyError: it is not installed.
     """
-    try:
-        import openvino
-    except ImportError as error:
-        raise DependencyError(
-            "backend 'openvino' needs the openvino package: pip install 'eeinfer[openvino]'"
-        ) from error
+    with _lock:
+        try:
+            with _silenced():
+                import openvino
+        except ImportError as error:
+            raise DependencyError(
+                "backend 'openvino' needs the openvino package: pip install 'eeinfer[openvino]'"
+            ) from error
+        # The first conversion of a type makes things once, by calling Python: two threads that both come first, one
+        # with Python's lock and one with theirs, wait for each other for ever.
+        openvino.Type.f32.to_dtype()
     module: ModuleType = openvino
     return module
+
+
+@contextmanager
+def _silenced() -> Iterator[None]:
+    """Hide the package by which an import of OpenVINO starts a process that reports it over the network."""
+    if _TELEMETRY in sys.modules:  # somebody uses it on purpose
+        yield
+        return
+    sys.modules[_TELEMETRY] = None  # type: ignore[assignment]  # an import of it fails, as where it is not installed
+    try:
+        yield
+    finally:
+        del sys.modules[_TELEMETRY]
 
 
 def library() -> str:

@@ -1,5 +1,6 @@
 """OpenVINO as a backend: the same answers as ONNX Runtime's, and what it does not run is refused in a sentence."""
 
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -155,3 +156,17 @@ def test_without_the_package_it_says_what_to_install(tiny_bundle: Path, monkeypa
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(DependencyError, match=r"pip install 'eeinfer\[openvino\]'"):
         opened(tiny_bundle)
+
+
+def test_many_threads_may_open_it_first_and_nobody_is_told(tiny_bundle: Path) -> None:
+    """In a process of its own: only the first import and the first conversion count."""
+    code = """
+import sys, threading, eeinfer
+def opened(): eeinfer.load(sys.argv[1], backend="openvino", threads=1)
+threads = [threading.Thread(target=opened) for _ in range(8)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print("openvino_telemetry" in sys.modules, "openvino" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code, tiny_bundle], capture_output=True, text=True, timeout=300)
+    assert done.stdout.split() == ["False", "True"], done.stderr
