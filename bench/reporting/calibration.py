@@ -64,7 +64,7 @@ def _draw(axes: "Axes", before: ExitQuality, after: ExitQuality) -> None:
     axes.set_ylabel("accuracy")
     axes.set_xlim(0, 1.03)
     axes.set_ylim(0, 1.03)
-    axes.legend(loc="upper left", labelcolor=MUTED)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, labelcolor=MUTED, fontsize=8)
 
 
 def _points(axes: "Axes", bins: Sequence[ReliabilityBin], colour: str, label: str) -> None:

@@ -53,6 +53,8 @@ def shortfall(found: Found) -> str:
 
 def never_pays(found: Found) -> str:
     """The exits that cost more than they save at these thresholds; empty where there are none."""
+    if found.choice.found is None and found.choice.by_eye is None:  # nobody leaves early at what was weighed
+        return ""
     idle = [str(row.exit) for row in found.weighed if not row.pays]
     if not idle:
         return ""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from eeinfer.bench.thresholds.simulate import Case, cases, most_broken, simulate
+from eeinfer.bench.thresholds.simulate import Case, cases, most_broken, shares_of_best, simulate
 
 DRAWS = 100
 
@@ -33,3 +33,18 @@ def test_every_promise_and_bound_is_simulated() -> None:
     assert {case.kind for case in found} == {"max_loss", "min_accuracy", "consistency", "max_cost"}
     assert {case.bound for case in found} == {"clopper-pearson", "hoeffding-bentkus", "betting", None}
     assert {case.per_exit for case in found} == {True, False, None}
+
+
+@pytest.mark.parametrize("population", ["smooth", "bumpy", "tied"])
+def test_the_bound_that_is_taken_saves_as_much_as_any_could_certify(population: str) -> None:
+    """Within 5 %, whatever is promised."""
+    ways = [case for case in cases() if case.population == population and case.bound and case.per_exit is False]
+    shares = shares_of_best({case: simulate(case, 60) for case in ways})
+    assert {case.kind for case in shares} == {"max_loss", "min_accuracy", "consistency", "max_cost"}
+    assert min(shares.values()) >= 0.95
+
+
+def test_the_naive_choice_breaks_promises_about_losses_in_four_draws_of_ten() -> None:
+    for case in cases():
+        if case.bound == "clopper-pearson" and case.per_exit is False:
+            assert simulate(case, 200).naive_broken >= 0.4 - 2 * (0.24 / 200) ** 0.5
