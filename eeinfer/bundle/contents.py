@@ -9,8 +9,9 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from eeinfer.bundle.build_record import FOLDER as ENGINES
-from eeinfer.bundle.external import STANDARD, Reference, references
-from eeinfer.bundle.manifest import MANIFEST_NAME, MODEL_NAME, FileHash, Manifest
+from eeinfer.bundle.external import STANDARD, Reference, declared, references
+from eeinfer.bundle.layout import exit_specs
+from eeinfer.bundle.manifest import MANIFEST_NAME, MODEL_NAME, FileHash, Manifest, TensorSpec
 from eeinfer.errors import BundleError
 from eeinfer.files import read_small
 
@@ -60,14 +61,15 @@ def check_files(folder: Path, manifest: Manifest, *, domains: Collection[str] | 
             segment that ``check_graph`` refuses.
     """
     _check_links(folder, manifest.files)
-    segments = dict.fromkeys(segment.file for segment in manifest.segments)
+    segments = {segment.file: segment for segment in reversed(manifest.segments)}
     for name in (*manifest.files, *(name for name in (MODEL_NAME, *segments) if name not in manifest.files)):
         if name not in manifest.files:
             raise BundleError(f"{folder}: the manifest has no hash for {name}; export it again")
         check_size(folder, name, manifest.files[name])
     if domains is not None:
-        for name in segments:
-            check_graph(folder, name, manifest.files, domains=domains)
+        for name, segment in reversed(segments.items()):
+            specs = (*segment.inputs, *exit_specs(len(manifest.classes)), *segment.carried)
+            check_graph(folder, name, manifest.files, specs, domains=domains)
 
 
 def check_nothing_else(folder: Path, manifest: Manifest) -> None:
@@ -82,11 +84,19 @@ def check_nothing_else(folder: Path, manifest: Manifest) -> None:
             raise BundleError(f"{folder}: {path.name} is not listed in the manifest; move it out of the bundle")
 
 
-def check_graph(folder: Path, name: str, files: Mapping[str, FileHash], *, domains: Collection[str] = STANDARD) -> None:
+def check_graph(
+    folder: Path,
+    name: str,
+    files: Mapping[str, FileHash],
+    specs: Collection[TensorSpec] = (),
+    *,
+    domains: Collection[str] = STANDARD,
+) -> None:
     """Refuse a graph that reads anything but the weights that the manifest lists, or does what no bundle's graph does.
 
     Raises:
-        BundleError: as ``references``, or it reads from a file that is not listed, or beyond its end.
+        BundleError: as ``references``, or it reads from a file that is not listed, or beyond its end, or says of one of
+            the tensors ``specs`` that it has another shape, which kills some versions of ONNX Runtime.
     """
     path = folder / name
     try:
@@ -96,6 +106,23 @@ def check_graph(folder: Path, name: str, files: Mapping[str, FileHash], *, domai
     for reference in references(data, where=path, domains=domains):
         if problem := _reference_problem(reference, files):
             raise BundleError(f"{folder}: {name} reads weights from {reference.location!r}, {problem}")
+    _check_shapes(folder, name, declared(data, where=path), specs)
+
+
+def _check_shapes(
+    folder: Path, name: str, found: list[tuple[bytes, list[int | None]]], specs: Collection[TensorSpec]
+) -> None:
+    shapes = {spec.name.encode(): (None, *spec.shape) for spec in specs}
+    for tensor, sizes in found:
+        wanted = shapes.get(tensor)
+        if wanted is None:
+            continue
+        fits = len(sizes) == len(wanted) and all(size in (None, want) for size, want in zip(sizes, wanted, strict=True))
+        if not fits:
+            raise BundleError(
+                f"{folder}: {name} has the tensor {tensor.decode()!r} in another shape than the manifest; "
+                "export it again"
+            )
 
 
 def check_size(folder: Path, name: str, expected: FileHash) -> None:

@@ -6,6 +6,7 @@ graphs lie in files of their own, so that there is little to walk.
 """
 
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ MOST_NODES = 200_000  # of a file
 DEEPEST = 16  # graphs inside graphs
 _HARMLESS_BYTES = 19  # of an attribute: less holds neither external data nor an operator with a domain
 _MOST_DIGITS = 18  # of an offset or a length
+_HIGHEST_TYPE = 31  # numbers of onnx's data types end before
 
 _VARINT, _BYTES = 0, 2  # wire types
 _FIXED_BYTES = {1: 8, 5: 4}  # wire type -> size
@@ -67,13 +69,8 @@ def references(data: bytes, *, where: Path, domains: Collection[str] = STANDARD)
             external data that is not stated as onnx defines it, or more nodes or nested graphs than any network.
     """
     walk = _Walk(data, domains)
-    try:
+    with _named(where):
         walk.model()
-    except (ValueError, IndexError) as error:
-        fault = "has a name that is no text" if isinstance(error, UnicodeDecodeError) else error
-        raise BundleError(
-            f"{where} is no ONNX graph of a bundle, it {fault}; copy the bundle again or export it again"
-        ) from error
     return walk.found
 
 
@@ -84,6 +81,50 @@ def external_files(data: bytes, *, where: Path) -> set[str]:
         BundleError: as ``references``, for the operators of an optimised form.
     """
     return {reference.location for reference in references(data, where=where, domains=OPTIMISED)}
+
+
+def declared(data: bytes, *, where: Path) -> list[tuple[bytes, list[int | None]]]:
+    """Return the name and the shape of every input and output of an ONNX model, as far as it says one.
+
+    A size without a number is None; of a type that onnx does not have the shape is one that nothing has.
+
+    Raises:
+        BundleError: ``data`` is no ONNX model.
+    """
+    with _named(where):
+        graphs = _within(data, 0, len(data), 7)
+        ends = [end for graph in graphs for number in _ENDS for end in _within(data, *graph, number)]
+        return [found for end in ends if (found := _declared(data, *end)) is not None]
+
+
+@contextmanager
+def _named(where: Path) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, IndexError) as error:
+        fault = "has a name that is no text" if isinstance(error, UnicodeDecodeError) else error
+        raise BundleError(
+            f"{where} is no ONNX graph of a bundle, it {fault}; copy the bundle again or export it again"
+        ) from error
+
+
+def _declared(data: bytes, start: int, stop: int) -> tuple[bytes, list[int | None]] | None:
+    name, sizes, is_known = b"", list[int | None](), False
+    for number, first, last in _fields(data, start, stop):
+        if number == 1:
+            name = data[first:last]
+        for tensor in _within(data, first, last, 1) if number == 2 else ():
+            if any(value > _HIGHEST_TYPE for field, value in _numbers(data, *tensor) if field == 1):
+                is_known, sizes = True, [*sizes, -1]
+            for shape in _within(data, *tensor, 2):
+                is_known = True
+                for axis in _within(data, *shape, 1):
+                    sizes.append(next((value for number, value in _numbers(data, *axis) if number == 1), None))
+    return (name, sizes) if is_known else None
+
+
+def _within(data: bytes, start: int, stop: int, wanted: int) -> Iterator[tuple[int, int]]:
+    return ((first, last) for number, first, last in _fields(data, start, stop) if number == wanted)
 
 
 class _Walk:
@@ -98,7 +139,8 @@ class _Walk:
         graphs = 0
         for number, start, stop in _fields(self.data, 0, len(self.data)):
             if number in _MODEL:
-                _refuse(_MODEL[number])
+                if _MODEL[number] in _REFUSED:
+                    raise ValueError(_REFUSED[_MODEL[number]])
                 graphs += 1
                 _check_single("graph", graphs)
                 self._graph(start, stop, 1)
@@ -149,9 +191,7 @@ class _Walk:
                 self._values(kind, first, last)
 
     def _values(self, kind: str, start: int, stop: int) -> None:
-        """A tensor, or the two of a sparse one; one without the word is skipped, as its numbers lie in it."""
-        if self.data.find(b"location", start, stop) < 0:
-            return
+        """A tensor, or the two of a sparse one."""
         if kind == "tensor":
             self._tensor(start, stop)
             return
@@ -163,6 +203,10 @@ class _Walk:
                 self._tensor(first, last)
 
     def _tensor(self, start: int, stop: int) -> None:
+        if any(value > _HIGHEST_TYPE for number, value in _numbers(self.data, start, stop) if number == 2):
+            raise ValueError("has a tensor of an unknown data type")
+        if self.data.find(b"location", start, stop) < 0:  # its numbers lie in it
+            return
         entries: dict[bytes, bytes] = {}
         for number, first, last in _fields(self.data, start, stop):
             if number == _ENTRY:
@@ -187,11 +231,6 @@ def _whole_number(digits: bytes) -> int:
     if not digits.isdigit() or len(digits) > _MOST_DIGITS:  # ASCII digits alone: no sign, no space
         raise ValueError(f"has external data at {digits.decode()!r}, which is no number of bytes")
     return int(digits)
-
-
-def _refuse(kind: str) -> None:
-    if kind in _REFUSED:
-        raise ValueError(_REFUSED[kind])
 
 
 def _check_single(kind: str, count: int) -> None:
@@ -222,6 +261,22 @@ def _fields(data: bytes, at: int, end: int) -> Iterator[tuple[int, int, int]]:
             raise ValueError(f"is broken at byte {at}")
     if at > end:
         raise ValueError(f"is broken at byte {at}")
+
+
+def _numbers(data: bytes, at: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield the number and the value of every field between ``at`` and ``end`` that is a number of variable length."""
+    while at < end:
+        key, at = _long_key(data, at)
+        kind, value = key & 7, 0
+        if kind in _FIXED_BYTES:
+            at += _FIXED_BYTES[kind]
+        elif kind in (_VARINT, _BYTES):
+            value, at = _varint(data, at)
+            at += value if kind == _BYTES else 0
+        if at > end or kind not in (*_FIXED_BYTES, _VARINT, _BYTES):
+            raise ValueError(f"is broken at byte {at}")
+        if kind == _VARINT:
+            yield key >> 3, value
 
 
 def _long_key(data: bytes, at: int) -> tuple[int, int]:

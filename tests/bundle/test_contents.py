@@ -122,3 +122,59 @@ def test_files_have_a_moderate_size(bundle_copy: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(f"eeinfer.bundle.contents.{limit}", 100)
     with pytest.raises(BundleError, match=f"{name} cannot be read"):
         Bundle.open(bundle_copy)
+
+
+def reshaped(*sizes: int | str) -> Callable[[onnx.ModelProto], object]:
+    """Let the first input be declared with another shape."""
+
+    def alter(model: onnx.ModelProto) -> None:
+        shape = model.graph.input[0].type.tensor_type.shape
+        shape.ClearField("dim")
+        for size in sizes:
+            shape.dim.add(**{"dim_param" if isinstance(size, str) else "dim_value": size})
+
+    return alter
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [(), ("batch",), ("batch", 5), ("batch", 1, 8), ("batch", 1, 8, 8, 1), ("batch", 1, 2**63 - 1, 8),
+     ("batch", 1, -(2**63), 8), ("batch", 1, 8, 9), (2, 1, 8, 8), (-(2**63),)],
+)  # fmt: skip
+def test_an_input_of_another_shape_is_refused_before_onnx_runtime_sees_it(
+    bundle_copy: Path, sizes: tuple[int | str, ...]
+) -> None:
+    """Such shapes kill the process under ONNX Runtime 1.23, which infers from them while it opens the graph."""
+    change(bundle_copy, "segment_00.onnx", reshaped(*sizes))
+    for verify in (True, False):
+        with pytest.raises(BundleError, match=r"segment_00\.onnx has the tensor 'input' in another shape than the"):
+            Bundle.open(bundle_copy, verify=verify)
+
+
+def test_outputs_have_the_manifests_shapes_too_and_sizes_may_be_left_open(bundle_copy: Path) -> None:
+    change(bundle_copy, "segment_00.onnx", reshaped("batch", "c", "h", "w"))
+    Bundle.open(bundle_copy)
+    change(
+        bundle_copy, "segment_00.onnx", lambda model: model.graph.output[0].type.tensor_type.shape.dim.add(dim_value=1)
+    )
+    with pytest.raises(BundleError, match="has the tensor 'logits' in another shape"):
+        Bundle.open(bundle_copy)
+
+
+def test_an_input_that_is_broken_inside_is_refused(bundle_copy: Path) -> None:
+    """Its bytes are plain ASCII, and it is not looked into for names that are no text."""
+    data = (bundle_copy / "segment_00.onnx").read_bytes()
+    model = onnx.ModelProto.FromString(data)
+    sound = model.graph.input[0].type.SerializeToString()
+    assert data.count(b"\x12" + bytes([len(sound)]) + sound) == 1
+    swap(bundle_copy, "segment_00.onnx", data.replace(sound, b"\x0a\x7f" + sound[2:]))
+    with pytest.raises(BundleError, match=r"segment_00\.onnx is no ONNX graph of a bundle, it is broken at byte"):
+        Bundle.open(bundle_copy)
+
+
+def test_the_type_of_an_input_is_one_that_onnx_knows(bundle_copy: Path) -> None:
+    change(
+        bundle_copy, "segment_00.onnx", lambda model: setattr(model.graph.input[0].type.tensor_type, "elem_type", 99)
+    )
+    with pytest.raises(BundleError, match="has the tensor 'input' in another shape"):
+        Bundle.open(bundle_copy)

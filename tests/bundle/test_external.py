@@ -163,6 +163,24 @@ def test_a_model_has_one_graph() -> None:
         locations(doubled(model, "graph", GraphProto(name="another one")))
 
 
+@pytest.mark.parametrize("number", [-(2**31), -1, 32, 2**31 - 1])
+@pytest.mark.parametrize("place", ["outside", "within", "attribute", "sparse"])
+def test_a_tensor_has_a_data_type_that_onnx_knows(number: int, place: str) -> None:
+    """Another one kills ONNX Runtime 1.23."""
+    tensor = at_start() if place == "outside" else TensorProto(name="w", dims=[1], raw_data=b"1234" * 5)
+    tensor.data_type = number
+    graph = GraphProto()
+    if place == "sparse":
+        graph.sparse_initializer.append(SparseTensorProto(values=tensor))
+    elif place == "attribute":
+        graph.node.add(op_type="Constant").attribute.add(name="value", type=AttributeProto.TENSOR).t.CopyFrom(tensor)
+    else:
+        graph.initializer.append(tensor)
+    refuse(ModelProto(graph=graph), "has a tensor of an unknown data type")
+    tensor.data_type = TensorProto.FLOAT
+    assert locations(ModelProto(graph=GraphProto(initializer=[tensor])).SerializeToString()) <= {"weights.bin"}
+
+
 def test_functions_and_training_graphs_are_refused() -> None:
     model = ModelProto(graph=GraphProto())
     model.functions.add(name="f").node.add(op_type="Constant").attribute.append(

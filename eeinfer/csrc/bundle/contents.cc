@@ -1,8 +1,10 @@
 #include "bundle/contents.h"
 
 #include <set>
+#include <variant>
 
 #include "eeinfer/error.h"
+#include "eeinfer/layout.h"
 #include "files/files.h"
 #include "files/links.h"
 #include "files/text.h"
@@ -31,7 +33,35 @@ std::string problem_of(const Reference& reference, const Files& files) {
   return "but does not say which of its " + std::to_string(file->bytes) + " bytes, or says others";
 }
 
-void check_graph(const fs::path& folder, const std::string& name, const Files& files, Domains domains) {
+bool fits(const std::vector<std::optional<std::uint64_t>>& sizes, const TensorSpec& spec) {
+  if (sizes.size() != spec.shape.size() + 1 || sizes[0]) return false;
+  for (std::size_t i = 0; i < spec.shape.size(); ++i) {
+    if (!sizes[i + 1]) continue;
+    const auto* size = std::get_if<std::int64_t>(&spec.shape[i]);
+    if (size == nullptr || static_cast<std::uint64_t>(*size) != *sizes[i + 1]) return false;
+  }
+  return true;
+}
+
+// Other shapes than the manifest's kill some versions of ONNX Runtime.
+void check_shapes(const fs::path& folder, const std::string& name, std::string_view data,
+                  const std::vector<TensorSpec>& specs) {
+  for (const Declared& tensor : declared(data, text_of(folder / name)))
+    for (const TensorSpec& spec : specs)
+      if (spec.name == tensor.name && !fits(tensor.sizes, spec))
+        throw BundleError(text_of(folder) + ": " + name + " has the tensor " + in_quotes(tensor.name) +
+                          " in another shape than the manifest; export it again");
+}
+
+std::vector<TensorSpec> specs_of(const Segment& segment, const Manifest& manifest) {
+  std::vector<TensorSpec> specs = segment.inputs;
+  for (TensorSpec& spec : exit_specs(static_cast<std::int64_t>(manifest.classes.size()))) specs.push_back(std::move(spec));
+  specs.insert(specs.end(), segment.carried.begin(), segment.carried.end());
+  return specs;
+}
+
+void check_graph(const fs::path& folder, const std::string& name, const Files& files, const std::vector<TensorSpec>& specs,
+                 Domains domains) {
   const fs::path path = folder / name;
   const std::string data = read_or_refuse(path, kMostGraphBytes);
   for (const Reference& reference : references(data, text_of(path), domains)) {
@@ -40,6 +70,7 @@ void check_graph(const fs::path& folder, const std::string& name, const Files& f
     throw BundleError(text_of(folder) + ": " + name + " reads weights from " + in_quotes(reference.location) + ", " +
                       problem);
   }
+  check_shapes(folder, name, data, specs);
 }
 
 void check_is_listed(const fs::path& folder, const std::string& name, const Files& files) {
@@ -79,7 +110,7 @@ void check_files(const fs::path& folder, const Manifest& manifest, std::optional
   if (!domains) return;
   std::set<std::string> checked;
   for (const Segment& segment : manifest.segments) {
-    if (checked.insert(segment.file).second) check_graph(folder, segment.file, manifest.files, *domains);
+    if (checked.insert(segment.file).second) check_graph(folder, segment.file, manifest.files, specs_of(segment, manifest), *domains);
   }
 }
 

@@ -21,6 +21,9 @@ constexpr int kMostNodes = 200'000;         // of a file
 constexpr int kDeepest = 16;                // graphs inside graphs
 constexpr std::size_t kHarmlessBytes = 19;  // of an attribute: less holds neither external data nor a domain
 constexpr std::size_t kMostDigits = 18;     // of an offset or a length
+constexpr std::uint64_t kHighestType = 31;  // numbers of onnx's data types end before
+
+constexpr std::uint64_t kNoSize = ~std::uint64_t{0};  // that no axis has
 
 // Numbers of fields.
 namespace model { constexpr std::uint32_t graph = 7, training = 20, function = 25; }
@@ -28,7 +31,7 @@ namespace graph { constexpr std::uint32_t node = 1, initializer = 5, input = 11,
 namespace node { constexpr std::uint32_t attribute = 5, domain = 7; }
 namespace attribute { constexpr std::uint32_t t = 5, g = 6, tensors = 10, graphs = 11, sparse = 22, sparses = 23; }
 namespace sparse { constexpr std::uint32_t values = 1, indices = 2; }
-namespace tensor { constexpr std::uint32_t external = 13; }
+namespace tensor { constexpr std::uint32_t type = 2, external = 13; }
 
 std::string text_in(std::string_view bytes) {
   if (!is_utf8(bytes)) throw Broken("has a name that is no text");
@@ -68,6 +71,48 @@ void check_texts(std::string_view bytes, std::size_t level) {
     if (field.number == message.text && field.number != 0) text_in(field.bytes);
     if (field.number == message.inner[0] && field.number != 0) check_texts(field.bytes, level + 1);
   }
+}
+
+bool has_unknown_type(std::string_view bytes, std::uint32_t number) {
+  bool unknown = false;
+  for (const Field& field : Fields(bytes, true))
+    unknown = unknown || (field.number == number && field.value && *field.value > kHighestType);
+  return unknown;
+}
+
+// The first size that stands in an axis; nothing where none does.
+std::optional<std::uint64_t> size_of(std::string_view axis) {
+  for (const Field& field : Fields(axis, true))
+    if (field.number == 1 && field.value) return field.value;
+  return std::nullopt;
+}
+
+template <class Look>
+void each(std::string_view bytes, std::uint32_t number, const Look& look) {
+  for (const Field& field : Fields(bytes))
+    if (field.number == number) look(field.bytes);
+}
+
+BundleError refused(const std::string& where, const Broken& fault) {
+  return BundleError(where + " is no ONNX graph of a bundle, it " + fault.what() +
+                     "; copy the bundle again or export it again");
+}
+
+// What one input or output is declared to be; nothing where its shape is not said.
+std::optional<Declared> declared_in(std::string_view value) {
+  Declared found;
+  bool is_known = false;
+  each(value, 1, [&](std::string_view name) { found.name = name; });
+  each(value, 2, [&](std::string_view type) {
+    each(type, 1, [&](std::string_view tensor_type) {
+      if (has_unknown_type(tensor_type, 1)) is_known = true, found.sizes.push_back(kNoSize);
+      each(tensor_type, 2, [&](std::string_view shape) {
+        is_known = true;
+        each(shape, 1, [&](std::string_view axis) { found.sizes.push_back(size_of(axis)); });
+      });
+    });
+  });
+  return is_known ? std::optional(found) : std::nullopt;
 }
 
 class Walk {
@@ -135,9 +180,8 @@ class Walk {
     }
   }
 
-  // A tensor, or the two of a sparse one; one without the word is skipped, as its numbers lie in it.
+  // A tensor, or the two of a sparse one.
   void walk_values(std::string_view bytes, bool is_sparse) {
-    if (bytes.find("location") == std::string_view::npos) return;
     if (!is_sparse) return walk_tensor(bytes);
     int values = 0, indices = 0;
     for (const Field& field : Fields(bytes)) {
@@ -148,6 +192,8 @@ class Walk {
   }
 
   void walk_tensor(std::string_view bytes) {
+    if (has_unknown_type(bytes, tensor::type)) throw Broken("has a tensor of an unknown data type");
+    if (bytes.find("location") == std::string_view::npos) return;  // its numbers lie in it
     std::map<std::string_view, std::string_view> entries;
     for (const Field& field : Fields(bytes)) {
       if (field.number != tensor::external) continue;
@@ -192,9 +238,23 @@ std::vector<Reference> references(std::string_view data, const std::string& wher
   try {
     return Walk(data, domains).run();
   } catch (const Broken& fault) {
-    throw BundleError(where + " is no ONNX graph of a bundle, it " + fault.what() +
-                      "; copy the bundle again or export it again");
+    throw refused(where, fault);
   }
+}
+
+std::vector<Declared> declared(std::string_view data, const std::string& where) {
+  std::vector<Declared> all;
+  try {
+    for (const std::uint32_t end : {graph::input, graph::output})
+      each(data, model::graph, [&](std::string_view graph) {
+        each(graph, end, [&](std::string_view value) {
+          if (auto found = declared_in(value)) all.push_back(std::move(*found));
+        });
+      });
+  } catch (const Broken& fault) {
+    throw refused(where, fault);
+  }
+  return all;
 }
 
 }  // namespace eeinfer

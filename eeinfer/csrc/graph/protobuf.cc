@@ -24,7 +24,11 @@ Fields::Iterator& Fields::Iterator::operator++() {
       continue;
     }
     const std::uint64_t value = number();
-    if (kind == kVarint) continue;
+    if (kind == kVarint && !numbers_) continue;
+    if (kind == kVarint) {
+      field_ = {static_cast<std::uint32_t>(key >> 3), {}, value};
+      return *this;
+    }
     if (kind != kBytes || value > bytes_.size() - at_) fail();
     field_ = {static_cast<std::uint32_t>(key >> 3), bytes_.substr(at_, static_cast<std::size_t>(value))};
     at_ += static_cast<std::size_t>(value);

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <stdexcept>
 #include <string_view>
 
@@ -17,16 +18,18 @@ struct Broken : std::runtime_error {
 struct Field {
   std::uint32_t number = 0;
   std::string_view bytes;
+  std::optional<std::uint64_t> value = std::nullopt;  // of a field that is a number of variable length
 };
 
-// The length-delimited fields of a message, for a loop over them; others are stepped over. Throws Broken.
+// The length-delimited fields of a message, for a loop over them; others are stepped over, those that are numbers only
+// without `numbers`. Throws Broken.
 class Fields {
  public:
-  explicit Fields(std::string_view bytes) : bytes_(bytes) {}
+  explicit Fields(std::string_view bytes, bool numbers = false) : bytes_(bytes), numbers_(numbers) {}
 
   class Iterator {
    public:
-    Iterator(std::string_view bytes, bool done) : bytes_(bytes), done_(done) {
+    Iterator(std::string_view bytes, bool numbers, bool done) : bytes_(bytes), numbers_(numbers), done_(done) {
       if (!done_) ++*this;
     }
     const Field& operator*() const { return field_; }
@@ -39,15 +42,16 @@ class Fields {
 
     std::string_view bytes_;
     std::size_t at_ = 0;
-    bool done_;
+    bool numbers_, done_;
     Field field_;
   };
 
-  Iterator begin() const { return {bytes_, false}; }
-  Iterator end() const { return {bytes_, true}; }
+  Iterator begin() const { return {bytes_, numbers_, false}; }
+  Iterator end() const { return {bytes_, numbers_, true}; }
 
  private:
   std::string_view bytes_;
+  bool numbers_;
 };
 
 }  // namespace eeinfer::protobuf

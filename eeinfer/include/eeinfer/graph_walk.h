@@ -26,6 +26,15 @@ struct Reference {
 // that is not stated as onnx defines it, or more nodes or nested graphs than any network.
 std::vector<Reference> references(std::string_view data, const std::string& where, Domains domains = Domains::standard);
 
+// An input or output of a graph. Of a type that onnx does not have the shape is one that nothing has.
+struct Declared {
+  std::string name;
+  std::vector<std::optional<std::uint64_t>> sizes;  // nothing: any
+};
+
+// The inputs and outputs, as far as they have a shape, of the ONNX model in `data`. Throws BundleError: it is none.
+std::vector<Declared> declared(std::string_view data, const std::string& where);
+
 }  // namespace eeinfer
 
 #endif

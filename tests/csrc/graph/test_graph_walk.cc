@@ -81,6 +81,26 @@ TEST_CASE("what may stand once does not stand twice: readers merge the two") {
   CHECK(refusal(attribute(field(10, place) + field(10, place) + field(23, field(1, place)) + field(23, field(1, place)))).empty());
 }
 
+TEST_CASE("a tensor has a data type that onnx knows") {
+  const auto typed = [](const std::string& number) { return model(field(5, "\x10" + number + field(8, "w"))); };
+  CHECK(refusal(typed(varint(31))).empty());
+  for (const std::string& number : {varint(32), varint(~std::size_t{0}), varint(1u << 31)})
+    CHECK(says(refusal(typed(number)), "it has a tensor of an unknown data type"));
+}
+
+TEST_CASE("what inputs and outputs are declared to be is read as readers merge it") {
+  const auto axis = [](const std::string& size) { return field(1, size); };
+  const auto value = [](const std::string& shape) { return field(1, "x") + field(2, field(1, field(2, shape))); };
+  const std::string batch = axis(field(2, "batch")), three = axis("\x08\x03");
+  const auto found = declared(model(field(11, value(batch + three)) + field(12, field(1, "y"))), "m");
+  REQUIRE(found.size() == 1);
+  CHECK(found[0].name == "x");
+  CHECK(found[0].sizes == std::vector<std::optional<std::uint64_t>>{std::nullopt, 3});
+  const auto twice = declared(model(field(12, value(batch) + field(2, field(1, "\x08\x21" + field(2, three))))), "m");
+  CHECK(twice[0].sizes.size() == 3);
+  CHECK_THROWS_AS(declared(model(field(11, field(2, "\x0a\x05"))), "m"), BundleError);
+}
+
 TEST_CASE("functions, training graphs and operators of other domains are refused") {
   CHECK(says(refusal(model("") + field(25, "")), "it holds functions of its own"));
   CHECK(says(refusal(model("") + field(20, "")), "it holds a training graph"));
