@@ -13,7 +13,7 @@ from eeinfer.arrays import take
 from eeinfer.bench.config import BenchConfig
 from eeinfer.bench.data import check_data
 from eeinfer.bench.environment import Environment, environment, load_average
-from eeinfer.bench.own import own_calls_ms, own_sweep, promise_of
+from eeinfer.bench.own import certified_on, own_calls_ms, own_sweep, promise_of
 from eeinfer.bench.reporting.findings import Findings
 from eeinfer.bench.reporting.report import BundleFacts, DataFacts, FlopsFacts, GridFacts, Own, Report
 from eeinfer.bench.sweep.budget import RULES
@@ -97,7 +97,7 @@ def measure(
             picks=picks,
             latency=latency,
         )
-        point = found.own_point(promise_of(engine), own_ms)
+        point = found.own_point(promise_of(engine), own_ms, seen=certified_on(engine, images, labels, data))
         energy = None if side is None else side.energy(engine, grid.taus[found.headline], progress)
     return _report(
         found,

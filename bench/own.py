@@ -10,6 +10,7 @@ from eeinfer.arrays import take
 from eeinfer.bench.config import BenchConfig
 from eeinfer.bench.sweep.outputs import Outputs
 from eeinfer.bench.sweep.points import Sweep, sweep
+from eeinfer.bench.thresholds.images import data_digest
 from eeinfer.bench.timing.cascade import as_given
 from eeinfer.bench.timing.clock import BLOCK, no_collection
 from eeinfer.engine import Engine
@@ -33,6 +34,17 @@ def promise_of(engine: Engine) -> str | None:
         return None
     confidence = certificate.confidence
     return f"{certificate.promise}, " + ("in expectation" if confidence is None else f"{100 * confidence:.4g} % sure")
+
+
+def certified_on(engine: Engine, images: Any, labels: Array, data: str) -> bool:
+    """Whether the certificate was made on these images, or on images of that name: then they chose thresholds."""
+    certificate, every = engine.certificate, np.arange(len(labels))
+    if certificate is None:
+        return False
+    if certificate.data == data or certificate.rows != len(labels):
+        return certificate.data == data
+    digests = (data_digest(images, every, known, engine.manifest) for known in (labels, None))
+    return certificate.data_sha256 in digests
 
 
 def own_calls_ms(engine: Engine, images: Any, rows: Array, config: BenchConfig, progress: Progress) -> Array:

@@ -81,13 +81,13 @@ class Findings:
         """One row per operating point."""
         return tuple(self._threshold(t, self.grid, self.swept, t) for t in range(len(self.grid.points)))
 
-    def own_point(self, promise: str | None, calls_ms: Array) -> Own:
+    def own_point(self, promise: str | None, calls_ms: Array, *, seen: bool) -> Own:
         """What the bundle's own thresholds do, ``calls_ms`` [n] of them called once for each of many images."""
         assert self.own is not None
         taus, swept = self.own
         grid = Grid(family=self.grid.family, points=taus[:-1].mean(keepdims=True), taus=taus[np.newaxis])
         row = self._threshold(len(self.grid.points), grid, swept, 0)
-        return Own(promise=promise, threshold=row, calls=summarise(calls_ms[np.newaxis]))
+        return Own(promise=promise, seen=seen, threshold=row, calls=summarise(calls_ms[np.newaxis]))
 
     def break_even(self) -> tuple[BreakEven, ...]:
         """Every exit weighed at the headline threshold; nothing where an exit could not be timed on its own."""

@@ -91,6 +91,7 @@ class Own(Record, frozen=True, kw_only=True):
     """The cascade at the bundle's own thresholds."""
 
     promise: str | None  # what its certificate says of them; None: it has none, or one that does not hold
+    seen: bool  # whether the certificate was made on these images, or on others of their name
     threshold: Threshold  # timed with those of the grid; its point is the mean tau of the early exits
     calls: Timing  # one call for each of as many images as there was time for: what percentiles are about
 

@@ -71,6 +71,9 @@ BREAK_EVEN = (
 )
 
 
+SEEN = "; they were certified on images of this name, so their accuracy here is not independent: measure on others"
+
+
 def title(report: Report) -> str:
     """What was measured, on what."""
     return f"{report.bundle.name} on {report.data.name}, {report.environment.device}"
@@ -180,9 +183,10 @@ def own(report: Report) -> str:
     taus = ", ".join(f"{tau:.4g}" for tau in (row.taus[:1] if len(set(row.taus)) == 1 else row.taus[:-1]))
     promise = "" if report.own.promise is None else f" ({report.own.promise})"
     p50, p90, p99 = (milliseconds(report, ms) for ms in (calls.median_ms, calls.p90_ms, calls.p99_ms))
+    unit = "images" if report.settings.batch == 1 else "batches"
     return (
         f"{own_name(report)}, tau {taus}{promise}: {p50} ms at the 50th percentile, {p90} at the 90th, {p99} at the "
-        f"99th, one call for each of {calls.calls} " + ("images" if report.settings.batch == 1 else "batches")
+        f"99th, one call for each of {calls.calls} {unit}{SEEN if report.own.seen else ''}"
     )
 
 

@@ -5,14 +5,18 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from certificates import certified
+from msgspec.structs import replace
 
 from eeinfer.bench import BenchConfig, Report, measure
 from eeinfer.bench.reporting.page import html_page
 from eeinfer.bench.reporting.plots import accuracy_against_flops, accuracy_against_ms
 from eeinfer.bench.reporting.sentences import own
+from eeinfer.bench.thresholds.images import data_digest
 from eeinfer.bundle.folder import Bundle
+from eeinfer.bundle.manifest_file import write_manifest
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +57,19 @@ def test_the_page_marks_them(report: Report, of_certified: Report) -> None:
     page = html_page(of_certified)
     assert re.search(r'<tr class="own"><td>certified</td>', page)
     assert "95 % sure" in page
+
+
+def test_images_that_certified_are_named(tiny_bundle: Path, tmp_path: Path, digits: Any, quick: BenchConfig) -> None:
+    """A test set that chose thresholds is none any more."""
+    copy = shutil.copytree(tiny_bundle, tmp_path / "copy.eeb")
+    certificate, (images, labels) = certified(copy), digits
+    manifest = Bundle.open(copy).manifest
+    digest = data_digest(images, np.arange(40), labels, manifest)
+    facts = {"rows": 40, "certified_on": 20, "exits": (10, 5, 5), "data_sha256": digest}
+    write_manifest(copy, replace(manifest, certificate=replace(certificate, **facts)))
+    assert "not independent" in own(measure(copy, images, labels, quick))
+    assert "not independent" not in own(measure(copy, images[::-1].copy(), labels, quick))
+    assert "not independent" in own(measure(copy, images[:9], labels[:9], quick, data=certificate.data))
 
 
 def test_batches_are_called_as_batches(tiny_bundle: Path, digits: Any) -> None:
