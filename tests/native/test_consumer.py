@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import compiled
 import numpy as np
 import pytest
 
@@ -69,17 +70,14 @@ def built(folder: Path, lists: str, *options: str) -> Path:
     return folder / "build" / "consumer"
 
 
-@pytest.mark.skipif("EEINFER_HEADERS" not in os.environ, reason="compiles the whole library: .ci/run names the headers")
 def test_the_cmake_project_builds_against_the_package(tmp_path: Path) -> None:
-    headers = Path(os.environ["EEINFER_HEADERS"])
-    options = f"-DONNXRUNTIME_ROOT={headers}", f"-DCMAKE_PREFIX_PATH={headers / 'usr'}"
+    compiled.whole_build()  # or skips: the same is needed
+    options = compiled.headers_options()
     assert run(built(tmp_path, block("cmake").replace("python3", sys.executable), *options)) == said()
 
 
-def test_the_cmake_project_builds_against_an_installation(native_library: Path, tmp_path: Path) -> None:
-    if not (native_library.parent / "CMakeCache.txt").is_file():
-        pytest.skip("the library was not built by .ci/native, which installs it from where it was built")
-    command = ["cmake", "--install", native_library.parent, "--prefix", tmp_path / "installed"]
+def test_the_cmake_project_builds_against_an_installation(tmp_path: Path) -> None:
+    command = ["cmake", "--install", compiled.whole_build(), "--prefix", tmp_path / "installed"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     lists = "".join(line for line in block("cmake").splitlines(keepends=True) if "execute_process" not in line)

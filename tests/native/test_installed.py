@@ -5,16 +5,14 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import compiled
 import pytest
 
 import eeinfer
 from eeinfer import samples
 from eeinfer.backends.native.library import onnxruntime_file
 
-BUILD = os.environ.get("EEINFER_BUILD", "")
 CONSUMER = Path(__file__).parents[2] / "cmake" / "examples" / "consumer"
-
-pytestmark = pytest.mark.skipif(not BUILD, reason="installs a whole build: .ci/run names its folder in EEINFER_BUILD")
 
 
 def run(*command: object, **environment: str) -> str:
@@ -29,7 +27,7 @@ def run(*command: object, **environment: str) -> str:
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     prefix = tmp_path_factory.mktemp("installed")
-    run("cmake", "--install", BUILD, "--prefix", prefix)
+    run("cmake", "--install", compiled.whole_build(), "--prefix", prefix)
     return prefix
 
 

@@ -5,11 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import compiled
 import pytest
 
 from eeinfer.backends.native import library
 
-TOOL = Path(os.environ.get("EEINFER_BUILD", ""), "tools", "eeinfer-bench")
+
+@pytest.fixture(scope="module")
+def program() -> Path:
+    return compiled.whole_build() / "tools" / "eeinfer-bench"
 
 
 def run(*arguments: object, native: Path | str = library.OFF) -> "subprocess.CompletedProcess[str]":
@@ -41,29 +45,23 @@ def test_every_exit_is_timed_with_either_loop_and_the_networks_are_kept(
     assert [path.name for path in sorted(folder.glob("*.onnx"))] == [f"cut_{k:02d}.onnx" for k in range(8)]
 
 
-@pytest.mark.skipif(
-    not TOOL.is_file(), reason="needs eeinfer-bench: .ci/run names the folder of a build in EEINFER_BUILD"
-)
-def test_the_program_measures_beside_them(near_empty: Path, native_library: Path) -> None:
-    done = run(near_empty, "--pairs", 6, "--seconds", 0, "--program", TOOL, native=native_library)
+def test_the_program_measures_beside_them(near_empty: Path, native_library: Path, program: Path) -> None:
+    done = run(near_empty, "--pairs", 6, "--seconds", 0, "--program", program, native=native_library)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("the runs of its segments") == 8
     assert done.stderr.count("cut at exit") == 8
     done = run(
-        near_empty, "--callers", "1,2", "--rounds", 1, "--seconds", 0.02, "--program", TOOL, native=native_library
+        near_empty, "--callers", "1,2", "--rounds", 1, "--seconds", 0.02, "--program", program, native=native_library
     )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()[-2:]
     assert all(f"{who} " in line for line in lines for who in ("C++", "native", "onnxruntime"))
 
 
-@pytest.mark.skipif(
-    not TOOL.is_file(), reason="needs eeinfer-bench: .ci/run names the folder of a build in EEINFER_BUILD"
-)
-def test_calls_leave_no_memory_behind(near_empty: Path) -> None:
+def test_calls_leave_no_memory_behind(near_empty: Path, program: Path) -> None:
     runtime = library.onnxruntime_file()
     named = {} if runtime is None else {"EEINFER_ONNXRUNTIME": str(runtime)}
-    command = [TOOL, near_empty, "--threads", "1", "--calls", "20000", "--callers", "3"]
+    command = [program, near_empty, "--threads", "1", "--calls", "20000", "--callers", "3"]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **named}, check=False)
     assert done.returncode == 0, done.stderr
     [before, after] = [int(line.split()[1].strip(",")) for line in done.stdout.splitlines() if "resident_bytes" in line]
