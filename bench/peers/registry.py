@@ -13,14 +13,17 @@ _RUNTIME = "onnxruntime"
 _KINDS = "eeinfer.bench.peers.kinds"
 PEERS: dict[str, str] = {
     SUBJECT: f"{_KINDS}.cascade:Cascade",
+    "native": f"{_KINDS}.cascade:Native",
     "static": f"{_KINDS}.networks:Static",
+    "static tuned": f"{_KINDS}.networks:Tuned",
     "cut": f"{_KINDS}.networks:Cuts",
     "sessions": f"{_KINDS}.sessions:Sessions",
     "single-file": f"{_KINDS}.single_file:SingleFile",
     "torch": f"{_KINDS}.torch_eager:Eager",
     "torch.compile": f"{_KINDS}.torch_compiled:Compiled",
     "earlyon": f"{_KINDS}.earlyon_staged:Staged",
-    "openvino": f"{_KINDS}.openvino_static:OpenVino",
+    "openvino": f"{_KINDS}.openvino:OpenVino",
+    "openvino cascade": f"{_KINDS}.openvino:OpenVinoCascade",
 }
 GPU_PEERS: dict[str, str] = {
     **{name: f"{_KINDS}.gpu_cascade:Level{name[-1]}" for name in LEVELS},

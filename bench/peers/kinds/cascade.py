@@ -61,3 +61,14 @@ class Cascade(Peer):
         backend = open_backend(name, bundle, device="cpu", threads=self.setup.threads_asked)
         assert backend.loop is None
         return measure_costs(backend, bundle.manifest, request)
+
+
+class Native(Cascade):
+    """The same with the compiled loop, whatever `eeinfer tune` chose."""
+
+    note = "eeinfer.load(backend='native'): ONNX Runtime, the loop in C++"
+
+    @classmethod
+    def opened(cls, setup: Setup) -> Engine:
+        """Open the bundle by the compiled library."""
+        return load(setup.bundle, threads=setup.threads_asked, backend="native")

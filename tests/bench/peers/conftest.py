@@ -10,7 +10,11 @@ from numpy.typing import NDArray
 from eeinfer.bench.peers import PeersConfig, PeersReport, compare
 
 QUICK = PeersConfig(
-    peers=("static", "cut", "sessions", "torch", "openvino"), rounds=2, images=8, threads=1, pause_seconds=0.001
+    peers=("native", "static", "static tuned", "cut", "sessions", "torch", "openvino", "openvino cascade"),
+    rounds=2,
+    images=8,
+    threads=1,
+    pause_seconds=0.001,
 )
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from eeinfer.bench.peers import PeersConfig, PeersReport, compare
 from eeinfer.bench.peers.registry import PEERS, peer_class
-from eeinfer.bench.peers.reporting import sentences
+from eeinfer.bench.peers.reporting import plots, sentences
 from eeinfer.bench.workers import messages, rounds
 from eeinfer.bench.workers import process as processes
 from eeinfer.bench.workers.base import Workload
@@ -23,11 +23,23 @@ WORKLOADS = ["exit 0", "exit 1", "never leaving", "mix"]
 
 def test_peers_come_in_the_order_of_the_table_the_engine_first(peers_report: PeersReport) -> None:
     names = [peer.name for peer in peers_report.peers]
-    assert names == ["eeinfer", "static", "cut", "sessions", "torch", "openvino"]
+    assert names == [
+        "eeinfer",
+        "native",
+        "static",
+        "static tuned",
+        "cut",
+        "sessions",
+        "torch",
+        "openvino",
+        "openvino cascade",
+    ]
 
 
 def test_whoever_ran_has_every_workload_and_the_engine_is_its_own_measure(peers_report: PeersReport) -> None:
-    assert {"eeinfer", "static", "cut", "sessions"} <= {peer.name for peer in peers_report.ran}
+    assert {"eeinfer", "static", "static tuned", "cut", "sessions", "openvino", "openvino cascade"} <= {
+        peer.name for peer in peers_report.ran
+    }
     for peer in peers_report.ran:
         assert [timing.workload for timing in peer.timings] == WORKLOADS
         assert all(timing.ms.p10 <= timing.ms.median <= timing.ms.p90 for timing in peer.timings)
@@ -177,8 +189,13 @@ def test_every_peer_of_the_table_exists_and_says_what_it_is(name: str) -> None:
     assert peer_class(name).note
 
 
+def test_every_peer_has_a_colour_and_a_marker_of_its_own() -> None:
+    for marks in (plots._COLOURS, plots._MARKERS):
+        assert len(set(marks)) == len(marks) >= len(PEERS)
+
+
 def test_an_unknown_peer_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match=r"unknown peer 'tensorflow': known are eeinfer, static"):
+    with pytest.raises(ConfigError, match=r"unknown peer 'tensorflow': known are eeinfer, native"):
         PeersConfig(peers=("tensorflow",))
 
 

@@ -1,14 +1,17 @@
-"""OpenVINO on the network without early exits."""
+"""OpenVINO: on the network without early exits, and on our segments with a loop by hand."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from eeinfer.backends.openvino.library import openvino
 from eeinfer.bench.peers.kinds.networks import what_is_static
+from eeinfer.bench.peers.kinds.sessions import ByHand, Run
 from eeinfer.bench.timing.networks import STATIC, write_parts
 from eeinfer.bench.workers.base import Array, Call, Peer, Setup, Workload, needs
 from eeinfer.bundle.folder import Bundle
+from eeinfer.bundle.manifest import Segment
 
 
 class OpenVino(Peer):
@@ -41,12 +44,7 @@ class OpenVino(Peer):
         bundle = Bundle.open(setup.bundle, verify=False)
         self.detail = what_is_static(bundle)
         model.reshape([setup.batch, *bundle.manifest.input.tensor.shape])
-        settings = {
-            "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_NUM_THREADS": setup.threads,
-            "INFERENCE_PRECISION_HINT": "f32",  # it would take bfloat16 where the processor has it
-        }
-        self._request = core.compile_model(model, "CPU", settings).create_infer_request()
+        self._request = core.compile_model(model, "CPU", _settings(setup)).create_infer_request()
 
     def plan(self, workload: Workload, rows: Array) -> Call:
         """Return the network; workloads mean nothing to it."""
@@ -58,3 +56,35 @@ class OpenVino(Peer):
         exit, outputs = raw
         predictions = np.array(outputs[len(outputs) - 1]).astype(np.int64)
         return np.full(len(predictions), exit, np.int64), predictions
+
+
+class OpenVinoCascade(ByHand):
+    """One compiled model per segment, of any batch size."""
+
+    note = "our segments by OpenVINO with early return by hand, hint LATENCY, float32, NumPy in and out"
+    packages = ("openvino",)
+
+    @classmethod
+    def libraries(cls) -> None:
+        """Import OpenVINO."""
+        needs("openvino")
+
+    def opened(self, bundle: Bundle, segment: Segment) -> Run:
+        """Compile it."""
+        core = openvino().Core()
+        compiled = core.compile_model(core.read_model(bundle.file(segment.file)), "CPU", _settings(self.setup))
+        request, places = compiled.create_infer_request(), {node.any_name: node for node in compiled.outputs}
+
+        def run(names: list[str], inputs: dict[str, Array]) -> Sequence[Array]:
+            made = request.infer(inputs, share_inputs=True)
+            return [made[places[name]] for name in names]
+
+        return run
+
+
+def _settings(setup: Setup) -> dict[str, Any]:
+    return {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_NUM_THREADS": setup.threads,
+        "INFERENCE_PRECISION_HINT": "f32",  # it would take bfloat16 where the processor has it
+    }
