@@ -149,7 +149,7 @@ def run_bound(session: Any, example: Inputs) -> tuple[Callable[[Inputs], None], 
     from onnxruntime import OrtValue
 
     binding, names = session.io_binding(), [input.name for input in session.get_inputs()]
-    rows, outputs = len(example[names[0]]), list[Array]()
+    rows, outputs = len(example[names[0]]), list[Array]()  # ONNX Runtime 1.23 does not hold on to memory that is bound
     for output in session.get_outputs():
         shape = (rows, *output.shape[1:])
         outputs.append(np.zeros(shape, np.int64 if output.type == "tensor(int64)" else np.float32))
@@ -159,5 +159,6 @@ def run_bound(session: Any, example: Inputs) -> tuple[Callable[[Inputs], None], 
         for name in names:
             binding.bind_cpu_input(name, batch[name])  # read in place, as the engine's lane does
         session.run_with_iobinding(binding)
+        assert outputs  # so they live as long as this function
 
     return run, outputs
