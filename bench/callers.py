@@ -14,6 +14,7 @@ from rich.console import Group
 from rich.text import Text
 
 from eeinfer.arrays import count_rows, take
+from eeinfer.backends.chosen import how
 from eeinfer.bench.environment import Environment, environment, load_average
 from eeinfer.bench.reporting.formats import significant
 from eeinfer.bench.reporting.records import Record, encode
@@ -105,7 +106,12 @@ def measure_callers(
         taus=engine.tau if tau is None else tuple(np.broadcast_to(np.asarray(tau, float), len(engine.tau)).tolist()),
         shares=tuple((np.bincount(left, minlength=len(engine.tau)) / len(left)).tolist()),
         environment=environment(
-            engine.device, engine.threads, load, plain=engine.optimised is False, backend=engine.backend
+            engine.device,
+            engine.threads,
+            load,
+            plain=engine.optimised is False,
+            backend=engine.backend,
+            how=how(engine.bundle, engine.backend),
         ),
         rows=tuple(_row(count, turns[count], turns[config.callers[0]]) for count in config.callers),
     )

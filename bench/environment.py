@@ -6,7 +6,6 @@ from pathlib import Path
 
 import msgspec
 
-from eeinfer.backends.native.library import obstacle
 from eeinfer.machine.versions import versions_of
 
 _RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml")
@@ -50,10 +49,8 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     versions: dict[str, str]  # of the packages that computed
     gpu: GpuFacts | None = None
     plain: bool = False  # the segments ran as they were exported, not in a form that is kept for this machine
-    backend: str | None = (
-        None  # which ran the cascade on the CPU: "native" is the compiled loop, "onnxruntime" Python's
-    )
-    because: str | None = None  # why it was not the compiled one
+    backend: str | None = None  # which ran the cascade on the CPU
+    how: str | None = None  # what that is, and why it ran, in a sentence
 
 
 def environment(
@@ -64,8 +61,9 @@ def environment(
     *,
     plain: bool = False,
     backend: str | None = None,
+    how: str | None = None,
 ) -> Environment:
-    """Describe this process's machine; everything given here is the measurement's, the backend where it is the CPU."""
+    """Describe this process's machine; what is given here is the measurement's, backend and how where it is the CPU."""
     names = ("eeinfer", *_RUNTIMES, "numpy", *(_GPU_LIBRARIES if gpu is not None else ()))
     return Environment(
         device=device,
@@ -79,7 +77,7 @@ def environment(
         gpu=gpu,
         plain=plain,
         backend=backend,
-        because=obstacle() or "it was asked for" if backend == "onnxruntime" else None,
+        how=how,
     )
 
 

@@ -10,6 +10,7 @@ from msgspec import UNSET
 from numpy.typing import NDArray
 
 from eeinfer.arrays import take
+from eeinfer.backends.chosen import how
 from eeinfer.bench.config import BenchConfig
 from eeinfer.bench.data import check_data
 from eeinfer.bench.environment import Environment, environment, load_average
@@ -86,6 +87,7 @@ def measure(
         own_ms = own_calls_ms(engine, images, rows, config, progress)
         threads, plain = engine.threads, engine.optimised is False
         backend = engine.backend if config.device == "cpu" else None
+        why = None if backend is None else how(engine.bundle, backend)
         gpu = None if side is None else side.facts()
         found = Findings(
             manifest=manifest,
@@ -104,7 +106,7 @@ def measure(
         own=point,
         bundle=bundle_facts(engine.bundle),
         data=DataFacts(name=data, images=len(rows), calibration=calibration, timed=len(picks)),
-        environment=environment(config.device, threads, load_before, gpu, plain=plain, backend=backend),
+        environment=environment(config.device, threads, load_before, gpu, plain=plain, backend=backend, how=why),
         seconds=perf_counter() - began,
         energy=energy,
     )

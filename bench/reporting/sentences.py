@@ -101,11 +101,9 @@ def warning(report: Report) -> str:
     )
 
 
-def loop(place: Environment) -> list[tuple[str, str]]:
-    """Which loop took the rows from exit to exit, and why it was not the compiled one; nothing on a GPU."""
-    if place.backend is None:
-        return []
-    return [("loop", "compiled" if place.because is None else f"in Python: {place.because}")]
+def library(place: Environment) -> list[tuple[str, str]]:
+    """What ran the segments on the CPU, and why that; nothing on a GPU."""
+    return [] if place.how is None else [("ran by", place.how)]
 
 
 def processor(place: Environment, threads: str) -> str:
@@ -281,7 +279,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
         ("agreement", f"{percent(agreement)} % of the timed images left where the sweep says, at every threshold"),
         ("device", f"{place.device}: {place.cpu}, {place.cores} cores, {_threads(report)}, load {load(place)}"),
         *form(report.environment),
-        *loop(report.environment),
+        *library(report.environment),
         *_gpu_facts(report),
         *about_system(place),
         ("made", f"{report.created}, in {settings.seconds:.0f} s"),

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import msgspec
 
+from eeinfer.backends.native.library import obstacle
+from eeinfer.backends.onnx_runtime import LIBRARY as ONNX_RUNTIME
 from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import EeinferError
 from eeinfer.files import read_small, replace_file
@@ -14,6 +16,13 @@ from eeinfer.machine.versions import version_of
 
 CHOICE_VERSION = 1
 KIND = "choice"
+_NATIVE = "native"
+_HOW = {
+    _NATIVE: "ONNX Runtime, the compiled loop",
+    ONNX_RUNTIME: "ONNX Runtime, the loop in Python",
+    "openvino": "OpenVINO",
+}
+_ASKED_FOR = "it was asked for"
 _MOST_BYTES = 1 << 16
 
 log = logging.getLogger(__name__)
@@ -91,6 +100,28 @@ def save_choice(bundle: Bundle, choice: Choice) -> Path | None:
         cache.make_folder(path.parent)
         replace_file(path, msgspec.json.format(msgspec.json.encode(choice), indent=2) + b"\n")
     return path
+
+
+def expected(bundle: Bundle) -> str:
+    """Return the backend that ``eeinfer.load`` takes by itself on the CPU, if it opens the bundle."""
+    choice = find_choice(bundle)
+    if choice is not None and choice.backend != ONNX_RUNTIME:
+        return choice.backend
+    return _NATIVE if obstacle() is None else ONNX_RUNTIME
+
+
+def how(bundle: Bundle, backend: str) -> str:
+    """Return a sentence on what runs ``bundle`` on the CPU with ``backend``, and why that."""
+    return f"{_HOW.get(backend, backend)}: {_why(bundle, backend)}"
+
+
+def _why(bundle: Bundle, backend: str) -> str:
+    choice = find_choice(bundle)
+    if choice is not None and backend == expected(bundle):
+        return choice.why
+    if backend == ONNX_RUNTIME:
+        return obstacle() or _ASKED_FOR
+    return "it is there" if backend == expected(bundle) else _ASKED_FOR
 
 
 def _check(choice: Choice) -> None:

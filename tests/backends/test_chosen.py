@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 import eeinfer
-from eeinfer.backends.chosen import Candidate, Choice, choice_path, find_choice, save_choice
+from eeinfer.backends.chosen import Candidate, Choice, choice_path, expected, find_choice, how, save_choice
 from eeinfer.backends.ort.process import take_process
 from eeinfer.bundle.folder import Bundle
 from eeinfer.machine import cache
@@ -145,3 +145,14 @@ def test_nothing_is_kept_where_the_cache_is_off(bundle: Bundle, monkeypatch: pyt
     assert choice_path(bundle) is None
     assert save_choice(bundle, CHOICE) is None
     assert find_choice(bundle) is None
+
+
+@pytest.mark.usefixtures("openvino")
+def test_what_runs_and_why_is_a_sentence(bundle: Bundle) -> None:
+    assert expected(bundle) == "onnxruntime"
+    assert how(bundle, "onnxruntime").startswith("ONNX Runtime, the loop in Python: EEINFER_NATIVE is off")
+    assert how(bundle, "openvino") == "OpenVINO: it was asked for"
+    save_choice(bundle, CHOICE)
+    assert expected(bundle) == "openvino"
+    assert how(bundle, "openvino") == f"OpenVINO: {CHOICE.why}"
+    assert how(bundle, "native") == "ONNX Runtime, the compiled loop: it was asked for"

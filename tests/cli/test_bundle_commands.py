@@ -88,7 +88,7 @@ def test_predict_answers_for_the_images_beside_one_that_the_engine_refuses(
 
 def test_inspect_shows_segments_carried_tensors_and_origin(run: Run, tiny_bundle: Path) -> None:
     out = run("inspect", tiny_bundle).out
-    assert "on the CPU: the loop in Python: EEINFER_NATIVE is off; unset it" in out
+    assert "on the CPU: ONNX Runtime, the loop in Python: EEINFER_NATIVE is off; unset it" in out
     for part in ("hashes ok", "stage2", "carried_00: 4 x 8 x 8 float32, 1024 bytes", "parity with torch", "recipe"):
         assert part in out
     assert re.findall(r"alive behind this exit: (.*) per sample", out) == [
@@ -99,7 +99,7 @@ def test_inspect_shows_segments_carried_tensors_and_origin(run: Run, tiny_bundle
 
 def test_inspect_as_json_holds_the_manifest(run: Run, tiny_bundle: Path) -> None:
     found = json.loads(run("inspect", tiny_bundle, "--json").out)
-    assert found["loop"]["backend"] == "onnxruntime"
+    assert found["on_cpu"]["backend"] == "onnxruntime"
     assert found["hashes"] == "ok"
     assert found["carried_bytes_per_sample"] == [1024 + 256 + 20, 384 + 20, 0]
     assert found["alive_bytes_per_sample"] == [1024 + 256 + 20, 256 + 384 + 20, 0]  # 256 pass segment 1 by unread

@@ -40,7 +40,7 @@ def inspect(bundle: BundleArgument = None, json_output: Json = False, debug: Deb
         *_certificate(manifest),
         *_shift(manifest),
         *built,
-        _loop(),
+        f"  on the CPU: {_on_cpu(opened)['how']}",
         *_origin(manifest),
     ):
         show(line)
@@ -73,27 +73,18 @@ def _facts(bundle: "Bundle") -> dict[str, Any]:  # JSON
             }
             for form in survey_forms(bundle)
         ],
-        "loop": _chosen_loop(),
+        "on_cpu": _on_cpu(bundle),
         "certificate_void": _void(bundle.manifest),
         "manifest": msgspec.to_builtins(bundle.manifest),
     }
 
 
-def _chosen_loop() -> dict[str, str | None]:
-    """Which loop `device="cpu"` takes on this machine, and why it is not the compiled one."""
-    from eeinfer.backends.native.library import find, obstacle
+def _on_cpu(bundle: "Bundle") -> dict[str, str]:
+    """What `device="cpu"` takes on this machine, and why."""
+    from eeinfer.backends.chosen import expected, how
 
-    because = obstacle()
-    return {"backend": "onnxruntime" if because else "native", "because": because, "library": str(find() or "") or None}
-
-
-def _loop() -> str:
-    found = _chosen_loop()
-    return (
-        f"  on the CPU: the loop in Python: {found['because']}"
-        if found["because"]
-        else (f"  on the CPU: the compiled loop, {found['library']}")
-    )
+    backend = expected(bundle)
+    return {"backend": backend, "how": how(bundle, backend)}
 
 
 def _void(manifest: "Manifest") -> str | None:
