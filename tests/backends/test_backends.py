@@ -117,7 +117,9 @@ def test_a_graph_with_a_fixed_batch_is_refused(bundle_copy: Path) -> None:
     graph = onnx.load(path, load_external_data=False)
     graph.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
     swap(bundle_copy, path.name, graph.SerializeToString())
-    with pytest.raises(BundleError, match=r"segment_00\.onnx has 'input' as float32 \[1, 1, 8, 8\].*'batch', 1"):
+    with pytest.raises(
+        BundleError, match=r"segment_00\.onnx has the tensor 'input' in another shape than the manifest"
+    ):
         eeinfer.load(bundle_copy)
 
 
