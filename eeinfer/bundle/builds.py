@@ -13,8 +13,8 @@ from eeinfer.bundle.build_record import BUILD_NAME, FOLDER, RTX, decode_build, f
 from eeinfer.bundle.build_record import Build as Build
 from eeinfer.bundle.build_record import target_name as target_name
 from eeinfer.bundle.contents import is_ours
-from eeinfer.bundle.external import external_files
 from eeinfer.bundle.folder import Bundle, hash_file
+from eeinfer.bundle.graph.external import external_files
 from eeinfer.bundle.manifest import FileHash, Segment
 from eeinfer.bundle.optimised import LIBRARY
 from eeinfer.errors import BundleError

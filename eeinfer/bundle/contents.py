@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from eeinfer.bundle.build_record import FOLDER as ENGINES
-from eeinfer.bundle.external import STANDARD, Reference, declared, references
+from eeinfer.bundle.graph.external import STANDARD, Reference, declared, references
 from eeinfer.bundle.layout import exit_specs
 from eeinfer.bundle.manifest import MANIFEST_NAME, MODEL_NAME, FileHash, Manifest, TensorSpec
 from eeinfer.errors import BundleError

@@ -21,8 +21,8 @@ from msgspec import Meta
 from eeinfer.bundle.build_record import BUILD_NAME, FOLDER
 from eeinfer.bundle.checks import check_manifest
 from eeinfer.bundle.contents import check_files
-from eeinfer.bundle.external import OPTIMISED
 from eeinfer.bundle.folder import Bundle
+from eeinfer.bundle.graph.external import OPTIMISED
 from eeinfer.bundle.manifest import FileHash, Segment
 from eeinfer.bundle.manifest_file import check_depth, check_once, is_plain
 from eeinfer.bundle.sums import check_sums

@@ -6,7 +6,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from eeinfer.bundle import build_record, certificate, checks, contents, external, manifest, manifest_file, optimised
+from eeinfer.bundle import build_record, certificate, checks, contents, manifest, manifest_file, optimised
+from eeinfer.bundle.graph import external
 
 PAGE = (Path(__file__).parents[2] / "docs" / "bundle.md").read_text()
 RECORDS = [

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from asking import Asked, alike, said
 
-from eeinfer.bundle import checks, external, manifest_file
+from eeinfer.bundle import checks, manifest_file
 from eeinfer.bundle.folder import Bundle
+from eeinfer.bundle.graph import external
 from eeinfer.errors import EeinferError
 
 _readers = {mode: Asked(Path(os.environ["EEINFER_READ"]), mode) for mode in ("bundle", "manifest", "graph")}

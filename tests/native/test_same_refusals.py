@@ -13,7 +13,7 @@ FEWEST = 150  # refusals: far fewer would mean that nothing is compared any more
 
 
 def test_both_readers_refuse_the_same_in_the_same_words(reader: Path) -> None:
-    tests = sorted((ROOT / "tests" / "bundle").glob("test_*.py"))
+    tests = sorted((ROOT / "tests" / "bundle").rglob("test_*.py"))
     paths = [str(path) for path in tests if path.name != CHANGING]
     command = [sys.executable, "-m", "pytest", "-q", "-p", "same_refusals", "-p", "no:cacheprovider"]
     command += ["-k", f"not {LEFT_OUT}", *paths]

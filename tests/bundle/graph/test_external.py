@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto, helper, numpy_helper
 
-from eeinfer.bundle.external import OPTIMISED, Reference, external_files, references
+from eeinfer.bundle.graph.external import OPTIMISED, Reference, external_files, references
 from eeinfer.errors import BundleError
 
 WHERE = Path("m.onnx")
@@ -249,7 +249,7 @@ def test_graphs_inside_graphs_have_a_depth() -> None:
 
 
 def test_nodes_have_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("eeinfer.bundle.external.MOST_NODES", 3)
+    monkeypatch.setattr("eeinfer.bundle.graph.external.MOST_NODES", 3)
     model = ModelProto(graph=GraphProto(node=[NodeProto(op_type="Relu")] * 3))
     assert references(model.SerializeToString(), where=WHERE) == []
     model.graph.node.add(op_type="Relu")

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from eeinfer.bundle.graph.protobuf import fields, numbers
 from eeinfer.errors import BundleError
 
 STANDARD = frozenset({"", "ai.onnx"})  # domains of operators in a bundle
@@ -21,10 +22,6 @@ _HARMLESS_BYTES = 19  # of an attribute: less holds neither external data nor an
 _MOST_DIGITS = 18  # of an offset or a length
 _HIGHEST_TYPE = 31  # numbers of onnx's data types end before
 
-_VARINT, _BYTES = 0, 2  # wire types
-_FIXED_BYTES = {1: 8, 5: 4}  # wire type -> size
-_HIGHEST_KEY = 2**32 - 1
-_MORE = 0x80  # set in every byte of a number but the last
 _KEYS = frozenset({b"location", b"offset", b"length", b"checksum"})  # of external data, as onnx defines them
 
 _MODEL = {7: "graph", 20: "training", 25: "function"}  # field number -> what is found there
@@ -110,21 +107,21 @@ def _named(where: Path) -> Iterator[None]:
 
 def _declared(data: bytes, start: int, stop: int) -> tuple[bytes, list[int | None]] | None:
     name, sizes, is_known = b"", list[int | None](), False
-    for number, first, last in _fields(data, start, stop):
+    for number, first, last in fields(data, start, stop):
         if number == 1:
             name = data[first:last]
         for tensor in _within(data, first, last, 1) if number == 2 else ():
-            if any(value > _HIGHEST_TYPE for field, value in _numbers(data, *tensor) if field == 1):
+            if any(value > _HIGHEST_TYPE for field, value in numbers(data, *tensor) if field == 1):
                 is_known, sizes = True, [*sizes, -1]
             for shape in _within(data, *tensor, 2):
                 is_known = True
                 for axis in _within(data, *shape, 1):
-                    sizes.append(next((value for number, value in _numbers(data, *axis) if number == 1), None))
+                    sizes.append(next((value for number, value in numbers(data, *axis) if number == 1), None))
     return (name, sizes) if is_known else None
 
 
 def _within(data: bytes, start: int, stop: int, wanted: int) -> Iterator[tuple[int, int]]:
-    return ((first, last) for number, first, last in _fields(data, start, stop) if number == wanted)
+    return ((first, last) for number, first, last in fields(data, start, stop) if number == wanted)
 
 
 class _Walk:
@@ -137,7 +134,7 @@ class _Walk:
 
     def model(self) -> None:
         graphs = 0
-        for number, start, stop in _fields(self.data, 0, len(self.data)):
+        for number, start, stop in fields(self.data, 0, len(self.data)):
             if number in _MODEL:
                 if _MODEL[number] in _REFUSED:
                     raise ValueError(_REFUSED[_MODEL[number]])
@@ -150,7 +147,7 @@ class _Walk:
     def _graph(self, start: int, stop: int, depth: int) -> None:
         if depth > DEEPEST:
             raise ValueError(f"has graphs inside graphs, more than {DEEPEST} deep")
-        for number, first, last in _fields(self.data, start, stop):
+        for number, first, last in fields(self.data, start, stop):
             if number == 1:
                 self._node(first, last, depth)
             elif number in _GRAPH:
@@ -160,7 +157,7 @@ class _Walk:
 
     def _texts(self, message: str, start: int, stop: int) -> None:
         """Names of values and of axes must be text: libraries fail to say them otherwise."""
-        for number, first, last in _fields(self.data, start, stop):
+        for number, first, last in fields(self.data, start, stop):
             inner = _TEXTS[message].get(number)
             if inner == "text":
                 self.data[first:last].decode()
@@ -171,7 +168,7 @@ class _Walk:
         self._nodes += 1
         if self._nodes > MOST_NODES:
             raise ValueError(f"has more than {MOST_NODES} nodes")
-        for number, first, last in _fields(self.data, start, stop):
+        for number, first, last in fields(self.data, start, stop):
             if number == 5:
                 if last - first >= _HARMLESS_BYTES:
                     self._attribute(first, last, depth)
@@ -180,7 +177,7 @@ class _Walk:
 
     def _attribute(self, start: int, stop: int, depth: int) -> None:
         seen: list[int] = []
-        for number, first, last in _fields(self.data, start, stop):
+        for number, first, last in fields(self.data, start, stop):
             if number in _SINGLE:
                 seen.append(number)
                 _check_single(_SINGLE[number], seen.count(number))
@@ -196,21 +193,21 @@ class _Walk:
             self._tensor(start, stop)
             return
         seen: list[int] = []
-        for number, first, last in _fields(self.data, start, stop):
+        for number, first, last in fields(self.data, start, stop):
             if number in _SPARSE:
                 seen.append(number)
                 _check_single("tensor", seen.count(number))
                 self._tensor(first, last)
 
     def _tensor(self, start: int, stop: int) -> None:
-        if any(value > _HIGHEST_TYPE for number, value in _numbers(self.data, start, stop) if number == 2):
+        if any(value > _HIGHEST_TYPE for number, value in numbers(self.data, start, stop) if number == 2):
             raise ValueError("has a tensor of an unknown data type")
         if self.data.find(b"location", start, stop) < 0:  # its numbers lie in it
             return
         entries: dict[bytes, bytes] = {}
-        for number, first, last in _fields(self.data, start, stop):
+        for number, first, last in fields(self.data, start, stop):
             if number == _ENTRY:
-                entry = {number: self.data[at:end] for number, at, end in _fields(self.data, first, last)}
+                entry = {number: self.data[at:end] for number, at, end in fields(self.data, first, last)}
                 key = entry.get(1, b"")
                 if key not in _KEYS or key in entries:
                     raise ValueError(f"has external data with the key {key.decode()!r}, unknown or given twice")
@@ -237,64 +234,3 @@ def _check_single(kind: str, count: int) -> None:
     """Where one message may stand, readers merge two: each by itself would look harmless."""
     if count > 1:
         raise ValueError(f"has a {kind} twice where one may stand")
-
-
-def _fields(data: bytes, at: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """Yield the number, the start and the end of every length-delimited field between ``at`` and ``end``."""
-    while at < end:
-        key, at = data[at], at + 1
-        if key >= _MORE:
-            key, at = _long_key(data, at - 1)
-        kind = key & 7
-        if kind != _BYTES and kind in _FIXED_BYTES:
-            at += _FIXED_BYTES[kind]
-            continue
-        value, at = data[at], at + 1
-        if value >= _MORE:
-            value, at = _varint(data, at - 1)
-        if kind == _BYTES:
-            start, at = at, at + value
-            if at > end:
-                break
-            yield key >> 3, start, at
-        elif kind != _VARINT:
-            raise ValueError(f"is broken at byte {at}")
-    if at > end:
-        raise ValueError(f"is broken at byte {at}")
-
-
-def _numbers(data: bytes, at: int, end: int) -> Iterator[tuple[int, int]]:
-    """Yield the number and the value of every field between ``at`` and ``end`` that is a number of variable length."""
-    while at < end:
-        key, at = _long_key(data, at)
-        kind, value = key & 7, 0
-        if kind in _FIXED_BYTES:
-            at += _FIXED_BYTES[kind]
-        elif kind in (_VARINT, _BYTES):
-            value, at = _varint(data, at)
-            at += value if kind == _BYTES else 0
-        if at > end or kind not in (*_FIXED_BYTES, _VARINT, _BYTES):
-            raise ValueError(f"is broken at byte {at}")
-        if kind == _VARINT:
-            yield key >> 3, value
-
-
-def _long_key(data: bytes, at: int) -> tuple[int, int]:
-    """Readers of protocol buffers cut keys off at 32 bits: a larger one would be another field to them than to us."""
-    key, at = _varint(data, at)
-    if key > _HIGHEST_KEY:
-        raise ValueError(f"is broken at byte {at}")
-    return key, at
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < _MORE:
-            return value, at
-        shift += 7
-        if shift > 63:
-            raise ValueError(f"is broken at byte {at}")

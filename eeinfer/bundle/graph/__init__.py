@@ -1,0 +1,1 @@
+"""ONNX graphs as bytes, read without the onnx package."""
