@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from eeinfer.bundle.graph.protobuf import fields, numbers
+from eeinfer.bundle.graph.protobuf import every, fields
 from eeinfer.errors import BundleError
 
 STANDARD = frozenset({"", "ai.onnx"})  # domains of operators in a bundle
@@ -18,7 +18,6 @@ OPTIMISED = STANDARD | {"com.microsoft", "com.microsoft.nchwc", "com.ms.internal
 
 MOST_NODES = 200_000  # of a file
 DEEPEST = 16  # graphs inside graphs
-_HARMLESS_BYTES = 19  # of an attribute: less holds neither external data nor an operator with a domain
 _MOST_DIGITS = 18  # of an offset or a length
 _HIGHEST_TYPE = 31  # numbers of onnx's data types end before
 
@@ -27,13 +26,14 @@ _KEYS = frozenset({b"location", b"offset", b"length", b"checksum"})  # of extern
 _MODEL = {7: "graph", 20: "training", 25: "function"}  # field number -> what is found there
 _GRAPH = {1: "node", 5: "tensor", 15: "sparse"}
 _ENDS = (11, 12)  # of a graph: its inputs and outputs
-_TEXTS = {
-    "value": {1: "text", 2: "type"},
-    "type": {1: "tensor"},
-    "tensor": {2: "shape"},
+_PARTS = {  # of a value, an input or output, and of the messages in it: what stands there, all but axes once
+    "value": {1: "name", 2: "type"},
+    "type": dict.fromkeys((1, 4, 5, 7, 8, 9), "tensor type"),  # one of these
+    "tensor type": {1: "data type", 2: "shape"},
     "shape": {1: "axis"},
-    "axis": {2: "text"},
+    "axis": {1: "size", 2: "size"},  # a number or a name
 }
+_TEXTS = ("name", "size")
 _ATTRIBUTE = {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"}
 _SPARSE = {1: "tensor", 2: "tensor"}
 _SINGLE = {5: "tensor", 6: "graph", 22: "sparse tensor"}  # of an attribute: readers merge two of them into one
@@ -111,13 +111,21 @@ def _declared(data: bytes, start: int, stop: int) -> tuple[bytes, list[int | Non
         if number == 1:
             name = data[first:last]
         for tensor in _within(data, first, last, 1) if number == 2 else ():
-            if any(value > _HIGHEST_TYPE for field, value in numbers(data, *tensor) if field == 1):
+            if _has_unknown_type(data, *tensor, 1):
                 is_known, sizes = True, [*sizes, -1]
             for shape in _within(data, *tensor, 2):
                 is_known = True
-                for axis in _within(data, *shape, 1):
-                    sizes.append(next((value for number, value in numbers(data, *axis) if number == 1), None))
+                sizes += [_size(data, *axis) for axis in _within(data, *shape, 1)]
     return (name, sizes) if is_known else None
+
+
+def _size(data: bytes, start: int, stop: int) -> int | None:
+    sizes = [value for number, value, _, _ in every(data, start, stop) if number == 1 and value is not None]
+    return sizes[-1] if sizes else None  # to readers the last one counts
+
+
+def _has_unknown_type(data: bytes, start: int, stop: int, wanted: int) -> bool:
+    return any((value or 0) > _HIGHEST_TYPE for number, value, _, _ in every(data, start, stop) if number == wanted)
 
 
 def _within(data: bytes, start: int, stop: int, wanted: int) -> Iterator[tuple[int, int]]:
@@ -152,17 +160,22 @@ class _Walk:
                 self._node(first, last, depth)
             elif number in _GRAPH:
                 self._values(_GRAPH[number], first, last)
-            elif number in _ENDS and not self.data[first:last].isascii():
-                self._texts("value", first, last)
+            elif number in _ENDS:
+                self._value("value", first, last)
 
-    def _texts(self, message: str, start: int, stop: int) -> None:
+    def _value(self, message: str, start: int, stop: int) -> None:
         """Names of values and of axes must be text: libraries fail to say them otherwise."""
-        for number, first, last in fields(self.data, start, stop):
-            inner = _TEXTS[message].get(number)
-            if inner == "text":
+        seen: list[str] = []
+        for number, value, first, last in every(self.data, start, stop):
+            part = _PARTS[message].get(number)
+            if part is None:
+                continue
+            seen.append(part)
+            _check_single(part, 1 if part == "axis" else seen.count(part))
+            if part in _TEXTS:
                 self.data[first:last].decode()
-            elif inner is not None:
-                self._texts(inner, first, last)
+            elif part in _PARTS and value is None:
+                self._value(part, first, last)
 
     def _node(self, start: int, stop: int, depth: int) -> None:
         self._nodes += 1
@@ -170,8 +183,7 @@ class _Walk:
             raise ValueError(f"has more than {MOST_NODES} nodes")
         for number, first, last in fields(self.data, start, stop):
             if number == 5:
-                if last - first >= _HARMLESS_BYTES:
-                    self._attribute(first, last, depth)
+                self._attribute(first, last, depth)
             elif number == 7 and self.data[first:last] not in self._domains:
                 raise ValueError(f"has an operator of the domain {self.data[first:last].decode()!r}")
 
@@ -200,7 +212,7 @@ class _Walk:
                 self._tensor(first, last)
 
     def _tensor(self, start: int, stop: int) -> None:
-        if any(value > _HIGHEST_TYPE for number, value in numbers(self.data, start, stop) if number == 2):
+        if _has_unknown_type(self.data, start, stop, 2):
             raise ValueError("has a tensor of an unknown data type")
         if self.data.find(b"location", start, stop) < 0:  # its numbers lie in it
             return

@@ -1,4 +1,7 @@
-"""The fields of one message of a protocol buffer; what is broken is a ValueError that completes "it ...", or an IndexError."""
+"""The fields of one message of a protocol buffer.
+
+What is wrong with it is a ValueError that completes "it ...", or an IndexError where it ends too early.
+"""
 
 from collections.abc import Iterator
 
@@ -32,20 +35,20 @@ def fields(data: bytes, at: int, end: int) -> Iterator[tuple[int, int, int]]:
         raise ValueError(f"is broken at byte {at}")
 
 
-def numbers(data: bytes, at: int, end: int) -> Iterator[tuple[int, int]]:
-    """Yield the number and the value of every field between ``at`` and ``end`` that is a number of variable length."""
+def every(data: bytes, at: int, end: int) -> Iterator[tuple[int, int | None, int, int]]:
+    """Yield as ``fields``, and numbers of variable length too: the second is the value of one, else None."""
     while at < end:
         key, at = _long_key(data, at)
-        kind, value = key & 7, 0
+        kind, value, start = key & 7, 0, at
         if kind in _FIXED_BYTES:
             at += _FIXED_BYTES[kind]
         elif kind in (_VARINT, _BYTES):
             value, at = _varint(data, at)
-            at += value if kind == _BYTES else 0
+            start, at = at, at + (value if kind == _BYTES else 0)
         if at > end or kind not in (*_FIXED_BYTES, _VARINT, _BYTES):
             raise ValueError(f"is broken at byte {at}")
-        if kind == _VARINT:
-            yield key >> 3, value
+        if kind in (_VARINT, _BYTES):
+            yield key >> 3, value if kind == _VARINT else None, start, at
 
 
 def _long_key(data: bytes, at: int) -> tuple[int, int]:

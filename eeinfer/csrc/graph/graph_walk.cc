@@ -4,6 +4,7 @@
 #include "eeinfer/graph_walk.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 
 #include "eeinfer/error.h"
@@ -19,7 +20,6 @@ using protobuf::Fields;
 
 constexpr int kMostNodes = 200'000;         // of a file
 constexpr int kDeepest = 16;                // graphs inside graphs
-constexpr std::size_t kHarmlessBytes = 19;  // of an attribute: less holds neither external data nor a domain
 constexpr std::size_t kMostDigits = 18;     // of an offset or a length
 constexpr std::uint64_t kHighestType = 31;  // numbers of onnx's data types end before
 
@@ -38,10 +38,6 @@ std::string text_in(std::string_view bytes) {
   return std::string(bytes);
 }
 
-bool is_ascii(std::string_view bytes) {
-  return std::all_of(bytes.begin(), bytes.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-}
-
 std::int64_t number_in(std::string_view digits) {
   const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
   if (digits.empty() || digits.size() > kMostDigits || !std::all_of(digits.begin(), digits.end(), is_digit)) {
@@ -57,19 +53,42 @@ void check_single(const char* kind, int count) {
   if (count > 1) throw Broken(std::string("has a ") + kind + " twice where one may stand");
 }
 
-// A value, its type, its shape, an axis: names in them must be text, since libraries fail to say them otherwise.
-struct Message {
-  std::uint32_t text;      // number of the field that is one; 0: none
-  std::uint32_t inner[2];  // numbers of the fields that hold the next message
-};
-constexpr Message kValue{1, {2, 2}}, kType{0, {1, 1}}, kTensorType{0, {2, 2}}, kShape{0, {1, 1}}, kAxis{2, {0, 0}};
-constexpr const Message* kMessages[] = {&kValue, &kType, &kTensorType, &kShape, &kAxis};
+// What stands in an input or output and in the messages in it: all but axes once.
+enum class Part { none, value, name, type, tensor_type, data_type, shape, axis, size };
 
-void check_texts(std::string_view bytes, std::size_t level) {
-  const Message& message = *kMessages[level];
-  for (const Field& field : Fields(bytes)) {
-    if (field.number == message.text && field.number != 0) text_in(field.bytes);
-    if (field.number == message.inner[0] && field.number != 0) check_texts(field.bytes, level + 1);
+Part part_of(Part message, std::uint32_t number) {
+  const bool is_first = number == 1, is_second = number == 2;
+  switch (message) {
+    case Part::value:
+      return is_first ? Part::name : is_second ? Part::type : Part::none;
+    case Part::type:  // one of several
+      return is_first || number == 4 || number == 5 || (number >= 7 && number <= 9) ? Part::tensor_type : Part::none;
+    case Part::tensor_type:
+      return is_first ? Part::data_type : is_second ? Part::shape : Part::none;
+    case Part::shape:
+      return is_first ? Part::axis : Part::none;
+    case Part::axis:  // a number or a name
+      return is_first || is_second ? Part::size : Part::none;
+    default:
+      return Part::none;
+  }
+}
+
+// Names of values and of axes must be text: libraries fail to say them otherwise.
+void check_value(std::string_view bytes, Part message) {
+  constexpr const char* kNames[] = {"", "", "name", "type", "tensor type", "data type", "shape", "axis", "size"};
+  int seen[std::size(kNames)] = {};
+  for (const Field& field : Fields(bytes, true)) {
+    const Part part = part_of(message, field.number);
+    if (part == Part::none) continue;
+    const auto at = static_cast<std::size_t>(part);
+    if (part != Part::axis) check_single(kNames[at], ++seen[at]);
+    if (field.value) continue;
+    if (part == Part::name || part == Part::size) {
+      text_in(field.bytes);
+    } else if (part != Part::data_type) {
+      check_value(field.bytes, part);
+    }
   }
 }
 
@@ -80,11 +99,12 @@ bool has_unknown_type(std::string_view bytes, std::uint32_t number) {
   return unknown;
 }
 
-// The first size that stands in an axis; nothing where none does.
+// The last size that stands in an axis, which counts to readers; nothing where none does.
 std::optional<std::uint64_t> size_of(std::string_view axis) {
+  std::optional<std::uint64_t> size;
   for (const Field& field : Fields(axis, true))
-    if (field.number == 1 && field.value) return field.value;
-  return std::nullopt;
+    if (field.number == 1 && field.value) size = field.value;
+  return size;
 }
 
 template <class Look>
@@ -139,16 +159,14 @@ class Walk {
       if (field.number == graph::node) walk_node(field.bytes, depth);
       if (field.number == graph::initializer) walk_values(field.bytes, false);
       if (field.number == graph::sparse) walk_values(field.bytes, true);
-      if ((field.number == graph::input || field.number == graph::output) && !is_ascii(field.bytes)) {
-        check_texts(field.bytes, 0);
-      }
+      if (field.number == graph::input || field.number == graph::output) check_value(field.bytes, Part::value);
     }
   }
 
   void walk_node(std::string_view bytes, int depth) {
     if (++nodes_ > kMostNodes) throw Broken("has more than " + std::to_string(kMostNodes) + " nodes");
     for (const Field& field : Fields(bytes)) {
-      if (field.number == node::attribute && field.bytes.size() >= kHarmlessBytes) walk_attribute(field.bytes, depth);
+      if (field.number == node::attribute) walk_attribute(field.bytes, depth);
       if (field.number == node::domain && !is_known(field.bytes)) {
         throw Broken("has an operator of the domain " + in_quotes(text_in(field.bytes)));
       }

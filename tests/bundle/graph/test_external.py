@@ -181,6 +181,49 @@ def test_a_tensor_has_a_data_type_that_onnx_knows(number: int, place: str) -> No
     assert locations(ModelProto(graph=GraphProto(initializer=[tensor])).SerializeToString()) <= {"weights.bin"}
 
 
+def field(number: int, content: bytes) -> bytes:
+    assert len(content) < 128
+    return bytes([number << 3 | 2, len(content)]) + content
+
+
+def declaring(end: int, *, value: bytes = b"", kind: bytes = b"", tensor: bytes = b"", axis: bytes = b"") -> bytes:
+    """An input (end 11) or output (12) of the shape [3], with more bytes behind what a message of it holds already."""
+    axis = field(1, b"\x08\x03" + axis)
+    shape = b"\x08\x01" + field(2, axis) + tensor
+    return field(7, field(end, field(1, b"x") + field(2, field(1, shape) + kind) + value))
+
+
+@pytest.mark.parametrize("end", [11, 12])
+@pytest.mark.parametrize(
+    ("message", "more", "what"),
+    [
+        ("value", field(1, b"y"), "name"),
+        ("value", field(2, b""), "type"),
+        ("kind", field(1, field(2, field(1, b"\x08\x04"))), "tensor type"),
+        ("kind", field(4, b""), "tensor type"),
+        ("tensor", b"\x08\x07", "data type"),
+        ("tensor", field(2, b""), "shape"),
+        ("axis", b"\x08\x04", "size"),
+        ("axis", field(2, b"batch"), "size"),
+    ],
+)
+def test_an_input_or_output_says_once_what_it_is(end: int, message: str, more: bytes, what: str) -> None:
+    """Readers merge what stands twice, or take the last: a shape could be another to them than the one compared."""
+    assert locations(declaring(end)) == set()
+    with pytest.raises(BundleError, match=f"it has a {what} twice where one may stand"):
+        locations(declaring(end, **{message: more}))
+
+
+@pytest.mark.parametrize("number", [32, 99, -1])
+def test_a_tensor_of_few_bytes_has_a_data_type_that_onnx_knows_too(number: int) -> None:
+    tensor = TensorProto(data_type=number)
+    graph = GraphProto()
+    graph.node.add(op_type="Constant").attribute.add(name="value", type=AttributeProto.TENSOR).t.CopyFrom(tensor)
+    refuse(ModelProto(graph=graph), "has a tensor of an unknown data type")
+    nested = GraphProto(node=[branching(graph)])
+    refuse(ModelProto(graph=nested), "has a tensor of an unknown data type")
+
+
 def test_functions_and_training_graphs_are_refused() -> None:
     model = ModelProto(graph=GraphProto())
     model.functions.add(name="f").node.add(op_type="Constant").attribute.append(
@@ -192,8 +235,8 @@ def test_functions_and_training_graphs_are_refused() -> None:
     refuse(training, "holds a training graph")
 
 
-def test_the_smallest_attributes_that_matter_are_looked_at() -> None:
-    """Smaller ones are skipped; these have not even the name and the type that ONNX Runtime asks for."""
+def test_attributes_of_few_bytes_are_looked_at() -> None:
+    """These have not even the name and the type that ONNX Runtime asks for."""
     tensor = TensorProto(data_location=TensorProto.EXTERNAL)
     tensor.external_data.add(key="location", value="w")
     model = ModelProto(graph=GraphProto())
@@ -241,7 +284,7 @@ def test_names_of_values_and_axes_are_text(tiny_bundle: Path, name: str) -> None
 
 
 def test_graphs_inside_graphs_have_a_depth() -> None:
-    graph = GraphProto(name="an empty one in a few bytes would not be looked at")
+    graph = GraphProto()
     for _ in range(16):
         graph = GraphProto(node=[branching(graph)])
     refuse(ModelProto(graph=graph), "has graphs inside graphs, more than 16 deep")

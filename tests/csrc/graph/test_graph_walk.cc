@@ -101,6 +101,29 @@ TEST_CASE("what inputs and outputs are declared to be is read as readers merge i
   CHECK_THROWS_AS(declared(model(field(11, field(2, "\x0a\x05"))), "m"), BundleError);
 }
 
+TEST_CASE("inputs and outputs say once what they are: readers merge what stands twice, or take the last") {
+  const std::string size("\x08\x03"), type("\x08\x01");
+  const auto end = [](const std::string& value) { return model(field(11, value)); };
+  const auto of_type = [&](const std::string& content) { return end(field(2, content)); };
+  const auto tensor = [&](const std::string& content) { return of_type(field(1, content)); };
+  const auto axis = [&](const std::string& content) { return tensor(field(2, field(1, content))); };
+  CHECK(refusal(axis(size)).empty());
+  CHECK(refusal(tensor(type + field(2, field(1, size) + field(1, size)))).empty());
+  CHECK(says(refusal(end(field(1, "x") + field(1, "y"))), "it has a name twice where one may stand"));
+  CHECK(says(refusal(end(field(2, "") + field(2, ""))), "it has a type twice where one may stand"));
+  for (const unsigned other : {1U, 4U, 5U, 7U, 8U, 9U})
+    CHECK(says(refusal(of_type(field(1, type) + field(other, ""))), "it has a tensor type twice where one may stand"));
+  CHECK(says(refusal(tensor(type + type)), "it has a data type twice where one may stand"));
+  CHECK(says(refusal(tensor(field(2, "") + field(2, ""))), "it has a shape twice where one may stand"));
+  CHECK(says(refusal(axis(size + "\x08\x04")), "it has a size twice where one may stand"));
+  CHECK(says(refusal(axis(size + field(2, "batch"))), "it has a size twice where one may stand"));
+  CHECK(declared(axis(size + "\x08\x04"), "m")[0].sizes == std::vector<std::optional<std::uint64_t>>{4});
+}
+
+TEST_CASE("attributes of few bytes are looked at too") {
+  CHECK(says(refusal(model(field(1, field(5, field(5, "\x10\x63"))))), "it has a tensor of an unknown data type"));
+}
+
 TEST_CASE("functions, training graphs and operators of other domains are refused") {
   CHECK(says(refusal(model("") + field(25, "")), "it holds functions of its own"));
   CHECK(says(refusal(model("") + field(20, "")), "it holds a training graph"));
@@ -114,7 +137,7 @@ TEST_CASE("functions, training graphs and operators of other domains are refused
 }
 
 TEST_CASE("nodes and graphs inside graphs have a number and a depth") {
-  std::string graph = field(2, "a name so that it is looked at");
+  std::string graph;
   for (int depth = 1; depth < 16; ++depth) graph = branching(graph);
   CHECK(refusal(model(graph)).empty());
   CHECK(says(refusal(model(branching(graph))), "more than 16 deep"));
