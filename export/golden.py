@@ -1,5 +1,6 @@
 """Recording what a bundle answers: the golden file, by which other languages and machines are held against this one."""
 
+import os
 import warnings
 from pathlib import Path
 
@@ -28,6 +29,7 @@ def export_golden(
     bundle: str | Path,
     *,
     inputs: Inputs | None = None,
+    root: str | os.PathLike[str] | None = None,
     force: bool = False,
     progress: Progress = silent,
 ) -> Path:
@@ -37,11 +39,13 @@ def export_golden(
         bundle: the folder that ``eeinfer export`` wrote.
         inputs: what to record, [B, ...] by the names of the bundle's inputs; by default 32 images of the data set that
             the network was trained on where they are at hand, else random rows, one of them with NaN.
+        root: the folder that holds the files of that data set; None looks where it usually lies.
         force: replace an existing file.
         progress: told where the rows come from.
 
     Raises:
         BundleError: the bundle is missing or damaged, or does not run on a CPU.
+        DataError: `root` holds no such data set.
         ExportError: the file exists.
         InputError: the inputs are not what the bundle takes.
     """
@@ -49,7 +53,7 @@ def export_golden(
     target = golden_path(opened.path)
     if target.exists() and not force:
         raise ExportError(f"{target} exists; replace it with --force")
-    given = _drawn(opened, progress) if inputs is None else inputs
+    given = _drawn(opened, root, progress) if inputs is None else inputs
     with load(opened.path, backend="onnxruntime", verify=False) as engine:
         write_golden(target, record(engine, given))
     return target
@@ -80,11 +84,13 @@ def record(engine: Engine, inputs: Inputs) -> Golden:
     )
 
 
-def _drawn(bundle: Bundle, progress: Progress) -> Inputs:
+def _drawn(bundle: Bundle, root: str | os.PathLike[str] | None, progress: Progress) -> Inputs:
     if len(bundle.manifest.inputs) == 1 and bundle.manifest.inputs[0].preprocess is not None:
         try:
-            name, images = _images(bundle)
+            name, images = _images(bundle, root)
         except (DataError, DependencyError) as error:
+            if root is not None:
+                raise
             progress(f"recording random rows: {error}")
         else:
             progress(f"recording {len(images)} images of {name}")
@@ -96,9 +102,9 @@ def _drawn(bundle: Bundle, progress: Progress) -> Inputs:
     return drawn
 
 
-def _images(bundle: Bundle) -> tuple[str, NDArray[np.generic]]:
+def _images(bundle: Bundle, root: str | os.PathLike[str] | None) -> tuple[str, NDArray[np.generic]]:
     """Images as they are where they have the size of the input, so that 8-bit pixels are recorded; else prepared."""
-    found = real_images(bundle, None, seed=0).at_most(1, ROWS, seed=0)
+    found = real_images(bundle, None, root=root, seed=0).at_most(1, ROWS, seed=0)
     input, part = bundle.manifest.inputs[0], found.report
     images = take(part.images, part.rows)
     if isinstance(images, np.ndarray) and images.dtype == np.uint8:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cli_runs import Run, only_line
+from planted_roots import image_folder, planted
 
 from eeinfer.bundle.folder import Bundle
 from eeinfer.golden.file import golden_path, read_golden, write_golden
@@ -68,6 +69,30 @@ def test_a_row_that_leaves_elsewhere_is_said(run: Run, bundle_copy: Path, record
     done = run("check", bundle_copy)
     assert done.status == 1
     assert f"1 of 32 rows leave at another exit, the first is row {row}" in only_line(done.err)
+
+
+def test_the_images_of_a_run_are_recorded_from_root(run: Run, checkpoint: Path, tmp_path: Path) -> None:
+    root = image_folder(tmp_path / "images")
+    trained = planted(checkpoint, tmp_path / "elsewhere.pt", tmp_path / "nowhere")
+    done = run("export", trained, "--root", root, "--golden", "--out", "mine.eeb")
+    assert done.status == 0, done.err
+    assert "recording 24 images of imagefolder" in done.err
+    again = run("export", "mine.eeb", "--golden", "--root", root, "--force")
+    assert again.status == 0, again.err
+    assert "recording 24 images of imagefolder" in again.err
+    without = run("export", "mine.eeb", "--golden", "--force")
+    assert "recording random rows" in without.err
+
+
+def test_a_root_without_the_images_of_the_run_is_refused(run: Run, checkpoint: Path, tmp_path: Path) -> None:
+    root = image_folder(tmp_path / "images")
+    trained = planted(checkpoint, tmp_path / "elsewhere.pt", tmp_path / "nowhere")
+    assert run("export", trained, "--root", root, "--out", "mine.eeb").status == 0
+    (tmp_path / "empty").mkdir()
+    done = run("export", "mine.eeb", "--golden", "--root", tmp_path / "empty")
+    assert done.status == 1
+    assert "no images of 'imagefolder'" in only_line(done.err)
+    assert not golden_path(Path("mine.eeb")).exists()
 
 
 def test_without_a_golden_file_nothing_is_compared_and_that_is_said(run: Run, bundle_copy: Path) -> None:

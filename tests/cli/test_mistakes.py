@@ -44,6 +44,17 @@ from eeinfer.errors import EeinferError, InputError
         (("train", "--set", "phase1.speed=1"), "unknown setting 'phase1.speed': known are phase1.epochs"),
         (("train", "--set", "seed"), "--set 'seed' is not of the form name=value"),
         (("train", "--data", "cifar10", "--root", "nowhere"), "nowhere"),
+        (("export", "{bundle}", "--root", "nowhere"), "--root nowhere is no folder"),
+        (("export", "{bundle}", "--root", "."), "--root . has no effect, {bundle} is a bundle"),
+        (("export", "{bundle}", "--root", ".", "--single-file"), "leave it out, or add --golden or --precision"),
+        (
+            ("export", "{bundle}", "--root", ".", "--precision", "int8", "--calibration", "x.npz"),
+            "--root . has no effect beside the images of --calibration x.npz; leave out one",
+        ),
+        (
+            ("export", "{bundle}", "--root", ".", "--precision", "int8", "--calibration", "."),
+            "--root . has no effect beside the images of --calibration .; leave out one",
+        ),
     ],
 )
 def test_mistake_is_one_line_with_status_1(
@@ -52,7 +63,7 @@ def test_mistake_is_one_line_with_status_1(
     done = run(*(argument.format(bundle=tiny_bundle, photo=photo) for argument in arguments))
     assert done.status == 1
     assert only_line(done.err).startswith("error: ")
-    assert sentence in done.err
+    assert sentence.format(bundle=tiny_bundle) in done.err
     assert done.out == ""
 
 

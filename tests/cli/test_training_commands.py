@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,13 @@ def test_calibrate_prints_the_new_checkpoint_which_exports(run: Run, checkpoint:
     facts = json.loads(run("calibrate", checkpoint, "--kind", "laplace", "--draws", 5, "--json", "--out", "l.pt").out)
     assert (facts["path"], facts["kind"], len(facts["test_after"])) == ("l.pt", "laplace", 2)
     assert run("export", "sure.pt", "--out", "sure.eeb").status == 0
+
+
+def test_the_command_named_next_can_be_pasted(run: Run, checkpoint: Path) -> None:
+    done = run("calibrate", checkpoint, "--out", "my runs; sure.pt")
+    assert done.status == 0, done.err
+    [named] = re.findall("^next: eeinfer (.*)$", done.err, re.MULTILINE)
+    assert shlex.split(named) == ["export", "my runs; sure.pt"]
 
 
 @pytest.mark.usefixtures("quick_bench")

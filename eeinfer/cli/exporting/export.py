@@ -38,8 +38,8 @@ Out = Annotated[
 Root = Annotated[
     Path | None,
     typer.Option(
-        help="Folder of the data set that a checkpoint was trained on, as eeinfer train had it: for the comparison "
-        "with torch on real images. Without it: the usual places.",
+        help="Folder of the data set that a checkpoint was trained on, as eeinfer train had it: real images for "
+        "the comparison with torch, --precision and --golden. Without it: the usual places.",
         show_default=False,
     ),
 ]
@@ -81,13 +81,13 @@ def export(
     With --golden inputs and what every exit answers go into NAME.golden.npz, of the new bundle or of one that is there.
     """
     source = _finished_run(source)
-    if root is not None and not root.is_dir():
-        raise DataError(f"--root {root} is no folder; give the one that eeinfer train was given")
     plans = plan_config(trt, target, batch, trt_library)
     reduction = precision_config(precision, device, calibration, calibration_images, trt=trt)
     _check_together(plans, fold, precision, golden=golden, single_file=single_file)
+    if root is not None:
+        _check_root(root, source, calibration, reduces=reduction is not None, golden=golden)
     if _is_bundle(source) and reduction is None and fold is None and (golden or plans is not None):
-        _add(source, out, plans, golden=golden, force=force)
+        _add(source, out, plans, golden=golden, force=force, root=root)
         return
     if reduction is not None:
         path = _reduced(
@@ -96,7 +96,7 @@ def export(
     else:
         path = _made(source, out, fold, single_file=single_file, force=force, root=root, tolerance=tolerance)
     typer.echo(path)
-    _complete(path, plans, golden=golden, force=force)
+    _complete(path, plans, golden=golden, force=force, root=root)
 
 
 def _made(
@@ -117,11 +117,11 @@ def _made(
     return _bundle(source, out, force=force, root=root, tolerance=tolerance)
 
 
-def _complete(path: Path, plans: "TrtConfig | None", *, golden: bool, force: bool) -> None:
+def _complete(path: Path, plans: "TrtConfig | None", *, golden: bool, force: bool, root: Path | None) -> None:
     if plans is not None:
         add_plans(path, plans, force=force)
     if golden:
-        say(f"recorded in {_golden(path, force=force)}")
+        say(f"recorded in {_golden(path, force=force, root=root)}")
 
 
 def _check_together(
@@ -131,6 +131,23 @@ def _check_together(
     if single_file:
         _check_single_file(plans, golden=golden)
     check_fold(fold, precision, single_file=single_file)
+
+
+def _check_root(root: Path, source: Path, calibration: str | None, *, reduces: bool, golden: bool) -> None:
+    """Refuse a folder of images that nothing of this run would look at."""
+    if not root.is_dir():
+        raise DataError(f"--root {root} is no folder; give the one that eeinfer train was given")
+    if golden or not _is_bundle(source):
+        return
+    if not reduces:
+        raise ExportError(
+            f"--root {root} has no effect, {source} is a bundle and compared already; leave it out, or add --golden "
+            "or --precision"
+        )
+    if calibration is not None and (Path(calibration).suffix == ".npz" or Path(calibration).is_dir()):
+        raise ExportError(
+            f"--root {root} has no effect beside the images of --calibration {calibration}; leave out one"
+        )
 
 
 def _check_single_file(plans: "TrtConfig | None", *, golden: bool) -> None:
@@ -153,18 +170,20 @@ def _check_new_bundle(source: Path, out: Path | None) -> None:
         raise ExportError(f"--out {out} names an ONNX file; add --single-file, or name a bundle, {out.stem}{_BUNDLE}")
 
 
-def _add(bundle: Path, out: Path | None, plans: "TrtConfig | None", *, golden: bool, force: bool) -> None:
+def _add(
+    bundle: Path, out: Path | None, plans: "TrtConfig | None", *, golden: bool, force: bool, root: Path | None
+) -> None:
     """Add plans, a golden file or both to a bundle that is there; what was asked for first is told on stdout."""
     if out is not None:
         where = f"--golden writes beside {bundle}" if plans is None else f"--trt builds plans inside {bundle}"
         raise ExportError(f"{where}; leave out --out {out}, or copy the bundle there first")
     if plans is None:
-        typer.echo(_golden(bundle, force=force))
+        typer.echo(_golden(bundle, force=force, root=root))
         return
     for folder in add_plans(bundle, plans, force=force):
         typer.echo(folder)
     if golden:
-        say(f"recorded in {_golden(bundle, force=force)}")
+        say(f"recorded in {_golden(bundle, force=force, root=root)}")
 
 
 def _is_bundle(source: Path) -> bool:
@@ -210,10 +229,10 @@ def _folded(source: Path, out: Path | None, layout: str, *, force: bool, root: P
         return folded(bundle, target, layout, force=force)
 
 
-def _golden(bundle: Path, *, force: bool) -> Path:
+def _golden(bundle: Path, *, force: bool, root: Path | None) -> Path:
     from eeinfer.export.golden import export_golden
 
-    return export_golden(bundle, force=force, progress=tell)
+    return export_golden(bundle, root=root, force=force, progress=tell)
 
 
 def _single_file(source: Path, out: Path | None, *, force: bool, root: Path | None, tolerance: float) -> Path:
