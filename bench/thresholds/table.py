@@ -19,11 +19,20 @@ def render_found(found: Found, manifest: Manifest) -> Group:
     lines = [verdict(found), *(line for line in (shortfall(found), never_pays(found)) if line)]
     return Group(
         Text(f"{found.config.promise}, {_certainty(found)}", style="bold"),
-        Text(f"{found.choice.rows} images of {found.data}, {found.choice.certified_on} of which certify", style="dim"),
+        Text(_images(found), style="dim"),
         "",
         _table(found, manifest),
         "",
         *(Text(line, style="bold" if place == 0 else "") for place, line in enumerate(lines)),
+    )
+
+
+def _images(found: Found) -> str:
+    rows, certify = found.choice.rows, found.choice.certified_on
+    if certify < rows:
+        return f"{rows} images of {found.data}, {certify} of which certify"
+    return (
+        f"{rows} images of {found.data} set the threshold and certify it, which the bound allows for and the table not"
     )
 
 

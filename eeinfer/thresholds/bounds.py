@@ -39,7 +39,8 @@ def p_values(losses: Array, limit: float, bound: str, *, delta: float, before: A
         before: [T, m], of betting: losses seen before, from which the first stakes are set.
     """
     if bound == BETTING:
-        return np.exp(-np.maximum(0.0, log_capital(losses, limit, delta, before)))
+        surprising = np.exp(-np.maximum(0.0, log_capital(losses, limit, delta, before)))
+        return np.where(losses.mean(axis=1) >= limit, 1.0, surprising)  # a lucky start is no evidence against the whole
     totals, rows = losses.sum(axis=1), losses.shape[1]
     if bound == CLOPPER_PEARSON:
         return binomial.cdfs(np.rint(totals).astype(np.int64), rows, limit)

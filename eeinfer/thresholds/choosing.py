@@ -61,7 +61,7 @@ def choose(
         full: [N] predictions of the full network; None takes the last exit's.
         costs: of leaving at each exit, [E], or [N, E] for each row; None counts exits.
         bound: clopper-pearson (losses of 0 or 1), hoeffding-bentkus or betting; None takes the sharpest.
-        seed: of the split in halves.
+        seed: of the split in halves, and of the order in which rows are looked at, whatever order they come in.
 
     Raises:
         InputError: arrays that do not belong together, scores that are not finite, labels of one class, none or two
@@ -91,11 +91,11 @@ def _search(
     out: there, the first half of the rows decides.
     """
     if per_exit is False:
-        return one_tau(rows, task, delta), delta
+        return one_tau(rows, task, delta, seed=seed), delta
     if per_exit or delta is None:
         return by_halves(rows, task, delta, per_exit=per_exit, seed=seed), delta
     level = delta / 2
-    searches = [one_tau(rows, task, level), by_halves(rows, task, level, per_exit=True, seed=seed)]
+    searches = [one_tau(rows, task, level, seed=seed), by_halves(rows, task, level, per_exit=True, seed=seed)]
     return min(searches, key=lambda search: search.dear(rows, task)), level
 
 

@@ -14,6 +14,7 @@ from eeinfer.thresholds.bounds import BETTING, CLOPPER_PEARSON
 Array = NDArray[Any]
 
 MAX_LOSS, MIN_ACCURACY, CONSISTENCY, MAX_COST = "max_loss", "min_accuracy", "consistency", "max_cost"
+_RARE = 10  # times what is usual: a row that costs more counts for no more
 KINDS = (MAX_LOSS, MIN_ACCURACY, CONSISTENCY, MAX_COST)
 
 
@@ -21,7 +22,7 @@ class Promise(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """What the thresholds are to keep, on average over all rows there are."""
 
     kind: str  # one of KINDS
-    value: float  # a share in (0, 1), or, of a cost, in the unit of the costs
+    value: float  # a share in (0, 1), or, of a cost, in the unit of the costs; a measured one counts up to ten times it
     percentile: float | None = None  # of a cost: that share of all rows, in percent, is to cost no more; None: the mean
 
 
@@ -118,7 +119,25 @@ def _cost(promise: Promise, costs: Array, wrong: Array) -> Task:
     if promise.percentile is not None:
         over = (costs > promise.value).astype(np.float64)
         return _events(over, 1 - promise.percentile / 100, wrong, saves=False)
-    most = max(float(costs.max()), 2 * promise.value)
+    most = _most(costs, promise.value)
     return Task(
-        losses=costs, limit=promise.value, low=0, high=most, binary=False, bound=BETTING, dear=wrong, saves=False
+        losses=np.minimum(costs, most),
+        limit=promise.value,
+        low=0,
+        high=most,
+        binary=False,
+        bound=BETTING,
+        dear=wrong,
+        saves=False,
     )
+
+
+def _most(costs: Array, value: float) -> float:
+    """Return what a row counts for at most: nothing can be shown of a mean to which rare rows add without limit.
+
+    Costs that are known for each exit have their own limit. Measured ones count up to ten times the promise, or ten
+    times what the full network usually takes.
+    """
+    if (costs == costs[0]).all():
+        return max(float(costs.max()), 2 * value)
+    return _RARE * max(value, float(np.median(costs[:, -1])))

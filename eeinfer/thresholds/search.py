@@ -15,6 +15,7 @@ from eeinfer.thresholds.promises import Task
 from eeinfer.thresholds.split import halves
 from eeinfer.thresholds.testing import last_before_failure, last_in_expectation
 
+_ORDER = 1  # another stream of numbers than that of the split
 _AT_ONCE = 16  # candidates that are tested together; few are tested in vain behind the first failure
 
 
@@ -78,6 +79,7 @@ class Search:
 def by_halves(rows: Rows, task: Task, delta: float | None, *, per_exit: bool | None, seed: int) -> Search:
     """Choose candidates and their order on one half of the rows, and test them on the other."""
     first, second = halves(len(rows.scores), seed)
+    second = _any_order(second, seed)
     chooser, choosing = rows.scores[first], task.part(first)
     known = candidates(chooser, choosing, per_exit=per_exit)
     search = Search(
@@ -94,8 +96,10 @@ def by_halves(rows: Rows, task: Task, delta: float | None, *, per_exit: bool | N
     return replace(search, taus=_in_order(search, delta))
 
 
-def one_tau(rows: Rows, task: Task, delta: float | None) -> Search:
+def one_tau(rows: Rows, task: Task, delta: float | None, *, seed: int) -> Search:
     """Find one threshold for all exits with all rows: exactly where the loss allows it, else in a fixed order."""
+    order = _any_order(np.arange(len(rows.scores)), seed)
+    rows, task = rows.part(order), task.part(order)
     known = fixed_order(rows.scores.shape[1], falling=task.saves)
     exactly = task.saves and (task.bound == bounds.CLOPPER_PEARSON or delta is None)
     search = Search(
@@ -113,6 +117,11 @@ def one_tau(rows: Rows, task: Task, delta: float | None) -> Search:
     if taus is None or (task.saves and not _anybody_leaves(rows, taus)):
         return replace(search, path=path(rows.scores, task, search.known))
     return replace(search, taus=taus)
+
+
+def _any_order(rows: Array, seed: int) -> Array:
+    """Betting goes along the rows: of rows that are sorted by class it would see the easy ones first."""
+    return np.random.default_rng((seed, _ORDER)).permutation(rows)
 
 
 def _exactly(rows: Rows, task: Task, delta: float | None) -> Array | None:

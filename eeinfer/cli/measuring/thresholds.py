@@ -27,7 +27,10 @@ Consistency = Annotated[
 BudgetFlops = Annotated[
     str | None, typer.Option(metavar="SHARE", help="Mean cost, of the FLOPs of the network without early exits: 40%.")
 ]
-BudgetMs = Annotated[float | None, typer.Option(metavar="MS", help="Time of a call with one image, on this machine.")]
+BudgetMs = Annotated[
+    float | None,
+    typer.Option(metavar="MS", help="Time of a call here; of a mean no image counts for more than ten times that."),
+]
 Percentile = Annotated[
     float | None, typer.Option(help="Of --budget-ms: that share of images takes no longer. Without it: the mean.")
 ]
