@@ -32,7 +32,7 @@ def _images(found: Found) -> str:
     if certify < rows:
         return f"{rows} images of {found.data}, {certify} of which certify"
     return (
-        f"{rows} images of {found.data} set the threshold and certify it, which the bound allows for and the table not"
+        f"{rows} images of {found.data} set the threshold and certify it: the bound allows for that, the table not"
     )
 
 
