@@ -31,9 +31,7 @@ def _images(found: Found) -> str:
     rows, certify = found.choice.rows, found.choice.certified_on
     if certify < rows:
         return f"{rows} images of {found.data}, {certify} of which certify"
-    return (
-        f"{rows} images of {found.data} set the threshold and certify it: the bound allows for that, the table not"
-    )
+    return f"{rows} images of {found.data} set the threshold and certify it: the bound allows for that, the table not"
 
 
 def verdict(found: Found) -> str:
