@@ -7,28 +7,15 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from profiles import PROFILE
 
 import eeinfer
 from eeinfer.backends.onnx_runtime import library
 from eeinfer.backends.ort.backend import OrtBackend
 from eeinfer.backends.ort.process import take_process
-from eeinfer.backends.profile import Profile, Trial, find_profile, profile_path, save_profile
+from eeinfer.backends.profile import find_profile, profile_path, save_profile
 from eeinfer.bundle.folder import Bundle
 from eeinfer.machine.cache import VARIABLE
-
-PROFILE = Profile(
-    bundle="tiny",
-    threads="stopping:1,1,2",
-    process="stopping:1,1,2",
-    exits=(2,),
-    trials=(Trial(threads="stopping:1,1,2", ms=(1.0,), ratio=1.0),),
-    sizes=(1, 2),
-    segment_ms=((1.0, 2.0), (1.0, 1.0), (1.0, 2.0)),
-    move_ms=0.1,
-    bytes_per_ms=1e6,
-    created="2026-01-01T00:00:00+00:00",
-    cores=2,
-)
 
 
 @pytest.fixture(autouse=True)

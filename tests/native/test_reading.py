@@ -7,13 +7,14 @@ from pathlib import Path
 
 import msgspec
 import onnxruntime
+import profiles
 import pytest
 from asking import Asked, ask
 
 from eeinfer import samples
 from eeinfer.backends.onnx_runtime import library
 from eeinfer.backends.ort import optimised
-from eeinfer.backends.profile import Profile, Trial, find_profile, profile_path, save_profile
+from eeinfer.backends.profile import find_profile, profile_path, save_profile
 from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.layout import alive, bytes_in_front
 from eeinfer.bundle.optimised import OptimisedBuild
@@ -23,19 +24,7 @@ from eeinfer.machine import cache
 from eeinfer.machine.cores import physical_cores
 from eeinfer.machine.instructions import instruction_sets
 
-PROFILE = Profile(
-    bundle="tiny",
-    threads="parked:2",
-    process="stopping:1,1,2",
-    exits=(2,),
-    trials=(Trial(threads="stopping:1,1,2", ms=(1.0,), ratio=1.0),),
-    sizes=(1, 2),
-    segment_ms=((1.0, 2.0), (1.0, 1.0), (1.0, 2.0)),
-    move_ms=0.1,
-    bytes_per_ms=1e6,
-    created="2026-01-01T00:00:00+00:00",
-    cores=2,
-)
+PROFILE = msgspec.structs.replace(profiles.PROFILE, threads="parked:2")
 
 
 @pytest.fixture(autouse=True)
