@@ -9,13 +9,14 @@ from eeinfer.backends.native.library import obstacle
 from eeinfer.backends.onnx_runtime import LIBRARY as ONNX_RUNTIME
 from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import EeinferError
-from eeinfer.files import read_small, replace_file
 from eeinfer.machine import cache
 from eeinfer.machine.cores import physical_cores
+from eeinfer.machine.records import find_record, save_record
 from eeinfer.machine.versions import version_of
 
 CHOICE_VERSION = 1
 KIND = "choice"
+_MOST_BYTES = 1 << 16
 _NATIVE = "native"
 _HOW = {
     _NATIVE: "ONNX Runtime, the compiled loop",
@@ -23,7 +24,6 @@ _HOW = {
     "openvino": "OpenVINO",
 }
 _ASKED_FOR = "it was asked for"
-_MOST_BYTES = 1 << 16
 
 log = logging.getLogger(__name__)
 
@@ -76,15 +76,8 @@ def choice_path(bundle: Bundle) -> Path | None:
 def find_choice(bundle: Bundle) -> Choice | None:
     """Return the choice for ``bundle``; None where there is none, or one among other versions than are installed."""
     path = choice_path(bundle)
-    if path is None:
-        return None
-    try:
-        choice = msgspec.json.decode(read_small(path, _MOST_BYTES), type=Choice)
-        _check(choice)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError, EeinferError) as error:
-        log.warning("%s is not used: %s; make it again with: eeinfer tune %s", path, error, bundle.path)
+    choice = find_record(path, Choice, _check, most_bytes=_MOST_BYTES, mend=f"eeinfer tune {bundle.path}")
+    if choice is None:
         return None
     changed = [each.backend for each in choice.candidates if version_of(each.backend) != each.version]
     if changed:
@@ -95,11 +88,7 @@ def find_choice(bundle: Bundle) -> Choice | None:
 
 def save_choice(bundle: Bundle, choice: Choice) -> Path | None:
     """Write the choice in one step and return where it lies; None where nothing is kept."""
-    path = choice_path(bundle)
-    if path is not None:
-        cache.make_folder(path.parent)
-        replace_file(path, msgspec.json.format(msgspec.json.encode(choice), indent=2) + b"\n")
-    return path
+    return save_record(choice_path(bundle), choice)
 
 
 def expected(bundle: Bundle) -> str:

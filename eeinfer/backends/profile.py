@@ -1,6 +1,6 @@
 """What `eeinfer tune` found out about a bundle with one library on this machine: in its cache, never in the bundle."""
 
-import logging
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +10,13 @@ from eeinfer.backends.row_costs import RowCosts
 from eeinfer.backends.threads import as_threads
 from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import EeinferError
-from eeinfer.files import read_small, replace_file
 from eeinfer.machine import cache
 from eeinfer.machine.cores import physical_cores
+from eeinfer.machine.records import find_record, save_record
 
 PROFILE_VERSION = 1
 KIND = "profile"
 _MOST_BYTES = 1 << 20
-
-log = logging.getLogger(__name__)
 
 
 class Trial(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -69,27 +67,14 @@ def profile_path(bundle: Bundle, library: str) -> Path | None:
 def find_profile(bundle: Bundle, library: str) -> Profile | None:
     """Return the profile of ``bundle`` from the cache; None where there is none, or none that can be read."""
     path = profile_path(bundle, library)
-    if path is None:
-        return None
-    try:
-        profile = msgspec.json.decode(read_small(path, _MOST_BYTES), type=Profile)
-        _check(profile, bundle)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError, EeinferError) as error:
-        log.warning("%s is not used: %s; make it again with: eeinfer tune %s", path, error, bundle.path)
-        return None
-    return profile
+    return find_record(
+        path, Profile, partial(_check, bundle=bundle), most_bytes=_MOST_BYTES, mend=f"eeinfer tune {bundle.path}"
+    )
 
 
 def save_profile(bundle: Bundle, library: str, profile: Profile) -> Path | None:
     """Write the profile in one step and return where it lies; None where nothing is kept."""
-    path = profile_path(bundle, library)
-    if path is not None:
-        cache.make_folder(path.parent)
-        data = msgspec.json.format(msgspec.json.encode(profile), indent=2) + b"\n"
-        replace_file(path, data)
-    return path
+    return save_record(profile_path(bundle, library), profile)
 
 
 def _check(profile: Profile, bundle: Bundle) -> None:
