@@ -16,7 +16,7 @@ LAYERS = (
     ("errors", "files", "numbers", "progress"),
     ("bundle", "rule", "machine"),
     ("thresholds",),
-    ("arrays", "preprocess", "samples"),
+    ("arrays", "preprocess", "samples", "labelled"),
     ("backends",),
     ("result", "watching"),
     ("steps",),

@@ -6,7 +6,7 @@ import torch
 
 from eeinfer.bundle.manifest import Input
 from eeinfer.errors import ConfigError
-from eeinfer.training.backbones import Task, build_backbone, pretrained_input
+from eeinfer.training.backbones import Task, build_backbone, family_size, pretrained_input
 from eeinfer.training.config import TrainConfig
 from eeinfer.training.data.dataset import Dataset
 from eeinfer.training.exits.costs import cost_shares
@@ -27,10 +27,16 @@ class Built:
 
 
 def model_input(config: TrainConfig, dataset: Dataset) -> Input:
-    """Return what the network reads: size and normalisation of its pretrained weights, else the data set's own."""
+    """Return what the network reads: size and normalisation of its pretrained weights, else the data set's own.
+
+    A user's own images are scaled down to the size that the backbone's family was made for, where it was for one.
+    """
     known = pretrained_input(config.backbone)
     side = config.data.image_size
     size = (side, side) if isinstance(side, int) else side
+    family = family_size(config.backbone.name)
+    if dataset.folder is not None and family is not None and known is None:
+        size = size or (min(family, dataset.size[0]), min(family, dataset.size[1]))
     return dataset.input(size or (known[0] if known else None), known[1] if known else None)
 
 

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eeinfer.arrays import ImageFiles, count_rows, images_below, images_by_class, read_arrays, take
-from eeinfer.bench.data import BenchData, bench_data
-from eeinfer.bundle.folder import Bundle
+from eeinfer.arrays import take
+from eeinfer.bench.data import BenchData, bench_data, given_images, labels_or_zeros
 from eeinfer.bundle.manifest import Manifest
 from eeinfer.preprocess import prepare_inputs
 
@@ -18,35 +17,24 @@ Array = NDArray[Any]
 _CHUNK = 64
 
 
-def threshold_data(bundle: Path, data: str | None, *, needs_labels: bool) -> tuple[BenchData, bool]:
+def threshold_data(
+    bundle: Path, data: str | None, *, needs_labels: bool, root: Path | None = None
+) -> tuple[BenchData, bool]:
     """Find the images, and say whether their labels are known; where they are not, all labels are 0.
 
     Args:
         bundle: the .eeb folder.
         data: as `eeinfer.bench.bench_data`.
         needs_labels: whether images without labels are refused.
+        root: as `eeinfer.bench.bench_data`.
 
     Raises:
         DataError: as `bench_data`.
     """
-    found = None if needs_labels or data is None else _unlabelled(Bundle.open(bundle, verify=False), Path(data))
-    return (bench_data(bundle, data), True) if found is None else (found, False)
-
-
-def _unlabelled(bundle: Bundle, path: Path) -> BenchData | None:
-    """Return the images at ``path`` where they have no labels."""
-    if path.suffix == ".npz":
-        names = [input.tensor.name for input in bundle.manifest.inputs]
-        wanted = ["images"] if len(names) == 1 else names
-        arrays = read_arrays(path, [*wanted, "labels"], ask="give --data with an .npz file that holds 'images'")
-        if "labels" in arrays or any(name not in arrays for name in wanted):
-            return None
-        images: Any = arrays["images"] if len(names) == 1 else arrays
-    elif path.is_dir() and not images_by_class(path) and images_below(path):
-        images = ImageFiles(images_below(path), bundle.manifest.input.tensor.sizes()[0])
-    else:
-        return None
-    return BenchData(name=path.stem, images=images, labels=np.zeros(count_rows(images), np.int64))
+    if needs_labels:
+        return bench_data(bundle, data, root=root), True
+    found = given_images(bundle, data, root=root)
+    return BenchData(name=found.name, images=found.images, labels=labels_or_zeros(found)), found.labels is not None
 
 
 def data_digest(images: Any, rows: Array, labels: Array | None, manifest: Manifest) -> str:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from eeinfer.arrays import count_rows, take
 from eeinfer.backends.chosen import Choice
 from eeinfer.backends.native.library import obstacle as obstacle_of_library
 from eeinfer.backends.onnx_runtime import LIBRARY as ONNX_RUNTIME
@@ -31,6 +33,7 @@ from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import EeinferError
 from eeinfer.machine.cores import physical_cores
 from eeinfer.machine.leftovers import temporary_folder
+from eeinfer.preprocess import prepare_inputs
 from eeinfer.progress import Progress
 
 
@@ -43,8 +46,14 @@ class Tuned:
     left_out: Mapping[str, str]  # backends that were not tried or failed, and why
 
 
-def tune(bundle: str | os.PathLike[str], config: TuneConfig, progress: Progress) -> Tuned:
+def tune(bundle: str | os.PathLike[str], config: TuneConfig, progress: Progress, *, images: Any = None) -> Tuned:
     """Find out how to run a bundle on this machine: with which library, on how many threads, and what rows cost.
+
+    Args:
+        bundle: the .eeb folder.
+        config: how thoroughly.
+        progress: told what is measured.
+        images: two or more to call it with, as an engine takes them; None draws noise.
 
     Raises:
         BundleError: the bundle is missing or damaged.
@@ -60,9 +69,8 @@ def tune(bundle: str | os.PathLike[str], config: TuneConfig, progress: Progress)
     ]
     rounds = PeersConfig(rounds=config.rounds, turn_seconds=config.turn_seconds, seed=config.seed)
     with temporary_folder("eeinfer-tune") as folder, ExitStack() as stack:
-        start = partial(
-            opened, setup=_setup(found, folder, config), plans=plans, rounds=rounds, stack=stack, progress=progress
-        )
+        setup = _setup(found, folder, config, images)
+        start = partial(opened, setup=setup, plans=plans, rounds=rounds, stack=stack, progress=progress)
         try:
             tried = {ONNX_RUNTIME: [*start(ONNX_RUNTIME, candidates(physical_cores(), flops))]}
             left_out = _with_openvino(tried, partial(start, OPENVINO, candidates(physical_cores(), flops, (PARKED,))))
@@ -119,9 +127,13 @@ def _plans(exits: tuple[int, ...], count: int) -> list[Workload]:
     return [Workload(name=leaving(k, count), taus=tuple(forced(k, count)), exits=(k,) * IMAGES) for k in exits]
 
 
-def _setup(bundle: Bundle, folder: Path, config: TuneConfig) -> SetupFor:
+def _setup(bundle: Bundle, folder: Path, config: TuneConfig, images: Any) -> SetupFor:
     spec, path = bundle.manifest.input.tensor, folder / "images.npy"
-    np.save(path, np.random.default_rng(config.seed).standard_normal((IMAGES, *spec.sizes())).astype(spec.dtype))
+    if images is None:
+        given = np.random.default_rng(config.seed).standard_normal((IMAGES, *spec.sizes())).astype(spec.dtype)
+    else:
+        given = prepare_inputs(take(images, np.arange(IMAGES) % count_rows(images)), bundle.manifest)[spec.name]
+    np.save(path, given)
     loop = ONNX_RUNTIME if obstacle_of_library() else "native"  # over ONNX Runtime: what `eeinfer.load` takes
     return lambda backend, threads: Setup(
         bundle=str(bundle.path.resolve()),

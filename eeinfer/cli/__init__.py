@@ -9,6 +9,7 @@ from eeinfer.cli.training import train as train
 from eeinfer.cli.training import calibrate as calibrate
 from eeinfer.cli.exporting import export as export
 from eeinfer.cli.exporting import optimise as optimise
+from eeinfer.cli.measuring import evaluation as evaluation
 from eeinfer.cli.measuring import tune as tune
 from eeinfer.cli.measuring import thresholds as thresholds
 from eeinfer.cli.measuring import prune as prune

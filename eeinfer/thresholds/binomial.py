@@ -19,6 +19,8 @@ Array = NDArray[Any]
 _HALVINGS = 60  # of an interval: more than a float64 tells apart
 MOST_ROWS = 10**6  # that anybody is told to bring
 
+_BESIDE = 0.025  # on each side of an interval: 95 % between
+
 
 def cdf(count: int, rows: int, probability: float) -> float:
     """Return how likely at most ``count`` events are in ``rows`` independent rows."""
@@ -100,3 +102,13 @@ def _log_terms(count: int, rows: int, probability: float) -> Array:
 def _log_factorials(bits: int) -> Array:
     """Return log(0!), log(1!), ... log(n!) for every n of so many bits."""
     return np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, 1 << bits)))])
+
+
+def share_interval(count: int, rows: int) -> tuple[float, float]:
+    """Return the exact 95 % interval of a probability that ``count`` of ``rows`` independent draws speak for.
+
+    Clopper and Pearson, "The use of confidence or fiducial limits", Biometrika 26, 1934.
+    """
+    if rows == 0:
+        return 0.0, 1.0
+    return 1 - upper_bound(rows - count, rows, _BESIDE), upper_bound(count, rows, _BESIDE)

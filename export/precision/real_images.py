@@ -1,5 +1,6 @@
 """Real images for a bundle: some to calibrate ranges on, others to see what reduced precision did."""
 
+import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -10,14 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eeinfer import samples
-from eeinfer.arrays import ImageFiles, images_below, read_arrays, take
+from eeinfer.arrays import ImageFiles, read_arrays, take
 from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.manifest import Input
 from eeinfer.errors import DataError, DependencyError
+from eeinfer.labelled import Photos, class_numbers, parts_of, photos_in, photos_listed
 from eeinfer.numbers import is_whole
 from eeinfer.preprocess import prepare
 
-ASK = "give --calibration with a folder of images, an .npz file holding 'images', or a data set's name"
+ASK = (
+    "give --calibration with a folder of images, a .csv file with a column path, an .npz file holding 'images', or a "
+    "data set's name"
+)
 
 Array = NDArray[Any]
 
@@ -79,10 +84,11 @@ def real_images(
 
     Args:
         bundle: what they are for; it says which data set it was trained on.
-        data: a folder of image files, a path ending in .npz with the array ``images`` (and ``labels``), or the name
-            of a data set; None takes the data set that the bundle was trained on, and for the shipped bundle the
-            shipped images. A data set's validation images are for calibration and its test images for the report;
-            of anything else one half each.
+        data: a folder of image files, a path ending in .csv that lists some (eeinfer.labelled.lists), one ending in
+            .npz with the array ``images`` (and ``labels``), or the name of a data set; None takes the data set that
+            the bundle was trained on, and for the shipped bundle the shipped images. A data set's validation images
+            are for calibration and its test images for the report, as are a folder's training and test part; of
+            anything else one half each.
         root: the folder that holds the files of a data set; None looks where that one usually lies.
         seed: of the halves.
 
@@ -105,8 +111,10 @@ def _found(bundle: Bundle, data: str | os.PathLike[str] | None, root: Path | Non
         path = Path(data)
         if path.suffix == ".npz":
             return _halved(path.stem, *_arrays(path), seed)
+        if path.suffix.lower() == ".csv":
+            return _halved(str(path), *_known(photos_listed(path), bundle), seed)
         if path.is_dir():
-            return _halved(f"the images in {path}", _photos(path, bundle), None, seed)
+            return _of_folder(path, bundle, seed)
         return _data_set(str(data), root, _VALIDATION, 0)
     if samples.is_shipped(bundle):
         images, labels = samples.images()
@@ -125,11 +133,34 @@ def _halved(name: str, images: Any, labels: Array | None, seed: int) -> RealImag
     )
 
 
-def _photos(folder: Path, bundle: Bundle) -> ImageFiles:
-    paths = images_below(folder)
-    if not paths:
-        raise DataError(f"no image in {folder} or below it; {ASK}")
-    return ImageFiles(paths, bundle.manifest.input.tensor.sizes()[0])
+def _of_folder(folder: Path, bundle: Bundle, seed: int) -> RealImages:
+    """Divide the images in a folder by its parts, or in halves where it has none."""
+    parts, name = parts_of(folder), f"the images in {folder}"
+    if parts is None:
+        return _halved(name, *_known(_photos(folder), bundle), seed)
+    images, _ = _known(_photos(parts[0]), bundle)
+    tests, labels = _known(_photos(parts[1]), bundle)
+    return RealImages(
+        name=name,
+        calibration=Part(images=images, rows=np.arange(len(images))),
+        report=Part(images=tests, rows=np.arange(len(tests)), every_label=labels),
+    )
+
+
+def _photos(folder: Path) -> Photos:
+    try:
+        return photos_in(folder)
+    except DataError as error:
+        raise DataError(f"no image in {folder} or below it; {ASK}") from error
+
+
+def _known(photos: Photos, bundle: Bundle) -> tuple[ImageFiles, Array | None]:
+    """Return the images with their labels; None where their names are not those of the bundle's classes."""
+    images, labels = ImageFiles(photos.paths, bundle.manifest.input.tensor.sizes()[0]), None
+    if photos.names is not None:
+        with contextlib.suppress(DataError):
+            labels = class_numbers(photos, bundle.manifest.classes, "the bundle")
+    return images, labels
 
 
 def _arrays(path: Path) -> tuple[Array, Array | None]:

@@ -166,7 +166,7 @@ def test_images_lie_in_folders_named_after_the_classes(tiny_bundle: Path, tmp_pa
     ("places", "message"),
     [
         (("a.png", "b.png"), "holds no images in folders named after the classes"),
-        ((".hidden/a.png",), "holds no images in folders named after the classes"),
+        ((".hidden/a.png",), "photos holds no images; those that count end in .jpg"),
         (
             ("class 0/a.png", "cat/b.png"),
             "holds images of 'cat', which .* 'tiny' does not know; its classes are class 0, class 1",

@@ -28,7 +28,6 @@ from eeinfer.errors import EeinferError, InputError
         (("predict", "{photo}", "--bundle", "{bundle}", "--tau", "0.1,0.2"), "3 numbers, one per exit"),
         (("predict", "{photo}", "--bundle", "{bundle}", "--tau", "high"), "--tau 'high' is not a number"),
         (("predict", "missing.png", "--bundle", "{bundle}"), "missing.png cannot be read: No such file"),
-        (("predict", ".", "--bundle", "{bundle}"), ". is a folder: give the images in it"),
         (("export", "missing.pt"), "checkpoint missing.pt does not exist"),
         (("calibrate", "missing.pt"), "checkpoint missing.pt does not exist"),
         (("calibrate", "missing.pt", "--kind", "guess"), "unknown kind of calibration 'guess': known are temperature"),

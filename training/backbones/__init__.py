@@ -32,6 +32,7 @@ BACKBONES: dict[str, tuple[Build, dict[str, Option]]] = {
     **{name: (msdnet, fixed) for name, fixed in MSDNETS.items()},
     **{name: (ranet, fixed) for name, fixed in RANETS.items()},
 }
+_CIFAR_SIDE = 32
 _LIBRARIES: dict[str, Any] = {"timm": timm_models, "torchvision": torchvision_models}
 
 
@@ -76,6 +77,11 @@ def build_backbone(config: BackboneConfig, task: Task) -> Backbone:
 def pretrained_input(config: BackboneConfig) -> tuple[tuple[int, int], Preprocess] | None:
     """Return the image size and normalisation of the weights that `config` starts from; None without such."""
     return find_source(config.name).pretrained_input() if config.pretrained else None
+
+
+def family_size(name: str) -> int | None:
+    """Return the side in pixels of the images that a backbone's family was made for; None where it takes any."""
+    return _CIFAR_SIDE if name in BACKBONES and BACKBONES[name][0] is cifar_resnet else None
 
 
 def _build_own(name: str, task: Task, pretrained: bool, options: dict[str, Any]) -> nn.Module:

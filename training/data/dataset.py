@@ -1,7 +1,7 @@
 """What a data set is: images, labels, class names, and how an image becomes an input."""
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,8 @@ class Dataset:
     std: tuple[float, ...]
     augment: str  # key of AUGMENTATIONS that training uses by default
     resize_ratio: float | None = None  # shorter side over crop side at evaluation; None scales straight to the size
+    folder: str | None = None  # of a user's own images, the name of their folder or list; None: a data set by name
+    held_out: bool = False  # whether the test images are those of eeinfer.labelled.held_out
 
     def input(self, size: tuple[int, int] | None = None, normalise: Preprocess | None = None) -> Input:
         """Return how images become the network's input, at `size` and with the mean and std of `normalise`."""
@@ -59,3 +61,8 @@ class Dataset:
                 std=source.std,
             ),
         )
+
+
+def own_images(dataset: Dataset) -> dict[str, Any]:  # JSON
+    """Return what a checkpoint remembers of a user's own images: never where they lie."""
+    return {} if dataset.folder is None else {"folder": dataset.folder, "held_out": dataset.held_out}

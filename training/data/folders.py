@@ -1,16 +1,23 @@
 """Where data sets are looked for, and sets of image files in one folder per class."""
 
+import contextlib
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from eeinfer.arrays import SUFFIXES, ImageFiles, images_by_class
 from eeinfer.errors import DataError
-from eeinfer.training.data.dataset import Dataset, Split
+from eeinfer.labelled import Photos, held_out, parts_of, photos_in, photos_listed
+from eeinfer.labelled.folders import TESTS, TRAIN
+from eeinfer.training.data.dataset import Dataset, Pixels, Split
 
 VARIABLE = "EEINFER_DATA"
+SIDES = (32, 64, 96, 128, 160, 224)  # that networks read
+_SMALL = 64  # images up to this size are scaled whole, without a crop
+_LOOKED_AT = 200  # images whose size is asked
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 IMAGENETTE_CLASSES = {
@@ -57,10 +64,34 @@ def find_folder(roots: Sequence[Path], names: Sequence[str], advice: str) -> Pat
 
 
 def load_imagefolder(root: str | Path | None) -> Dataset:
-    """Read ``root/train/CLASS/*.jpg`` and ``root/test`` (or ``val``) in the same layout."""
+    """Read images of a user's own: ``root/train/CLASS/*.jpg`` and ``root/test`` (or ``val``) in the same layout, or
+    ``root/CLASS/*.jpg`` or a .csv file with the columns path,label, of which a fifth is held out for testing.
+    """
     if root is None:
-        raise DataError("imagefolder needs a root: a folder with train/CLASS/image.jpg and test/CLASS/image.jpg")
-    return _from_folders("imagefolder", search_roots(root)[0], {})
+        raise DataError(
+            "imagefolder needs a root: a folder with CLASS/image.jpg, or with train/CLASS/image.jpg and "
+            "test/CLASS/image.jpg, or a .csv file with the columns path,label"
+        )
+    path = Path(root)
+    if path.suffix.lower() == ".csv":
+        return _undivided(photos_listed(path))
+    folder = search_roots(root)[0]
+    if parts_of(folder) is None and not any((folder / part).is_dir() for part in (TRAIN, *TESTS)):
+        return _undivided(photos_in(folder))
+    return _sized(replace(_from_folders("imagefolder", folder, {}), folder=folder.resolve().name))
+
+
+def _undivided(photos: Photos) -> Dataset:
+    if photos.names is None or len(set(photos.names)) < 2:
+        what = "images without classes" if photos.names is None else f"images of {photos.names[0]!r} alone"
+        raise DataError(f"{photos.place} holds {what}; put them into one folder per class, of two classes or more")
+    classes = tuple(sorted(set(photos.names)))
+    number = {name: place for place, name in enumerate(classes)}
+    every = Split(images=ImageFiles(photos.paths), labels=np.array([number[name] for name in photos.names]))
+    rows = np.arange(len(photos))
+    test = np.isin(rows, held_out(photos))
+    found = _photos("imagefolder", every.take(rows[~test]), every.take(rows[test]), classes)
+    return _sized(replace(found, folder=photos.place.resolve().name, held_out=True))
 
 
 def load_imagenette(root: str | Path | None) -> Dataset:
@@ -84,18 +115,46 @@ def _from_folders(name: str, folder: Path, titles: dict[str, str]) -> Dataset:
             f"images in {len(classes)} class folders" if classes else f"no images ({', '.join(SUFFIXES)}) in folders"
         )
         raise DataError(f"{folder / 'train'} holds {found}; a classifier needs two classes or more")
+    return _photos(
+        name,
+        _split(folder / "train", train, classes),
+        _split(tests[0], test, classes),
+        tuple(titles.get(label, label) for label in classes),
+    )
+
+
+def _photos(name: str, train: Split, test: Split, classes: tuple[str, ...]) -> Dataset:
     return Dataset(
         name=name,
-        train=_split(folder / "train", train, classes),
-        test=_split(tests[0], test, classes),
-        classes=tuple(titles.get(label, label) for label in classes),
+        train=train,
+        test=test,
+        classes=classes,
         channels=3,
-        size=(224, 224),
+        size=(SIDES[-1], SIDES[-1]),
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
         augment="resized-crop",
         resize_ratio=256 / 224,
     )
+
+
+def _sized(dataset: Dataset) -> Dataset:
+    """Let networks read images of about the size that these have."""
+    side = _side(dataset.train.images)
+    return replace(dataset, size=(side, side), resize_ratio=dataset.resize_ratio if side > _SMALL else None)
+
+
+def _side(images: Pixels | ImageFiles) -> int:
+    """The largest usual size that half of the images have, by some of them; a damaged one tells nothing."""
+    from PIL import Image
+
+    assert isinstance(images, ImageFiles)
+    shorter = []
+    for path in images.paths[:: max(1, len(images) // _LOOKED_AT)]:
+        with contextlib.suppress(Exception), Image.open(path) as image:
+            shorter.append(min(image.size))
+    middle = float(np.median(shorter)) if shorter else SIDES[-1]
+    return max((side for side in SIDES if side <= middle), default=SIDES[0])
 
 
 def _split(folder: Path, found: Mapping[str, Sequence[Path]], classes: Sequence[str]) -> Split:

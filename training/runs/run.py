@@ -14,6 +14,7 @@ from eeinfer.progress import Progress, silent
 from eeinfer.training.build import Built, build_model, check_names, model_input
 from eeinfer.training.config import TrainConfig, config_to_dict
 from eeinfer.training.data import Dataset, load_dataset
+from eeinfer.training.data.dataset import own_images
 from eeinfer.training.exits.pruning import prune
 from eeinfer.training.file_options import without_downloads
 from eeinfer.training.runs.checkpoint import CHECKPOINT_NAME, read_checkpoint, save_checkpoint, settings_of
@@ -137,6 +138,7 @@ def _finish(
     path = out / CHECKPOINT_NAME
     if fabric.is_global_zero:
         facts = {"phases": state.summaries, "epochs": state.history, "test_accuracy": list(measured), **pruning}
+        facts |= own_images(dataset)
         save_checkpoint(path, built, config, dataset.classes, feed.input, facts)
         (out / STATE_NAME).unlink(missing_ok=True)
     fabric.barrier()

@@ -13,6 +13,7 @@ from eeinfer.preprocess import prepare
 from eeinfer.training.build import build_model, check_names, model_input
 from eeinfer.training.config import TrainConfig
 from eeinfer.training.data import load_dataset
+from eeinfer.training.data.dataset import own_images
 from eeinfer.training.runs.checkpoint import CHECKPOINT_NAME, save_checkpoint
 
 _BATCHES, _ROWS = 4, 8
@@ -45,7 +46,7 @@ def save_untrained(config: TrainConfig, out_dir: str | Path) -> Path:
     noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(config.seed))
     estimate_statistics(built.model, torch.stack((images, noise), 1).flatten(0, 1))  # taking turns
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_checkpoint(path, built, config, dataset.classes, input, {"untrained": True})
+    save_checkpoint(path, built, config, dataset.classes, input, {**own_images(dataset), "untrained": True})
     return path
 
 

@@ -1,6 +1,7 @@
 """``eeinfer bench``."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 from msgspec import structs
@@ -18,6 +19,7 @@ from eeinfer.cli.measuring.options import (
     Level,
     MaxImages,
     Out,
+    Root,
     Threads,
     Thresholds,
 )
@@ -35,6 +37,9 @@ from eeinfer.cli.measuring.place import report_folder
 from eeinfer.cli.progress import print_table, shown_progress
 from eeinfer.cli.threads import share_pool
 
+if TYPE_CHECKING:
+    from eeinfer.bench.data import BenchData
+
 _DEFAULTS = BenchConfig()
 
 
@@ -44,6 +49,7 @@ def bench(
     thresholds: Thresholds = _DEFAULTS.thresholds,
     grid: GridFamily = _DEFAULTS.grid,
     data: Data = None,
+    root: Root = None,
     batch: Batch = _DEFAULTS.batch,
     threads: Threads = _DEFAULTS.threads,
     device: DeviceName = _DEFAULTS.device,
@@ -66,6 +72,8 @@ def bench(
     JSON, CSV and HTML. With --peers the cascade is compared with everything else a user could run, at each exit and
     in a mix of exits. With --callers threads share one engine.
     """
+    from eeinfer.bench.data import bench_data, given_images
+
     refuse_alone(peers, callers, peer, checkpoint, taus)
     config = BenchConfig(
         grid=grid,
@@ -82,21 +90,30 @@ def bench(
     refuse_backend(config, peers=peers, callers=callers)
     folder = report_folder(path, out)
     if peers:
+        images = bench_data(path, data, root=root)
         compare_peers(
-            path, data, config, folder, names=peer, rounds=rounds, checkpoint=checkpoint, taus=taus, as_json=json_output
+            path,
+            images,
+            config,
+            folder,
+            names=peer,
+            rounds=rounds,
+            checkpoint=checkpoint,
+            taus=taus,
+            as_json=json_output,
         )
     elif callers:
+        some = given_images(path, data, root=root).images
         compare_callers(
-            path, data, folder, counts=callers, rounds=rounds, threads=threads, tau=taus, as_json=json_output
+            path, some, folder, counts=callers, rounds=rounds, threads=threads, tau=taus, as_json=json_output
         )
     else:
-        _measure(path, data, config, folder, as_json=json_output)
+        _measure(path, bench_data(path, data, root=root), config, folder, as_json=json_output)
 
 
-def _measure(bundle: Path, data: str | None, config: BenchConfig, folder: Path, *, as_json: bool) -> None:
-    from eeinfer.bench import bench_data, measure, render, write_files
+def _measure(bundle: Path, images: "BenchData", config: BenchConfig, folder: Path, *, as_json: bool) -> None:
+    from eeinfer.bench import measure, render, write_files
 
-    images = bench_data(bundle, data)
     if config.device == "cpu":
         share_pool(bundle, config.threads)
     with shown_progress() as progress:

@@ -1,7 +1,7 @@
 """``eeinfer bench --callers``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from msgspec import structs
@@ -24,7 +24,7 @@ _IMAGES = 256
 
 def compare_callers(
     bundle: Path,
-    data: str | None,
+    images: Any,
     folder: Path,
     *,
     counts: str,
@@ -33,18 +33,16 @@ def compare_callers(
     tau: str | None,
     as_json: bool,
 ) -> None:
-    """Measure, print and write the report."""
+    """Measure calls with ``images`` (as an engine takes them), print and write the report."""
     import numpy as np
 
     from eeinfer import load
     from eeinfer.arrays import count_rows, take
-    from eeinfer.bench import bench_data
     from eeinfer.bench.callers import CallersConfig, measure_callers, render_callers
     from eeinfer.bench.reporting.files import write_all
 
     config = CallersConfig(callers=tuple(integers("--callers", counts)), rounds=rounds or CallersConfig.rounds)
     limits = taus(tau)
-    images = bench_data(bundle, data).images
     share_pool(bundle, threads)
     with load(bundle, threads=threads) as engine, shown_progress() as progress:
         some = take(images, np.arange(min(_IMAGES, count_rows(images))))

@@ -18,10 +18,15 @@ GridFamily = Annotated[
 Data = Annotated[
     str | None,
     typer.Option(
-        metavar="NAME|FOLDER|FILE.npz",
-        help="Images: a data set, CLASS/IMAGE files, or arrays 'images' and 'labels'. Without it: as trained on.",
+        metavar="NAME|FOLDER|FILE.csv|FILE.npz",
+        help="Images: a data set; CLASS/IMAGE files; a list with the columns path,label; arrays 'images' and 'labels'. "
+        "Without it: as trained on.",
         show_default=False,
     ),
+]
+Root = Annotated[
+    Path | None,
+    typer.Option(help="Folder that holds the files of a data set by name. Without it: the usual places."),
 ]
 Batch = Annotated[int, typer.Option(help="Images per timed call.")]
 Threads = Annotated[int | None, typer.Option(help="Threads per session. Without it: one per core.", show_default=False)]

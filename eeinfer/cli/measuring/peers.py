@@ -1,7 +1,7 @@
 """``eeinfer bench --peers``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from msgspec import structs
@@ -11,6 +11,9 @@ from eeinfer.cli.app import say
 from eeinfer.cli.options import numbers
 from eeinfer.cli.progress import print_table, shown_progress
 from eeinfer.errors import ConfigError
+
+if TYPE_CHECKING:
+    from eeinfer.bench.data import BenchData
 
 Peers = Annotated[
     bool,
@@ -78,7 +81,7 @@ def refuse_backend(config: BenchConfig, *, peers: bool, callers: str | None) -> 
 
 def compare_peers(
     bundle: Path,
-    data: str | None,
+    images: "BenchData",
     config: BenchConfig,
     folder: Path,
     *,
@@ -89,7 +92,6 @@ def compare_peers(
     as_json: bool,
 ) -> None:
     """Compare, print and write the report."""
-    from eeinfer.bench import bench_data
     from eeinfer.bench.peers import PeersConfig, compare, render
     from eeinfer.bench.peers.reporting.files import write_files
 
@@ -103,7 +105,6 @@ def compare_peers(
         images=config.max_images or max(defaults.images, 4 * config.batch),
         taus=None if taus is None else tuple(numbers("--taus", taus)),
     )
-    images = bench_data(bundle, data)
     with shown_progress() as progress:
         report = compare(bundle, images.images, settings, progress, checkpoint=checkpoint, data=images.name)
     files = write_files(report, folder)

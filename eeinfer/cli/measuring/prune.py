@@ -8,7 +8,7 @@ import typer
 
 from eeinfer.cli.app import Debug, Json, command, say
 from eeinfer.cli.bundles import BundleArgument, chosen_bundle
-from eeinfer.cli.measuring.options import Data, Threads
+from eeinfer.cli.measuring.options import Data, Root, Threads
 from eeinfer.cli.progress import shown_progress, tell
 from eeinfer.cli.threads import share_pool
 from eeinfer.errors import ConfigError, InputError
@@ -29,6 +29,7 @@ def prune(
     bundle: BundleArgument = None,
     keep: Keep = None,
     data: Data = None,
+    root: Root = None,
     threads: Threads = None,
     out: Out = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a bundle that exists.")] = False,
@@ -46,7 +47,7 @@ def prune(
     if keep is not None and data is not None:
         raise InputError("--keep names the exits and --data measures which pay; give one of them")
     before = Bundle.open(path).manifest
-    paying = None if keep is not None else _measured(path, data, threads)
+    paying = None if keep is not None else _measured(path, data, root, threads)
     kept = _numbers(keep) if keep is not None else list(paying.keep) if paying is not None else []
     if len(kept) == len(before.segments) and paying is not None:
         say("every exit pays on this machine; nothing is dropped")
@@ -62,11 +63,11 @@ def prune(
     typer.echo(target)
 
 
-def _measured(path: Path, data: str | None, threads: int | None) -> "Paying":
+def _measured(path: Path, data: str | None, root: Path | None, threads: int | None) -> "Paying":
     from eeinfer.bench import bench_data
     from eeinfer.bench.thresholds.paying import exits_that_pay
 
-    images = bench_data(path, data)
+    images = bench_data(path, data, root=root)
     share_pool(path, threads)
     with shown_progress() as progress:
         return exits_that_pay(path, images.images, images.labels, progress, threads=threads)

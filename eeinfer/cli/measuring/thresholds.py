@@ -8,7 +8,7 @@ import typer
 
 from eeinfer.cli.app import Debug, Json, command, say
 from eeinfer.cli.bundles import BundleArgument, chosen_bundle
-from eeinfer.cli.measuring.options import Data, Threads
+from eeinfer.cli.measuring.options import Data, Root, Threads
 from eeinfer.cli.progress import print_table, shown_progress
 from eeinfer.cli.threads import share_pool
 from eeinfer.errors import InputError
@@ -61,6 +61,7 @@ FalseAlarms = Annotated[
 def thresholds(
     bundle: BundleArgument = None,
     data: Data = None,
+    root: Root = None,
     max_loss: MaxLoss = None,
     min_accuracy: MinAccuracy = None,
     consistency: Consistency = None,
@@ -106,11 +107,18 @@ def thresholds(
         threads=threads,
         seed=seed,
     )
-    _certify(chosen_bundle(bundle), data, config, out, force=force, json_output=json_output)
+    _certify(chosen_bundle(bundle), data, root, config, out, force=force, json_output=json_output)
 
 
 def _certify(
-    path: Path, data: str | None, config: "ThresholdsConfig", out: Path | None, *, force: bool, json_output: bool
+    path: Path,
+    data: str | None,
+    root: Path | None,
+    config: "ThresholdsConfig",
+    out: Path | None,
+    *,
+    force: bool,
+    json_output: bool,
 ) -> None:
     from eeinfer.bench.thresholds.find import find_thresholds
     from eeinfer.bench.thresholds.images import threshold_data
@@ -119,7 +127,7 @@ def _certify(
     from eeinfer.bundle.folder import Bundle
 
     check_place(path, out, force=force)
-    images, labelled = threshold_data(path, data, needs_labels=config.needs_labels)
+    images, labelled = threshold_data(path, data, needs_labels=config.needs_labels, root=root)
     labels = images.labels if labelled else None
     share_pool(path, config.threads)  # as bench does: what is promised in milliseconds is measured there too
     with shown_progress() as progress:

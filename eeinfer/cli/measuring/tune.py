@@ -7,6 +7,7 @@ import typer
 
 from eeinfer.cli.app import Debug, Json, command, say
 from eeinfer.cli.bundles import BundleArgument, chosen_bundle
+from eeinfer.cli.measuring.options import Data, Root
 from eeinfer.cli.progress import print_table, shown_progress
 from eeinfer.errors import InputError
 from eeinfer.files import check_folder
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 @command(example="eeinfer tune --rounds 2")
 def tune(
     bundle: BundleArgument = None,
+    data: Data = None,
+    root: Root = None,
     rounds: Annotated[
         int | None, typer.Option(help="How often each setting takes its turns. Without it: what suits.")
     ] = None,
@@ -29,8 +32,10 @@ def tune(
 
     Tries ONNX Runtime and, where it is installed, OpenVINO with several settings of threads against each other, and
     measures from when on it pays to take rows that left out of a batch. The quickest that answers alike is taken from
-    then on. The result lies in the machine's cache and not in the bundle; deleting it is safe.
+    then on. With --data the calls are made with your images and not with noise. The result lies in the machine's cache
+    and not in the bundle; deleting it is safe.
     """
+    from eeinfer.bench.data import given_images
     from eeinfer.bench.tune import TuneConfig, render_tuned, save_tuned
     from eeinfer.bench.tune import tune as find_out
     from eeinfer.bundle.folder import Bundle
@@ -39,8 +44,9 @@ def tune(
     path = chosen_bundle(bundle)
     opened = Bundle.open(path)
     _check_kept(opened)
+    images = None if data is None else given_images(path, data, root=root).images
     with shown_progress() as progress:
-        tuned = find_out(path, config, progress)
+        tuned = find_out(path, config, progress, images=images)
     place = save_tuned(opened, tuned)
     if json_output:
         facts = {"path": str(opened.path), **msgspec.to_builtins(tuned)}

@@ -11,6 +11,7 @@ from eeinfer.cli.app import Debug, command, say
 from eeinfer.cli.progress import shown_progress
 from eeinfer.cli.training import settings
 from eeinfer.cli.training.next_step import next_export
+from eeinfer.cli.training.sources import data_settings
 from eeinfer.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,7 +23,10 @@ _PHASES = ("phase1", "phase2", "phase3")
 @command(example="eeinfer train digits --epochs 2 --out runs/short")
 def train(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="Where to start from; --list shows them.")] = "digits",
-    data: Annotated[str | None, typer.Option(help="Data set, such as cifar10.")] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|FOLDER|FILE.csv", help="Data set, such as cifar10, or CLASS/IMAGE files of yours."),
+    ] = None,
     root: Annotated[Path | None, typer.Option(help="Folder that holds the data set's files.")] = None,
     regime: Annotated[str | None, typer.Option(help="disjoint, joint, mixed, or phases such as +++.")] = None,
     backbone: Annotated[str | None, typer.Option(help="Such as resnet56, vit, timm:NAME or torchvision:NAME.")] = None,
@@ -61,7 +65,8 @@ def train(
         recipe,
         regime,
         [
-            *_given(("data.name", data), ("data.root", root and str(root)), ("regime", regime), ("seed", seed)),
+            *data_settings(data, root).items(),
+            *_given(("regime", regime), ("seed", seed)),
             # A builder's options and exits mean nothing to another backbone: only what is given here applies to it.
             *_given(("backbone.name", backbone), ("backbone.options", None if backbone is None else {})),
             *_given(("device", device), ("precision", precision)),

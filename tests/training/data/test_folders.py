@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from photo_folders import flat_folder, listed, photo_folder
 from PIL import Image
 
 from eeinfer.errors import DataError
@@ -31,7 +32,7 @@ def test_folders_of_images_are_read_by_class(tmp_path: Path, val: str) -> None:
     assert dataset.train.images[3].shape == (30, 20, 3)
     assert dataset.train.images[3][0, 0].tolist() == [240, 0, 0]
     assert [image.shape[1] for image in dataset.test.images[np.array([0, 1])]] == [20, 21]
-    assert dataset.input((64, 64)).preprocess.resize == 73  # type: ignore[union-attr]
+    assert dataset.input((64, 64)).preprocess.resize is None  # type: ignore[union-attr]
 
 
 def test_imagenette_names_its_classes(tmp_path: Path) -> None:
@@ -129,3 +130,28 @@ def test_an_image_without_8_bit_form_and_one_too_large_are_named(tmp_path: Path)
 def test_imagefolder_needs_a_root() -> None:
     with pytest.raises(DataError, match="imagefolder needs a root"):
         load_dataset("imagefolder")
+
+
+def test_images_that_nobody_divided_are_divided_by_their_names(tmp_path: Path) -> None:
+    folder = photo_folder(tmp_path / "photos", ("cat", "dog"), count=20, side=50)
+    for root in (folder, listed(tmp_path / "list.csv", folder)):
+        dataset = load_dataset("imagefolder", root)
+        assert dataset.classes == ("cat", "dog")
+        assert len(dataset.train) + len(dataset.test) == 40
+        assert set(dataset.test.labels.tolist()) == {0, 1}
+        assert (dataset.folder, dataset.held_out) == (root.name, True)
+        paths = {*dataset.train.images.paths, *dataset.test.images.paths}  # type: ignore[union-attr]  # image files
+        assert len(paths) == 40
+
+
+@pytest.mark.parametrize(("side", "size"), [(20, 32), (70, 64), (400, 224)])
+def test_networks_read_images_of_about_the_size_that_there_are(tmp_path: Path, side: int, size: int) -> None:
+    dataset = load_dataset("imagefolder", photo_folder(tmp_path / "photos", count=3, side=side))
+    assert dataset.size == (size, size)
+
+
+def test_images_without_classes_cannot_be_trained_on(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="holds images without classes; put them into one folder per class"):
+        load_dataset("imagefolder", flat_folder(tmp_path / "flat"))
+    with pytest.raises(DataError, match="holds images of 'cat' alone"):
+        load_dataset("imagefolder", photo_folder(tmp_path / "cats", ["cat"]))
