@@ -10,7 +10,7 @@ from eeinfer.training.backbones import Task, build_backbone, family_size, pretra
 from eeinfer.training.config import TrainConfig
 from eeinfer.training.data.dataset import Dataset
 from eeinfer.training.exits.costs import cost_shares
-from eeinfer.training.exits.placement import place_exits
+from eeinfer.training.exits.placement import place_exits, usable_slots
 from eeinfer.training.heads.features import feature_specs
 from eeinfer.training.methods import build_method, method_class
 from eeinfer.training.model import EarlyExitModel
@@ -70,6 +70,19 @@ def build_model(config: TrainConfig, input: Input, num_classes: int, modules: tu
     if kind.needs_costs:
         heads.take_costs(cost_shares(model, example))
     return Built(model=model, modules=places, score=score)
+
+
+def count_slots(config: TrainConfig, input: Input, num_classes: int) -> int:
+    """Return how many numbered places for exits the backbone of `config` has.
+
+    Raises:
+        ConfigError: the backbone is unknown or does not fit.
+    """
+    channels, height, width = input.tensor.sizes()
+    task = Task(in_channels=channels, size=(height, width), num_classes=num_classes)
+    with torch.random.fork_rng(devices=[]):
+        backbone = build_backbone(config.backbone, task)
+    return len(usable_slots(backbone, torch.zeros(2, channels, height, width)))
 
 
 def check_names(config: TrainConfig) -> None:

@@ -30,6 +30,7 @@ class DataConfig:
     root: str | None = None  # folder that holds the files; None looks in $EEINFER_DATA, ./data and the system's folders
     image_size: int | tuple[int, int] | None = None  # side, or (height, width), in pixels; None: the data set's own
     augment: str = "auto"  # a key of AUGMENTATIONS; "auto" is the data set's own
+    max_images: int | None = None  # of the training images, validation included, drawn by the seed; None: all
     val_share: float = 0.1  # stratified share of the training images that selects the weights; 0 for none
     batch_size: int = 128  # images per step, over all processes together
     num_workers: int = 0  # processes that prepare batches; worth it for folders of image files
@@ -40,6 +41,7 @@ class DataConfig:
             _whole("image_size", 1 if side is None else side, 1)
         if len(size) > 2:
             raise ConfigError(f"image_size is {self.image_size!r}; give one side or (height, width)")
+        _whole("max_images", 1 if self.max_images is None else self.max_images, 1)
         _number("val_share", self.val_share, 0, 0.9)
         _whole("batch_size", self.batch_size, 1)
         _whole("num_workers", self.num_workers, 0)

@@ -13,7 +13,7 @@ from eeinfer.training.config import TrainConfig
 from eeinfer.training.data.augment import Augmentation, find_augmentation
 from eeinfer.training.data.batches import Batch, EvaluationBatches, Share, TrainingBatches, stream
 from eeinfer.training.data.dataset import Dataset, Split
-from eeinfer.training.data.split import stratified
+from eeinfer.training.data.split import limited, stratified
 
 EVALUATION_BATCH = 256
 
@@ -39,7 +39,8 @@ class Feed:
         Raises:
             ConfigError: the augmentation is unknown or does not fit, or there are fewer training images than processes.
         """
-        rest, chosen = stratified(dataset.train.labels, config.data.val_share, seed=config.seed)
+        images = dataset.train.take(limited(dataset.train.labels, config.data.max_images, seed=config.seed))
+        rest, chosen = stratified(images.labels, config.data.val_share, seed=config.seed)
         if len(rest) < fabric.world_size:
             raise ConfigError(
                 f"{len(rest)} training images do not divide among {fabric.world_size} devices; take fewer"
@@ -49,8 +50,8 @@ class Feed:
         return cls(
             config=config,
             input=input,
-            train=dataset.train.take(rest),
-            validation=dataset.train.take(chosen),
+            train=images.take(rest),
+            validation=images.take(chosen),
             test=dataset.test,
             augmentation=find_augmentation(config.data.augment, dataset),
             share=Share(rank=fabric.global_rank, world=fabric.world_size),

@@ -28,6 +28,9 @@ def train(
         typer.Option(metavar="NAME|FOLDER|FILE.csv", help="Data set, such as cifar10, or CLASS/IMAGE files of yours."),
     ] = None,
     root: Annotated[Path | None, typer.Option(help="Folder that holds the data set's files.")] = None,
+    max_images: Annotated[
+        int | None, typer.Option(help="At most this many training images, drawn by the seed, classes in proportion.")
+    ] = None,
     regime: Annotated[str | None, typer.Option(help="disjoint, joint, mixed, or phases such as +++.")] = None,
     backbone: Annotated[str | None, typer.Option(help="Such as resnet56, vit, timm:NAME or torchvision:NAME.")] = None,
     exits: Annotated[
@@ -67,6 +70,7 @@ def train(
         [
             *data_settings(data, root).items(),
             *_given(("regime", regime), ("seed", seed)),
+            *_given(("data.max_images", max_images)),
             # A builder's options and exits mean nothing to another backbone: only what is given here applies to it.
             *_given(("backbone.name", backbone), ("backbone.options", None if backbone is None else {})),
             *_given(("device", device), ("precision", precision)),

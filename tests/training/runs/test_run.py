@@ -15,6 +15,7 @@ from torch import Tensor
 
 from eeinfer.errors import CheckpointError, ConfigError, DataError
 from eeinfer.training import BackboneConfig, DataConfig, PhaseConfig, TrainConfig, load_checkpoint, train
+from eeinfer.training.calibration.observe import Images
 from eeinfer.training.runs import run as run_module
 
 
@@ -237,3 +238,11 @@ def test_the_best_epoch_is_restored_at_the_end_of_a_phase(
     path = train(config, tmp_path)
     best = {name.removeprefix("_forward_module.").removeprefix("_original_module."): v for name, v in seen[1].items()}
     assert_same(weights(path), best)
+
+
+def test_a_limit_on_images_holds_with_validation_included(tiny: TrainConfig, tmp_path: Path) -> None:
+    data = replace(tiny.data, max_images=100, val_share=0.2, batch_size=16)
+    config = replace(tiny, data=data, regime="joint", phase2=replace(tiny.phase2, epochs=1))
+    trained = load_checkpoint(train(config, tmp_path))
+    feed = Images.of(trained).feed
+    assert (len(feed.train), len(feed.validation), len(feed.test)) == (80, 20, 128)

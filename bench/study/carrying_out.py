@@ -1,0 +1,100 @@
+"""Carrying out a study: jobs in order, several at once, a failure reported and the rest going on."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from eeinfer.bench.study.jobs import Job, jobs_for
+from eeinfer.bench.study.messages import Finished, Moved
+from eeinfer.bench.study.places import Places
+from eeinfer.bench.study.processes import Event, Pool
+from eeinfer.bench.study.runs import Run
+from eeinfer.errors import InputError
+from eeinfer.files import check_folder
+from eeinfer.machine.locks import locked
+
+
+@dataclass(kw_only=True)
+class Standing:
+    """How far a study is: what every job is at, changed in place."""
+
+    jobs: tuple[Job, ...]
+    done: set[str] = field(default_factory=set)
+    running: dict[str, Moved | None] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)  # key -> why
+
+    def ready(self) -> Job | None:
+        """Return the next job that can begin."""
+        over = {*self.done, *self.running, *self.failed}
+        return next((job for job in self.jobs if job.key not in over and job.needs in (None, *self.done)), None)
+
+    def hear(self, event: Event) -> None:
+        """Take in what a job says; those that needed one that failed fail with it."""
+        if isinstance(event.message, Moved):
+            self.running[event.key] = event.message
+            return
+        del self.running[event.key]
+        if isinstance(event.message, Finished):
+            self.done.add(event.key)
+            return
+        self.failed[event.key] = event.message.reason
+        for job in self.jobs:
+            if job.needs == event.key:
+                self.failed[job.key] = f"its phase 1 failed: {event.message.reason}"
+
+
+Watch: TypeAlias = Callable[[Standing], None]
+
+
+def carry_out(runs: Sequence[Run], places: Places, pool: Pool, workers: int, watch: Watch) -> Standing:
+    """Make every run that has no record yet.
+
+    Whenever this ends, by an error, by Ctrl-C or by force, the same call goes on from there.
+
+    Args:
+        runs: of one study or of several.
+        places: where they are kept.
+        pool: where jobs run.
+        workers: jobs at once.
+        watch: told whenever something moved.
+
+    Raises:
+        InputError: the folder cannot be written, holds damaged records, or another study is being made in it.
+    """
+    standing = standing_of(runs, places)
+    check_folder(places.work, "the study")
+    places.work.mkdir(parents=True, exist_ok=True)
+    with locked(places.work / ".lock", wait_s=2) as mine:
+        if not mine:
+            raise InputError(f"another study is being made in {places.out}: wait for it, or choose another --out")
+        try:
+            _loop(standing, pool, workers, watch)
+        finally:
+            pool.stop()
+    return standing
+
+
+def standing_of(runs: Sequence[Run], places: Places) -> Standing:
+    """Return what there is to do for `runs`, finished ones counted as done.
+
+    Raises:
+        InputError: a record is damaged.
+    """
+    finished = places.finished(run.key for run in runs)
+    needed = tuple(run for run in runs if run.key not in finished)
+    jobs = jobs_for(tuple(runs))
+    due = {job.key for job in jobs_for(needed)}
+    return Standing(jobs=jobs, done={job.key for job in jobs if job.key not in due})
+
+
+def _loop(standing: Standing, pool: Pool, workers: int, watch: Watch) -> None:
+    watch(standing)
+    while True:
+        while len(standing.running) < workers and (job := standing.ready()) is not None:
+            standing.running[job.key] = None
+            pool.start(job)
+            watch(standing)
+        if not standing.running:
+            return
+        standing.hear(pool.next())
+        watch(standing)
