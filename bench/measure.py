@@ -137,6 +137,7 @@ def _report(
         thresholds=found.thresholds(),
         own=own,
         headline=found.headline,
+        held=found.held(),
         overheads=found.latency.overheads,
         break_even=found.break_even(),
         budgets={

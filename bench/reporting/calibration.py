@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from eeinfer.bench.reporting.drawings import Plot, Point, Series
 from eeinfer.bench.reporting.formats import NONE, percent
 from eeinfer.bench.reporting.page import Row
 from eeinfer.bench.reporting.plots import CASCADE, MUTED, STATIC, svg
-from eeinfer.bench.reporting.templates import html, page
+from eeinfer.bench.reporting.templates import drawn, page
 from eeinfer.training.calibration import Calibration, ExitQuality, ReliabilityBin
 
 if TYPE_CHECKING:
@@ -47,8 +48,42 @@ def calibration_page(found: Calibration) -> str:
         columns=_COLUMNS,
         rows=_rows(found.test_before, found.test_after),
         fitted=_rows(found.validation_before, found.validation_after),
-        diagrams=[(f"exit {k}", html(diagram(k, before, after))) for k, (before, after) in enumerate(pairs)],
+        diagrams=[
+            (f"exit {k}", drawn(reliability(k, before, after), diagram(k, before, after)))
+            for k, (before, after) in enumerate(pairs)
+        ],
     )
+
+
+def reliability(exit: int, before: ExitQuality, after: ExitQuality) -> Plot:
+    """Return the same as data."""
+    even = (Point(x=0, y=0, label="as often right as it says"), Point(x=1, y=1, label="as often right as it says"))
+    return Plot(
+        name=f"accuracy over confidence of exit {exit}",
+        x="confidence",
+        y="accuracy",
+        x_from=0,
+        y_from=0,
+        series=(
+            Series(name="as often right as it says", colour="muted", mark="dot", line=True, points=even),
+            _binned(f"before, error {before.ece:.3f}", "static", before.reliability),
+            _binned(f"after, error {after.ece:.3f}", "cascade", after.reliability),
+        ),
+    )
+
+
+def _binned(name: str, colour: str, bins: Sequence[ReliabilityBin]) -> Series:
+    points = tuple(
+        Point(
+            x=bin.confidence,
+            y=bin.accuracy,
+            label=name.partition(",")[0],
+            facts=(f"confidence {bin.confidence:.3f}, accuracy {bin.accuracy:.3f}", f"{bin.images} images"),
+        )
+        for bin in bins
+        if bin.images
+    )
+    return Series(name=name, colour=colour, line=True, points=points)
 
 
 def diagram(exit: int, before: ExitQuality, after: ExitQuality) -> str:

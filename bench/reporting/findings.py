@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from eeinfer.arrays import accuracy
 from eeinfer.bench.config import BenchConfig
-from eeinfer.bench.reporting.report import BreakEven, Network, Own, Settings, Threshold
+from eeinfer.bench.reporting.report import BreakEven, Held, Network, Own, Settings, Threshold
 from eeinfer.bench.reporting.verdict import break_even, headline_index, saved_ratio
 from eeinfer.bench.sweep.grids import Grid
 from eeinfer.bench.sweep.outputs import Outputs
@@ -19,6 +19,7 @@ from eeinfer.bench.timing.clock import Timing, summarise
 from eeinfer.bench.timing.latency import NEVER, Latency, tau_name
 from eeinfer.bench.timing.networks import ALL_EXITS, STATIC, cut_name
 from eeinfer.bundle.manifest import Manifest
+from eeinfer.thresholds.split import halves
 
 Array = NDArray[Any]
 
@@ -74,8 +75,36 @@ class Findings:
 
     @cached_property
     def headline(self) -> int:
-        """Index of the threshold the report stands for."""
-        return headline_index(self.swept.accuracy, self.static.accuracy, self.config.tolerance)
+        """Index of the threshold the report stands for, chosen on one half of the images."""
+        right, static, (choosing, _) = self._right, self._static_right, self._halves
+        return headline_index(right[:, choosing].mean(axis=1), static[choosing].mean(), self.config.tolerance)
+
+    def held(self) -> Held:
+        """What the headline does on the half that did not choose it."""
+        choosing, others = self._halves
+        return Held(
+            chosen_on=len(choosing),
+            images=len(others),
+            accuracy=float(self._right[self.headline, others].mean()),
+            static_accuracy=float(self._static_right[others].mean()),
+            mean_flops=float(np.asarray(self.costs)[self.swept.exits[self.headline, others]].mean()),
+        )
+
+    @cached_property
+    def _halves(self) -> tuple[Array, Array]:
+        """Positions of the images that choose the headline, and of those that it is told on: all for one image."""
+        count = len(self.outputs.labels)
+        return halves(count, self.config.seed) if count > 1 else (np.arange(count), np.arange(count))
+
+    @cached_property
+    def _right(self) -> Array:
+        """Whether each threshold answers each image right, [T, N]."""
+        rows = np.arange(len(self.outputs.labels))
+        return np.stack([self.outputs.predictions[rows, left] == self.outputs.labels for left in self.swept.exits])
+
+    @cached_property
+    def _static_right(self) -> Array:
+        return np.asarray(self.outputs.static == self.outputs.labels)
 
     def thresholds(self) -> tuple[Threshold, ...]:
         """One row per operating point."""

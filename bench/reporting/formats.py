@@ -85,6 +85,13 @@ def networks(report: Report) -> Iterable[Network]:
     return (*report.cuts, report.static, report.all_exits)
 
 
+def full_name(report: Report, network: Network) -> str:
+    """What a network is called where there is room."""
+    if network in report.cuts:
+        return f"exit {network.exit} as a network of its own"
+    return "static network" if network is report.static else "all exits computed, nobody leaves"
+
+
 def selection(report: Report) -> list[int]:
     """Indices of about ten thresholds worth reading: both ends, the headline, tau 0.9 / 0.95 / 0.99, and between
     them those that divide the range of costs evenly, where the curve bends.

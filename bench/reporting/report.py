@@ -12,7 +12,7 @@ from eeinfer.bench.sweep.budget import BudgetCell
 from eeinfer.bench.timing.clock import Timing
 from eeinfer.bench.timing.energy import Energy
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 
 class BundleFacts(Record, frozen=True, kw_only=True):
@@ -87,6 +87,16 @@ class Threshold(Record, frozen=True, kw_only=True):
     saved_ratio: float | None  # share of latency saved / share of FLOPs saved; None where next to none are saved
 
 
+class Held(Record, frozen=True, kw_only=True):
+    """The headline threshold on images that did not choose it."""
+
+    chosen_on: int  # images
+    images: int  # others, which all the rest is about
+    accuracy: float
+    static_accuracy: float
+    mean_flops: float
+
+
 class Own(Record, frozen=True, kw_only=True):
     """The cascade at the bundle's own thresholds."""
 
@@ -138,7 +148,9 @@ class Report(Record, frozen=True, kw_only=True):
     # the last one as well where that reads heads and the static network has none
     thresholds: tuple[Threshold, ...]  # cheapest first; equally dear ones ascending in tau
     own: Own
-    headline: int  # index of the cheapest threshold within `tolerance` of the static network's accuracy, or the last
+    headline: int  # index of the cheapest threshold within `tolerance` of the static network's accuracy, or the last,
+    # on one half of the images
+    held: Held  # the same on the other half
     overheads: tuple[Overhead, ...]  # leaving at each exit, then never leaving
     break_even: tuple[BreakEven, ...]  # every exit but the last
     budgets: dict[str, tuple[BudgetCell, ...]]  # selection rule -> 25 / 50 / 75 / 100 % / Max

@@ -5,13 +5,10 @@ from collections.abc import Mapping, Sequence
 from eeinfer.bench.environment import Environment, GpuFacts
 from eeinfer.bench.reporting.formats import (
     chosen,
-    flops_unit,
-    headline,
     milliseconds,
     own_name,
     percent,
     selection,
-    times,
 )
 from eeinfer.bench.reporting.report import BundleFacts, Report
 from eeinfer.bench.timing.energy import Energy
@@ -69,7 +66,6 @@ BREAK_EVEN = (
     "An exit pays on mean latency if, of the images that reach it, more leave than its cost (head, decision, border to "
     "the next segment) divided by the time that leaving there saves."
 )
-
 
 SEEN = "; they were certified on images of this name, so their accuracy here is not independent: measure on others"
 
@@ -191,27 +187,6 @@ def own(report: Report) -> str:
 def grid(report: Report) -> str:
     """Which thresholds these are."""
     return GRIDS[report.grid.family].format(report.data.calibration)
-
-
-def choice(report: Report) -> str:
-    """Why the headline threshold is the headline."""
-    tolerance = report.settings.tolerance
-    points = f"{percent(tolerance)} points of the static network"
-    near = headline(report).accuracy >= report.static.accuracy - tolerance - 1e-9
-    return f"the cheapest threshold within {points}" if near else f"the dearest threshold: none is within {points}"
-
-
-def verdict(report: Report) -> str:
-    """The honest headline."""
-    row, static, unit = headline(report), report.static, flops_unit(report)
-    ratio = "undefined, too few FLOPs saved" if row.saved_ratio is None else f"{row.saved_ratio:.2f}"
-    return (
-        f"{chosen(report)}, {choice(report)}: "
-        f"{percent(row.accuracy)} % (static {percent(static.accuracy)} %), "
-        f"{milliseconds(report, row.timing.mean_ms)} ms (static {milliseconds(report, static.timing.mean_ms)} ms, "
-        f"{times(row.speedup)}), {unit.text(row.mean_flops)} of {unit.text(static.flops)} {unit.name}; "
-        f"latency saved over FLOPs saved: {ratio}"
-    )
 
 
 def budget(fraction: float | None) -> str:

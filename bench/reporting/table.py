@@ -20,6 +20,7 @@ from eeinfer.bench.reporting.formats import (
     times,
 )
 from eeinfer.bench.reporting.report import Network, Report, Threshold
+from eeinfer.bench.reporting.verdict import verdict
 
 _UNIT = re.compile(r" ((?:GPU )?ms|%)$")
 _WIDE = 6  # exits from which their shares no longer fit into 80 columns
@@ -40,7 +41,7 @@ def render(report: Report) -> Group:
         _shown(*cells.overheads(report)),
         "",
         *([_break_even(report), ""] if report.break_even else []),
-        Text(sentences.verdict(report), style="bold"),
+        Text(verdict(report), style="bold"),
     )
 
 

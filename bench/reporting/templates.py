@@ -1,8 +1,11 @@
-"""Pages from the templates beside this module, each one file that needs nothing else: styles and plots are inline."""
+"""Pages from the templates beside this module, each one file that needs nothing else: all of it is inline."""
 
 from importlib import resources
+from types import SimpleNamespace
 from typing import Any
 
+from eeinfer.bench.reporting.drawings import Plot, as_json
+from eeinfer.bench.reporting.words import meaning
 from eeinfer.bundle.labels import printable
 from eeinfer.errors import DependencyError
 
@@ -28,7 +31,19 @@ def page(template: str, **values: Any) -> str:
         keep_trailing_newline=True,
         undefined=StrictUndefined,
     )
-    return environment.get_template(template).render(style=html(_source("page.css")), **values)
+    return environment.get_template(template).render(
+        style=html(_source("page.css")), script=html(_source("page.js")), meaning=meaning, **values
+    )
+
+
+def drawn(plot: Plot, still: str) -> SimpleNamespace:
+    """Return a plot for the template: as data, as it stands where no script runs, and its legend."""
+    legend = [(one.mark if plot.kind == "xy" else "s", _colour(one.colour), one.name) for one in plot.series]
+    return SimpleNamespace(spec=as_json(plot), still=html(still), legend=legend)
+
+
+def _colour(name: str) -> str:
+    return name if name.startswith("#") else f"var(--{name})"
 
 
 def html(text: str) -> Any:  # a Markup, whose package is not always installed

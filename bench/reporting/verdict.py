@@ -6,12 +6,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eeinfer.bench.reporting.report import BreakEven
+from eeinfer.bench.reporting.formats import chosen, flops_unit, headline, milliseconds, percent, times
+from eeinfer.bench.reporting.report import BreakEven, Report
 from eeinfer.rule import Taus, as_taus, exits_at
+from eeinfer.thresholds.binomial import share_interval
 
 Array = NDArray[Any]
 
 _LEAST_SAVED = 0.01
+_FASTER = 1.03  # than the static network: less is within what rounds differ by
 
 
 def headline_index(accuracy: Array, static_accuracy: float, tolerance: float) -> int:
@@ -68,4 +71,56 @@ def _weigh(scores: Array, taus: Array, exits: Array, exit: int, cost: float, cas
         saved_ms=saved,
         needed=needed,
         pays=needed is not None and rate > needed,
+    )
+
+
+def choice(report: Report) -> str:
+    """Why the headline threshold is the headline."""
+    tolerance = report.settings.tolerance
+    points = f"{percent(tolerance)} points of the static network"
+    near = report.headline < len(report.thresholds) - 1 or headline(report).accuracy >= _wanted(report)
+    return f"the cheapest threshold within {points}" if near else f"the dearest threshold: none is within {points}"
+
+
+def _wanted(report: Report) -> float:
+    return report.static.accuracy - report.settings.tolerance - 1e-9
+
+
+def advice(report: Report) -> str:
+    """What to do, in one line."""
+    row, held = headline(report), report.held
+    lost = 100 * (held.static_accuracy - held.accuracy)
+    price = f"{lost:.1f} points of accuracy" if lost >= 0.05 else "no accuracy"
+    if row.speedup >= _FASTER:
+        return f"Take {chosen(report)}: {row.speedup:.2f} times as fast as the static network, for {price}."
+    return (
+        f"Early exits do not pay here: at {chosen(report)} the cascade is {row.speedup:.2f} times as fast as the "
+        "static network. The table of exits below says which of them cost more than they save."
+    )
+
+
+def headline_note(report: Report) -> str:
+    """How the headline threshold was chosen, and what it does on images that had no part in that."""
+    held = report.held
+    if held.images == held.chosen_on == report.data.images:
+        return f"It is {choice(report)}, told on the image that chose it."
+    low, high = share_interval(round(held.accuracy * held.images), held.images)
+    return (
+        f"It is {choice(report)} on {held.chosen_on} images drawn at random. On the other {held.images}, which had no "
+        f"part in that: {percent(held.accuracy)} % right ({percent(low)} to {percent(high)}), static network "
+        f"{percent(held.static_accuracy)} %. All other accuracies are of all {report.data.images} images."
+    )
+
+
+def verdict(report: Report) -> str:
+    """The honest headline."""
+    row, static, unit = headline(report), report.static, flops_unit(report)
+    ratio = "undefined, too few FLOPs saved" if row.saved_ratio is None else f"{row.saved_ratio:.2f}"
+    return (
+        f"{chosen(report)}, {choice(report)}: "
+        f"{percent(report.held.accuracy)} % on the {report.held.images} images that did not choose it (static "
+        f"{percent(report.held.static_accuracy)} %), "
+        f"{milliseconds(report, row.timing.mean_ms)} ms (static {milliseconds(report, static.timing.mean_ms)} ms, "
+        f"{times(row.speedup)}), {unit.text(row.mean_flops)} of {unit.text(static.flops)} {unit.name}; "
+        f"latency saved over FLOPs saved: {ratio}"
     )

@@ -22,6 +22,7 @@ OnTurn = Callable[[int, int], None]  # turns done, turns planned
 
 BLOCK = 10  # calls per turn of a fast network
 _TELL_SECONDS = 0.2
+_DRAWS = 100  # behind an interval
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -34,11 +35,14 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     p99_ms: float
     calls: int
     rounds: int
+    low_ms: float  # 95 % interval of the mean, from rounds drawn anew (bootstrap)
+    high_ms: float
 
 
 def summarise(times_ms: Array) -> Timing:
     """Summarise [rounds, batches] milliseconds."""
     p50, p90, p99 = np.percentile(times_ms, (50, 90, 99))
+    low, high = _interval(times_ms)
     return Timing(
         mean_ms=float(np.median(times_ms, axis=0).mean()),
         median_ms=float(p50),
@@ -47,7 +51,18 @@ def summarise(times_ms: Array) -> Timing:
         p99_ms=float(p99),
         calls=int(times_ms.size),
         rounds=int(times_ms.shape[0]),
+        low_ms=low,
+        high_ms=high,
     )
+
+
+def _interval(times_ms: Array) -> tuple[float, float]:
+    """The mean of medians over rounds, of rounds drawn with replacement (Efron, Annals of Statistics 7, 1979)."""
+    rounds = len(times_ms)
+    drawn = np.random.default_rng(0).integers(0, rounds, (_DRAWS if rounds > 1 else 1, rounds))
+    means = [np.median(times_ms[rows], axis=0).mean() for rows in drawn]
+    low, high = np.percentile(means, (2.5, 97.5))
+    return float(low), float(high)
 
 
 @dataclass(frozen=True, kw_only=True)

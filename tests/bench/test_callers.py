@@ -9,7 +9,7 @@ import pytest
 
 import eeinfer
 from eeinfer import Engine
-from eeinfer.bench.callers import CallersConfig, CallersReport, measure_callers
+from eeinfer.bench.callers import CallersConfig, CallersReport, callers_csv, callers_page, measure_callers
 from eeinfer.bench.reporting.records import decode
 from eeinfer.errors import ConfigError
 
@@ -37,6 +37,14 @@ def test_the_mix_of_exits_stands_beside_the_numbers(report: CallersReport) -> No
 
 def test_the_report_comes_back_from_json(report: CallersReport) -> None:
     assert decode(report.to_json(), CallersReport, report.schema_version) == report
+
+
+def test_the_page_and_the_table_hold_every_number_of_callers(report: CallersReport) -> None:
+    page, lines = callers_page(report), callers_csv(report).splitlines()
+    assert page.count("data-plot=") == 2
+    assert "callers get the most out of it" in page
+    assert len(lines) == 3
+    assert lines[0].startswith("callers,images_per_second,least_per_second")
 
 
 @pytest.mark.parametrize("callers", [(), (0,), (2, -1)])

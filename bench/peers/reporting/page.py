@@ -3,13 +3,16 @@
 from collections.abc import Iterator
 from types import SimpleNamespace
 
-from eeinfer.bench.peers.reporting import plots, sentences
+from eeinfer.bench.peers.reporting import drawings, plots, sentences
 from eeinfer.bench.peers.reporting.decisions import decisions
 from eeinfer.bench.peers.reporting.report import PeerResult, PeersReport
 from eeinfer.bench.peers.reporting.table import cost_cells
 from eeinfer.bench.reporting.formats import NONE, percent, significant
 from eeinfer.bench.reporting.page import Row
-from eeinfer.bench.reporting.templates import html, page
+from eeinfer.bench.reporting.templates import drawn, page
+from eeinfer.bench.reporting.words import WORDS
+
+_WORDS = ("exit", "tau", "cascade", "static network", "exit as a network of its own")
 
 
 def html_page(report: PeersReport) -> str:
@@ -18,7 +21,7 @@ def html_page(report: PeersReport) -> str:
     Raises:
         DependencyError: Jinja2 or matplotlib is missing.
     """
-    costs = ["", "open s", "import s", "memory increase MB", "memory peak MB", "same exits %", "same answers %"]
+    costs = ["peer", "open s", "import s", "memory increase MB", "memory peak MB", "same exits %", "same answers %"]
     exits = [f"exit {k} %" for k in range(len(report.bundle.modules))]
     return page(
         "peers.html",
@@ -28,15 +31,16 @@ def html_page(report: PeersReport) -> str:
         sentences=sentences,
         subject=sentences.subject(report),
         plots=SimpleNamespace(
-            ratios=html(plots.ratios(report)),
-            memory=html(plots.memory(report)),
-            loading=html(plots.loading(report)),
+            ratios=drawn(drawings.ratios(report), plots.ratios(report)),
+            memory=drawn(drawings.memory(report), plots.memory(report)),
+            loading=drawn(drawings.loading(report), plots.loading(report)),
         ),
-        ratios=(["", *(peer.name for peer in report.ran[1:])], list(_ratios(report))),
+        ratios=(["images leave at", *(peer.name for peer in report.ran[1:])], list(_ratios(report))),
         decisions=decisions(report),
-        times=(["", *(workload.name for workload in report.workloads)], list(_times(report))),
+        times=(["peer", *(workload.name for workload in report.workloads)], list(_times(report))),
         costs=(costs, [(_style(peer, report), [peer.name, *cost_cells(peer)]) for peer in report.ran]),
         peers=[(peer.name, _about(peer)) for peer in report.peers],
+        glossary=[(word, WORDS[word]) for word in _WORDS],
         shares=(["workload", *exits, "taus"], list(_shares(report))),
     )
 

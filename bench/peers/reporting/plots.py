@@ -17,7 +17,7 @@ _COLOURS = (
     *("#e8a200", "#7b6fd6", "#56b4e9", "#8a8f98", "#b5485d"),
     *("#2f8f9d", "#a3a300"),
 )  # of the peers in the order of their table
-_MARKERS = "osD^vPX<>dph"
+MARKERS = "osD^vPX<>dph"
 _GAP = 0.5  # between the forced exits and the mix
 _SPREAD = 0.5  # of a workload's column that its peers share
 _ROW_INCHES = 0.34
@@ -71,12 +71,18 @@ def _series(axes: "Axes", peer: PeerResult, number: int, names: list[str], place
         [place for place, _ in points],
         [ratio.median for _, ratio in points],
         yerr=_whiskers([ratio for _, ratio in points]),
-        fmt=_MARKERS[number],
+        fmt=MARKERS[number],
         color=colour,
         markersize=6,
         elinewidth=1.2,
         label=peer.name,
     )
+
+
+def colour_of(peer: PeerResult, report: PeersReport) -> str:
+    """Return a peer's colour, the same in every plot; the engine's own is the page's."""
+    colour = _COLOURS[_number_of(peer, report)]
+    return "cascade" if colour == CASCADE else colour
 
 
 def _number_of(peer: PeerResult, report: PeersReport) -> int:

@@ -33,7 +33,7 @@ from eeinfer.cli.measuring.peers import (
     refuse_alone,
     refuse_backend,
 )
-from eeinfer.cli.measuring.place import report_folder
+from eeinfer.cli.measuring.place import Force, report_folder
 from eeinfer.cli.progress import print_table, shown_progress
 from eeinfer.cli.threads import share_pool
 
@@ -63,6 +63,7 @@ def bench(
     callers: Callers = None,
     taus: Taus = None,
     out: Out = None,
+    force: Force = False,
     json_output: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -88,7 +89,8 @@ def bench(
     )
     path = chosen_bundle(bundle)
     refuse_backend(config, peers=peers, callers=callers)
-    folder = report_folder(path, out)
+    stem = "peers" if peers else "callers" if callers else "report"
+    folder = report_folder(path, out, stem, force=force)
     if peers:
         images = bench_data(path, data, root=root)
         compare_peers(

@@ -38,8 +38,8 @@ def compare_callers(
 
     from eeinfer import load
     from eeinfer.arrays import count_rows, take
-    from eeinfer.bench.callers import CallersConfig, measure_callers, render_callers
-    from eeinfer.bench.reporting.files import write_all
+    from eeinfer.bench.callers import CallersConfig, callers_csv, callers_page, measure_callers, render_callers
+    from eeinfer.bench.reporting.files import write_three
 
     config = CallersConfig(callers=tuple(integers("--callers", counts)), rounds=rounds or CallersConfig.rounds)
     limits = taus(tau)
@@ -47,9 +47,9 @@ def compare_callers(
     with load(bundle, threads=threads) as engine, shown_progress() as progress:
         some = take(images, np.arange(min(_IMAGES, count_rows(images))))
         report = measure_callers(engine, some, config, progress, tau=limits)
-    files = write_all(folder, {"callers.json": report.to_json})
+    files = write_three(report, folder, "callers", callers_csv, callers_page)
     if as_json:
         typer.echo(structs.replace(report, path=str(bundle)).to_json().decode(), nl=False)
     else:
         print_table(render_callers(report))
-    say(f"report: {files['json']}")
+    say(f"report: {files['html']}, {files['json'].name}, {files['csv'].name}")

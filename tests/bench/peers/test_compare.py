@@ -190,7 +190,7 @@ def test_every_peer_of_the_table_exists_and_says_what_it_is(name: str) -> None:
 
 
 def test_every_peer_has_a_colour_and_a_marker_of_its_own() -> None:
-    for marks in (plots._COLOURS, plots._MARKERS):
+    for marks in (plots._COLOURS, plots.MARKERS):
         assert len(set(marks)) == len(marks) >= len(PEERS)
 
 

@@ -17,7 +17,7 @@ class Balance(HTMLParser):
         self.open: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: object) -> None:
-        if tag != "meta":
+        if tag not in ("meta", "input"):
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: object) -> None:
@@ -39,13 +39,15 @@ def test_the_page_is_whole(page: str) -> None:
 
 
 def test_the_page_needs_nothing_from_elsewhere(page: str) -> None:
-    assert "<script" not in page
+    assert page.count("<script") == page.count("<script>") == 1
+    assert not re.search(r"fetch\(|import\(|XMLHttp", page)
     assert "<link" not in page
     assert not re.search(r'(src|href)="(?!#)', page)
     assert not re.search(r"url\((?!#)", page)
 
 
 def test_ids_are_unique_and_references_lead_somewhere(page: str) -> None:
+    page = page.partition("<script>")[0]
     ids = re.findall(r' id="([^"]+)"', page)
     assert len(ids) == len(set(ids))
     assert set(re.findall(r'(?:href="#|url\(#)([^")]+)', page)) <= set(ids)
@@ -64,7 +66,7 @@ def test_the_same_report_gives_the_same_bytes(page: str, report: Report) -> None
 
 def test_names_cannot_break_out_of_the_page(report: Report) -> None:
     data = msgspec.structs.replace(report.data, name="<script>alert(1)</script>")
-    assert "<script" not in html_page(msgspec.structs.replace(report, data=data))
+    assert html_page(msgspec.structs.replace(report, data=data)).count("<script") == 1
 
 
 def test_plots_say_in_words_what_they_show(report: Report) -> None:

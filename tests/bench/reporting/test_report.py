@@ -11,7 +11,7 @@ def test_a_report_survives_json(report: Report) -> None:
 
 
 def test_json_carries_a_schema_version(report: Report) -> None:
-    assert json.loads(report.to_json())["schema_version"] == 4
+    assert json.loads(report.to_json())["schema_version"] == 5
 
 
 @pytest.mark.parametrize(
@@ -21,9 +21,9 @@ def test_json_carries_a_schema_version(report: Report) -> None:
         (b'{"schema_version": 1', "not JSON"),
         (b"[]", "no schema_version"),
         (b'{"name": "x"}', "no schema_version"),
-        (b'{"schema_version": 5}', "schema 5 and this eeinfer reads 4; upgrade"),
-        (b'{"schema_version": 3}', "schema 3 and this eeinfer reads 4; run eeinfer bench again"),
-        (b'{"schema_version": 4}', "does not follow schema 4"),
+        (b'{"schema_version": 6}', "schema 6 and this eeinfer reads 5; upgrade"),
+        (b'{"schema_version": 4}', "schema 4 and this eeinfer reads 5; run eeinfer bench again"),
+        (b'{"schema_version": 5}', "does not follow schema 5"),
     ],
 )
 def test_what_is_no_report_is_refused_with_the_reason(data: bytes, message: str) -> None:

@@ -10,16 +10,11 @@ from typing import Any
 import numpy as np
 from msgspec import UNSET, UnsetType
 from numpy.typing import NDArray
-from rich.console import Group
-from rich.text import Text
 
 from eeinfer.arrays import count_rows, take
 from eeinfer.backends.chosen import how
 from eeinfer.bench.environment import Environment, environment, load_average
-from eeinfer.bench.reporting.formats import significant
 from eeinfer.bench.reporting.records import Record, encode
-from eeinfer.bench.reporting.sentences import threads as thread_count
-from eeinfer.bench.reporting.table import plain_table
 from eeinfer.bench.timing.cascade import as_given
 from eeinfer.engine import Engine
 from eeinfer.errors import ConfigError
@@ -27,7 +22,7 @@ from eeinfer.preprocess import Given, prepare_inputs
 from eeinfer.progress import Progress
 from eeinfer.rule import Taus
 
-CALLERS_SCHEMA = 1
+CALLERS_SCHEMA = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +43,8 @@ class CallersRow(Record, frozen=True, kw_only=True):
 
     callers: int
     images_per_second: float  # all callers together
+    least_per_second: float  # of the rounds
+    most_per_second: float
     speedup: float  # over the first row, round by round
     p50_ms: float  # of a call
     p99_ms: float
@@ -148,26 +145,10 @@ def _row(callers: int, turns: Sequence[Turn], first: Sequence[Turn]) -> CallersR
     return CallersRow(
         callers=callers,
         images_per_second=float(np.median(rates)),
+        least_per_second=float(rates.min()),
+        most_per_second=float(rates.max()),
         speedup=float(np.median(rates / alone)),
         p50_ms=float(np.median([np.percentile(turn.ms, 50) for turn in turns])),
         p99_ms=float(np.median([np.percentile(turn.ms, 99) for turn in turns])),
         calls=sum(len(turn.ms) for turn in turns),
-    )
-
-
-def render_callers(report: CallersReport) -> Group:
-    """Return what a terminal shows."""
-    table = plain_table("callers", "images\nper second", "over the\nfirst row", "p50\nms", "p99\nms", "calls")
-    for row in report.rows:
-        times = (significant(row.images_per_second), f"{row.speedup:.2f}x", *map(significant, (row.p50_ms, row.p99_ms)))
-        table.add_row(str(row.callers), *times, str(row.calls))
-    place = report.environment
-    threads = "one pool" if place.threads is None else thread_count(place.threads)
-    shares = " / ".join(f"{share:.0%}" for share in report.shares)
-    return Group(
-        Text(f"{report.bundle}, threads calling one engine, batch 1", style="bold"),
-        Text(f"{place.cpu}, {place.cores} cores, {threads} per session; left at exits {shares}", style="dim"),
-        "",
-        table,
-        Text("medians over rounds; a call waits for its answer before the next begins", style="dim"),
     )
