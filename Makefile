@@ -6,7 +6,7 @@ PYTHON ?=
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.eeinfer-ready
 
-.PHONY: help test demo lint format wheel clean
+.PHONY: help test demo lint format docs wheel clean
 .DEFAULT_GOAL := help
 
 help:
@@ -14,6 +14,7 @@ help:
 	@echo "make demo     train on digits, export, measure: three minutes on two cores"
 	@echo "make lint     ruff and mypy --strict"
 	@echo "make format   let ruff rewrite the sources"
+	@echo "make docs     build the documentation into build/docs, without a warning"
 	@echo "make wheel    build dist/*.whl"
 	@echo "make clean    remove the environment and everything built"
 
@@ -31,6 +32,9 @@ lint: $(READY)
 format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(READY)
+	$(BIN)/mkdocs build -f .ci/mkdocs.yml
 
 wheel: $(READY)
 	$(BIN)/pip wheel --no-deps --wheel-dir dist .

@@ -1,11 +1,13 @@
-"""README runs: every fenced console and python block, in order, in one empty folder.
+"""README and docs run: every fenced console and python block, page by page in an empty folder.
 
-A comment directly above a block changes that, and has to say why:
+Pages that go on from one another are a chain and share their folder. A comment directly above a block changes what is
+done with it, and has to say why:
 
     <!-- test: append --epochs 1 to train (the whole training takes minutes) -->    add options to one command
     <!-- test: parse (installs into the environment) -->          only check that commands, options and targets exist
 """
 
+import importlib.util
 import os
 import re
 import shlex
@@ -31,10 +33,23 @@ BLOCK = re.compile(
 MARK = re.compile(r"(parse|append (?P<options>.+?) to (?P<command>\w+)) \((?P<reason>.+)\)")
 
 
+DOCS = ROOT / "docs"
+
+# Pages that share a folder, in which later ones find what earlier ones wrote; every other page is alone.
+CHAINS = (
+    (
+        *("README.md", "docs/guides/training.md", "docs/systems.md", "docs/guides/running.md"),
+        *("docs/guides/quantise.md", "docs/guides/gpu.md", "docs/guides/cpp.md"),
+    ),
+    ("docs/quickstart.md", "docs/guides/own-data.md"),
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Block:
     """A fenced block: console, python, or something that is only looked at (json, text)."""
 
+    page: str
     line: int
     language: str
     body: str
@@ -49,14 +64,15 @@ class Block:
         return [line[2:] for line in joined.splitlines() if line.startswith("$ ")]
 
 
-def read_blocks() -> list[Block]:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def read_blocks(page: str) -> list[Block]:
+    text = (ROOT / page).read_text(encoding="utf-8")
     blocks = []
     for match in BLOCK.finditer(text):
         mark = MARK.fullmatch(match["mark"]) if match["mark"] else None
-        assert mark or not match["mark"], f"unknown mark in README: {match['mark']}"
+        assert mark or not match["mark"], f"unknown mark in {page}: {match['mark']}"
         blocks.append(
             Block(
+                page=page,
                 line=text.count("\n", 0, match.start()) + 1,
                 language=match["language"],
                 body=match["body"],
@@ -68,13 +84,10 @@ def read_blocks() -> list[Block]:
     return blocks
 
 
-BLOCKS = [block for block in read_blocks() if block.language in {"console", "python"}]
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One folder for the whole page, because later blocks use what earlier ones wrote."""
-    return tmp_path_factory.mktemp("readme")
+PAGES = ("README.md", *(str(path.relative_to(ROOT)) for path in sorted(DOCS.rglob("*.md"))))
+RUN = {page: [block for block in read_blocks(page) if block.language in {"console", "python"}] for page in PAGES}
+_CHAINED = {page for chain in CHAINS for page in chain}
+EVERY = (*CHAINS, *((page,) for page in PAGES if RUN[page] and page not in _CHAINED))
 
 
 def run(command: list[str], folder: Path) -> str:
@@ -117,15 +130,16 @@ def check_only(command: str, folder: Path) -> None:
     elif words[0] == "eeinfer":
         check_eeinfer(words[1:], folder)
     else:
-        assert words[0] in {"git", "cd"}, f"this test does not know how to check {command!r}"
+        assert words[0] in {"git", "cd", "curl"}, f"this test does not know how to check {command!r}"
 
 
-@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: f"line-{block.line}")
-def test_block_runs(block: Block, folder: Path) -> None:
+def run_block(block: Block, folder: Path) -> None:
     if block.language == "python":
-        run([sys.executable, "-c", block.body], folder)
+        compile(block.body, f"{block.page}:{block.line}", "exec")
+        if not block.parse_only:
+            run([sys.executable, "-c", block.body], folder)
         return
-    assert block.commands, "a console block without a line that starts with $"
+    assert block.commands, f"{block.page}:{block.line} has no line that starts with $"
     for command in block.commands:
         if block.parse_only:
             check_only(command, folder)
@@ -134,19 +148,59 @@ def test_block_runs(block: Block, folder: Path) -> None:
             run(["bash", "-c", command + added], folder)
 
 
-def test_page_shows_both_kinds() -> None:
-    assert {block.language for block in BLOCKS} == {"console", "python"}
+@pytest.mark.parametrize("chain", EVERY, ids=lambda chain: chain[0])
+def test_blocks_run(chain: tuple[str, ...], tmp_path: Path) -> None:
+    for page in chain:
+        for block in RUN[page]:
+            try:
+                run_block(block, tmp_path)
+            except AssertionError as error:
+                raise AssertionError(f"{block.page}, line {block.line}: {error}") from error
 
 
-def test_links_lead_somewhere() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    for target in re.findall(r"\]\(([^)#]+)\)", text):
-        assert target.startswith("https://") or (ROOT / target).exists(), target
+@pytest.mark.parametrize("path", sorted((DOCS / "examples").glob("*.py")), ids=lambda path: path.name)
+def test_examples_run(path: Path, tmp_path: Path) -> None:
+    run([sys.executable, str(path)], tmp_path)
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("mkdocs"), reason="mkdocs is not installed")
+def test_the_documentation_builds_without_a_warning(tmp_path: Path) -> None:
+    text = run(["mkdocs", "build", "--strict", "-f", str(ROOT / ".ci" / "mkdocs.yml"), "-d", str(tmp_path)], ROOT)
+    assert "WARNING" not in text
+    assert (tmp_path / "quickstart" / "index.html").is_file()
+
+
+def test_a_shell_block_that_no_test_runs_says_why() -> None:
+    marked = r"(?m)^(?!<!-- test: parse \(.+\) -->$).*\n```(?:sh|bash|shell)$"
+    assert not [page for page in PAGES if re.search(marked, (ROOT / page).read_text(encoding="utf-8"))]
+
+
+def test_readme_shows_both_kinds_and_stays_short() -> None:
+    assert {block.language for block in RUN["README.md"]} == {"console", "python"}
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) < 100, "three screens"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page: str) -> None:
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", (ROOT / page).read_text(encoding="utf-8")):
+        assert target.startswith("https://") or ((ROOT / page).parent / target).exists(), target
+
+
+def test_the_page_of_commands_names_each_with_its_first_sentence() -> None:
+    from eeinfer.cli import app
+
+    page = (DOCS / "reference" / "commands.md").read_text(encoding="utf-8")
+    for command in app.registered_commands:
+        assert command.callback is not None
+        first = " ".join((command.callback.__doc__ or "").strip().split("\n\n")[0].split())
+        assert f"| `eeinfer {command.name or command.callback.__name__}` | {first} |" in page
+    for group in app.registered_groups:
+        assert f"| `eeinfer {group.name}` |" in page
 
 
 def systems() -> list[list[str]]:
     """The cells of the table of systems, row by row."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## Systems\n")[2].partition("\n## ")[0]
+    text = (DOCS / "systems.md").read_text(encoding="utf-8")
     lines = [line for line in text.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
@@ -156,7 +210,7 @@ def quoted(text: str) -> list[str]:
 
 
 def test_systems_name_every_method_and_every_recipe() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## Systems\n")[2].partition("\n## ")[0]
+    text = (DOCS / "systems.md").read_text(encoding="utf-8")
     assert {name for row in systems() for name in quoted(row[0])} == {*METHODS, "method"}
     assert set(quoted(text)) >= set(RECIPES)
     assert {name for row in systems() for name in quoted(row[6])} <= {*RECIPES, "eeinfer calibrate"}

@@ -1,4 +1,4 @@
-"""The three files of the README's page on C++ and C: they build against the package, and answer as Python does."""
+"""The three files of the page on C++ and C: they build against the package, and answer as Python does."""
 
 import os
 import re
@@ -15,11 +15,11 @@ import eeinfer
 from eeinfer import samples
 from eeinfer.backends.native.library import onnxruntime_file
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "guides" / "cpp.md").read_text(encoding="utf-8")
 
 
 def block(language: str) -> str:
-    [found] = re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+    [found] = re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
     return found
 
 
@@ -58,7 +58,7 @@ def test_the_c_program_runs_with_the_built_library(native_library: Path, tmp_pat
 
 
 def built(folder: Path, lists: str, *options: str) -> Path:
-    """Configure and build the project of the README with these CMakeLists.txt, and return its program."""
+    """Configure and build the project of that page with these CMakeLists.txt, and return its program."""
     (folder / "CMakeLists.txt").write_text(lists)
     (folder / "main.cpp").write_text(block("cpp"))
     for command in (
