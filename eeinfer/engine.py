@@ -224,6 +224,11 @@ class Engine:
         return None if certificate is None else void(certificate, self.tau, self.manifest.files)
 
     @property
+    def loop(self) -> Loop:
+        """What takes rows from segment to segment: who serves many callers steps through it himself."""
+        return self._running()
+
+    @property
     def tau(self) -> tuple[float, ...]:
         """The thresholds of calls that give none, one per exit."""
         return as_given(self._taus)

@@ -42,6 +42,14 @@ class DependencyError(EeinferError, ImportError):
     """An optional package is missing; the message names the extra that brings it."""
 
 
+class OverloadError(EeinferError):
+    """A server takes no further request at present: its queue is full, or it is shutting down."""
+
+    def __init__(self, text: str, *, retry_after_s: float) -> None:
+        super().__init__(text)
+        self.retry_after_s = retry_after_s
+
+
 class NonFiniteWarning(UserWarning):
     """A row had no finite score or held NaN or infinite pixels; its prediction is -1."""
 

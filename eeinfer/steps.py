@@ -5,7 +5,7 @@ stream, an anytime answer and a server run on nothing else.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -105,6 +105,10 @@ class Steps:
             order = compacted(rows, stays)
             batch.live = self.backend.compact(batch.live, np.array(order))
             batch.reorder(order)
+
+    def drop(self, batch: Batch, rows: Container[int]) -> None:
+        """Let rows of these numbers leave without a further answer; `leave` and `join` take them out."""
+        batch.rows = [GONE if row in rows else row for row in batch.rows]
 
     def join(self, one: Batch, other: Batch) -> Batch:
         """Merge two batches that stand before the same segment and have not ended; neither may be used again."""

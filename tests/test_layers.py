@@ -24,6 +24,7 @@ LAYERS = (
     ("engine",),
     ("loading",),
     ("golden",),
+    ("serving",),
     ("",),  # eeinfer itself: what `import eeinfer` gives
     ("doctor",),
     ("training",),

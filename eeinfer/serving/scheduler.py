@@ -1,0 +1,135 @@
+"""The scheduler: a core and the thread that takes its turns. Any number of threads may submit."""
+
+import logging
+import time
+from concurrent.futures import Future
+from threading import Thread
+
+import numpy as np
+
+from eeinfer.engine import Engine
+from eeinfer.errors import ConfigError, InputError
+from eeinfer.preprocess import Given, finite_rows, prepare_inputs
+from eeinfer.rule import Taus, as_deadline, as_limits
+from eeinfer.serving.config import PRIORITIES, USUAL_PRIORITY, ServingConfig
+from eeinfer.serving.core import Core, broken
+from eeinfer.serving.costs import measured
+from eeinfer.serving.observer import Observer
+from eeinfer.serving.request import Request
+from eeinfer.serving.served import Served
+from eeinfer.steps import Steps
+
+log = logging.getLogger(__name__)
+
+
+class Scheduler:
+    """Serves one engine to many callers.
+
+    Example:
+        >>> with Scheduler(eeinfer.load("model.eeb")) as scheduler:
+        ...     served = scheduler.submit(images, deadline_ms=20, client="me").result()
+    """
+
+    def __init__(
+        self, engine: Engine, config: ServingConfig | None = None, *, observer: Observer | None = None
+    ) -> None:
+        """Measure what the segments take, which warms them up at every batch size, and begin.
+
+        Raises:
+            ConfigError: the engine's backend brings its own loop, or the floor has another length than one per exit.
+            BundleError: a segment does not run.
+        """
+        self.engine, self.config, loop = engine, config or ServingConfig(), engine.loop
+        if not isinstance(loop, Steps):
+            raise ConfigError(
+                f"backend {engine.backend!r} has a loop of its own, which cannot be shared by requests; "
+                "load the bundle with backend='onnxruntime'"
+            )
+        if self.config.floor is not None and len(self.config.floor) != len(engine.tau):
+            raise ConfigError(f"the floor has {len(self.config.floor)} thresholds for {len(engine.tau)} exits")
+        self.costs = measured(loop, engine.manifest, self.config.max_batch)
+        self._own = as_limits(engine.tau, len(engine.tau))
+        self._observer = observer or Observer()
+        self._core = Core(loop, engine.manifest, self.costs, self.config, observer=self._observer)
+        self._thread = Thread(target=self._turns, name=f"serving {engine.manifest.name}", daemon=True)
+        self._thread.start()
+
+    @property
+    def full(self) -> tuple[int, ...]:
+        """The rows of a full batch of every segment."""
+        return self._core.full
+
+    def __len__(self) -> int:
+        """Return about how many rows wait or are under way."""
+        return len(self._core.queues)
+
+    def submit(
+        self,
+        images: Given,
+        *,
+        tau: Taus | None = None,
+        deadline_ms: float | None = None,
+        priority: int = 0,
+        client: str = "",
+    ) -> "Future[Served]":
+        """Hand in the rows of one request. Its inputs are read in place until it is answered.
+
+        Args:
+            images: what an engine takes.
+            tau: thresholds of this request, never lowered; None takes the engine's.
+            deadline_ms: from now; rows still in by then answer with the last exit that they have passed.
+            priority: 1 goes first, 3 last; 0 is the usual one.
+            client: rows of one client wait for one another, those of several take turns.
+
+        Returns:
+            What holds the answers; ``cancel()`` gives the request up wherever it is.
+
+        Raises:
+            InputError: images, tau, deadline or priority are not what is taken.
+            OverloadError: the queue is full, the deadline cannot be kept, or the scheduler is closing.
+        """
+        inputs = prepare_inputs(images, self.engine.manifest)
+        taus = self._own if tau is None else as_limits(tau, len(self._own))
+        if priority not in (0, *PRIORITIES):
+            raise InputError(f"priority is {priority!r}; give 1 (first) to 3 (last), or 0 for the usual one")
+        request = Request(
+            inputs=inputs,
+            count=len(next(iter(inputs.values()))),
+            taus=taus,
+            own_taus=tau is not None,
+            deadline=as_deadline(deadline_ms, time.monotonic()),
+            priority=priority or USUAL_PRIORITY,
+            client=client,
+        )
+        self._core.put(request, np.flatnonzero(finite_rows(inputs)).tolist())
+        return request.ticket
+
+    def drain(self, timeout_s: float | None = None) -> bool:
+        """Take nothing further in and wait until all that was taken is answered; False where time ran out."""
+        with self._core.changed:
+            self._core.closing = True
+            self._core.changed.notify()
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def __enter__(self) -> "Scheduler":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.drain()
+
+    def _turns(self) -> None:
+        core = self._core
+        while True:
+            try:
+                if core.turn():
+                    continue
+            except Exception as error:  # a defect, or no memory: nobody may wait for ever
+                log.exception("serving %s has stopped", self.engine.manifest.name)
+                core.abandon(broken(error))
+                return
+            with core.changed:
+                if not len(core.queues):
+                    if core.closing:
+                        return
+                    core.changed.wait()

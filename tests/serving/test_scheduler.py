@@ -1,0 +1,75 @@
+"""The scheduler with its thread: many callers at once, draining, and what it refuses."""
+
+import threading
+from concurrent.futures import wait
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import eeinfer
+from eeinfer import Engine
+from eeinfer.errors import ConfigError, InputError, OverloadError
+from eeinfer.serving import Scheduler, ServingConfig
+
+
+@pytest.fixture(scope="module")
+def tiny(tiny_bundle: Path) -> Engine:
+    return eeinfer.load(tiny_bundle, threads=1, backend="onnxruntime", tau=0.6)
+
+
+def test_many_callers_get_the_answers_of_single_calls(tiny: Engine) -> None:
+    images = np.random.default_rng(3).integers(0, 256, (240, 8, 8), np.uint8)
+    found = {}
+
+    def call(first: int) -> None:
+        for i in range(first, len(images), 4):
+            found[i] = scheduler.submit(images[i], client=str(first))
+
+    with Scheduler(tiny, ServingConfig(max_batch=8)) as scheduler:
+        threads = [threading.Thread(target=call, args=(first,)) for first in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        wait(found.values(), timeout=30)
+    for i, ticket in found.items():
+        alone, served = tiny(images[i]), ticket.result(0)
+        assert (served.predictions[0], served.exits[0]) == (alone.predictions[0], alone.exits[0])
+        np.testing.assert_allclose(served.logits, alone.logits, atol=1e-5)
+        assert 0 <= served.queue_ms <= served.latency_ms
+
+
+def test_closing_answers_what_was_taken_in_and_refuses_the_rest(tiny: Engine) -> None:
+    images = np.zeros((50, 8, 8), np.uint8)
+    scheduler = Scheduler(tiny, ServingConfig(max_batch=4))
+    tickets = [scheduler.submit(images) for _ in range(4)]
+    assert scheduler.drain(timeout_s=30)
+    assert all(len(ticket.result(0)) == 50 for ticket in tickets)
+    with pytest.raises(OverloadError, match="shutting down"):
+        scheduler.submit(images)
+
+
+def test_it_refuses_what_it_cannot_serve(tiny: Engine, words_bundle: Path) -> None:
+    with Scheduler(tiny, ServingConfig(max_batch=2)) as scheduler:
+        with pytest.raises(InputError, match="priority is 7"):
+            scheduler.submit(np.zeros((8, 8), np.uint8), priority=7)
+        with pytest.raises(InputError, match="deadline_ms is -1"):
+            scheduler.submit(np.zeros((8, 8), np.uint8), deadline_ms=-1)
+    with pytest.raises(ConfigError, match="floor has 2 thresholds for 3 exits"):
+        Scheduler(tiny, ServingConfig(floor=(0.1, 0.1)))
+    with pytest.raises(ConfigError, match="queue is 0"):
+        ServingConfig(queue=0)
+
+
+def test_texts_of_different_lengths_are_served_beside_one_another(words_bundle: Path) -> None:
+    engine = eeinfer.load(words_bundle, threads=1, backend="onnxruntime", tau=0.5)
+    rng, calls = np.random.default_rng(1), []
+    with Scheduler(engine, ServingConfig(max_batch=4)) as scheduler:
+        for length in rng.integers(2, 12, 30):
+            mask = np.ones((1, length), np.bool_)
+            given = {"ids": rng.integers(0, 20, (1, length)), "mask": mask, "scale": np.ones(1, np.float32)}
+            calls.append((given, scheduler.submit(given)))
+    for given, ticket in calls:
+        alone, served = engine(given), ticket.result(0)
+        assert (served.predictions[0], served.exits[0]) == (alone.predictions[0], alone.exits[0])
