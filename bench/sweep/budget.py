@@ -45,7 +45,7 @@ def last_affordable(points: ArrayLike, accuracy: ArrayLike, mean_flops: ArrayLik
     mean_cost = costs.mean(axis=0)
     cells = []
     for fraction in FRACTIONS:
-        t = _last_within(mean_cost, fraction, static)
+        t = last_within(mean_cost, fraction, static)
         cells.append(_cell(fraction, grid, scores, costs, None if t is None else [t] * len(scores)))
     return cells
 
@@ -55,7 +55,7 @@ def best_affordable(points: ArrayLike, accuracy: ArrayLike, mean_flops: ArrayLik
     grid, scores, costs = _tables(points, accuracy, mean_flops)
     cells = []
     for fraction in FRACTIONS:
-        chosen = [_best_below(*run, fraction, static) for run in zip(scores, costs, strict=True)]
+        chosen = [best_below(*run, fraction, static) for run in zip(scores, costs, strict=True)]
         found = [t for t in chosen if t is not None]
         cells.append(_cell(fraction, grid, scores, costs, found if len(found) == len(chosen) else None))
     return cells
@@ -67,8 +67,8 @@ RULES: dict[str, Callable[[ArrayLike, ArrayLike, ArrayLike, float], list[BudgetC
 }
 
 
-def _last_within(costs: Floats, fraction: float | None, static: float) -> int | None:
-    """The last index before costs first exceed the budget; decided anew for each cell, nothing is remembered."""
+def last_within(costs: Floats, fraction: float | None, static: float) -> int | None:
+    """Return the last index before `costs` [T] first exceed the budget; None where the first one does already."""
     over = costs > (np.inf if fraction is None else fraction * static)
     if not over.any():
         return len(costs) - 1
@@ -76,7 +76,8 @@ def _last_within(costs: Floats, fraction: float | None, static: float) -> int | 
     return first - 1 if first > 0 else None
 
 
-def _best_below(accuracy: Floats, costs: Floats, fraction: float | None, static: float) -> int | None:
+def best_below(accuracy: Floats, costs: Floats, fraction: float | None, static: float) -> int | None:
+    """Return the index of the best accuracy [T] among costs [T] strictly below the budget; of equals, the first."""
     within = costs < (np.inf if fraction is None else fraction * static)
     return int(np.where(within, accuracy, -1.0).argmax()) if within.any() else None
 

@@ -14,6 +14,7 @@ from eeinfer.cli.measuring import tune as tune
 from eeinfer.cli.measuring import thresholds as thresholds
 from eeinfer.cli.measuring import prune as prune
 from eeinfer.cli.measuring import bench as bench
+from eeinfer.cli.measuring import study as study
 from eeinfer.cli.running import predict as predict
 from eeinfer.cli.running import inspection as inspection
 from eeinfer.cli.running import check as check

@@ -58,7 +58,7 @@ def train(config: TrainConfig, out_dir: str | Path, *, resume: bool = True, prog
     fabric = make_fabric(config)
     fabric.launch()
     gpus = [fabric.device] if fabric.device.type == "cuda" else []
-    with torch.random.fork_rng(devices=gpus), _threads(config.threads), writing(out):
+    with torch.random.fork_rng(devices=gpus), limited_threads(config.threads), writing(out):
         return _train(config, out, dataset, fabric, progress, resume)
 
 
@@ -155,7 +155,8 @@ def _finished(out: Path, config: TrainConfig) -> Path | None:
 
 
 @contextlib.contextmanager
-def _threads(number: int | None) -> Iterator[None]:
+def limited_threads(number: int | None) -> Iterator[None]:
+    """Let torch compute with so many threads during the block; None leaves it to torch."""
     before = torch.get_num_threads()
     torch.set_num_threads(number or before)
     try:

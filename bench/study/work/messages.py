@@ -4,7 +4,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from eeinfer.bench.study.jobs import Job
+from eeinfer.bench.study.work.jobs import Job
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -10,11 +10,11 @@ from typing import Protocol
 
 import msgspec
 
-from eeinfer.bench.study.jobs import Job
-from eeinfer.bench.study.messages import Failed, Finished, Message, Order, read_message, write
 from eeinfer.bench.study.places import Places
+from eeinfer.bench.study.work.jobs import Job
+from eeinfer.bench.study.work.messages import Failed, Finished, Message, Order, read_message, write
 
-MODULE = "eeinfer.bench.study.worker"
+MODULE = "eeinfer.bench.study.work.worker"
 _GRACE_S = 5.0
 
 

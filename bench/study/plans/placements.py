@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import msgspec
 
-from eeinfer.bench.study.grid import Change, Factor
+from eeinfer.bench.study.plans.grid import Change, Factor
 from eeinfer.errors import ConfigError
 from eeinfer.training.build import count_slots, model_input
 from eeinfer.training.config import TrainConfig, config_from_dict, config_to_dict

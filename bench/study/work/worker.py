@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
 
-from eeinfer.bench.study.jobs import Job, do
-from eeinfer.bench.study.messages import Failed, Finished, Message, Moved, read_order, write
 from eeinfer.bench.study.places import Places
+from eeinfer.bench.study.work.jobs import Job, do
+from eeinfer.bench.study.work.messages import Failed, Finished, Message, Moved, read_order, write
 from eeinfer.errors import EeinferError, first_line
 from eeinfer.progress import Progress
 

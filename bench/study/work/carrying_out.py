@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from eeinfer.bench.study.jobs import Job, jobs_for
-from eeinfer.bench.study.messages import Finished, Moved
 from eeinfer.bench.study.places import Places
-from eeinfer.bench.study.processes import Event, Pool
 from eeinfer.bench.study.runs import Run
+from eeinfer.bench.study.work.jobs import Job, jobs_for
+from eeinfer.bench.study.work.messages import Finished, Moved
+from eeinfer.bench.study.work.processes import Event, Pool
 from eeinfer.errors import InputError
 from eeinfer.files import check_folder
 from eeinfer.machine.locks import locked

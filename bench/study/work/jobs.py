@@ -6,9 +6,9 @@ from time import perf_counter
 
 import msgspec
 
-from eeinfer.bench.study.measured import measured
 from eeinfer.bench.study.places import Places
 from eeinfer.bench.study.runs import Run, key_of
+from eeinfer.bench.study.work.measured import measured
 from eeinfer.files import replace_file
 from eeinfer.progress import Progress
 from eeinfer.training import TrainConfig, train

@@ -7,9 +7,9 @@ the same question of Fashion-MNIST and networks of a few million multiply-adds, 
 from collections.abc import Callable
 from dataclasses import replace
 
-from eeinfer.bench.study.bases import SETUPS, SYSTEMS
-from eeinfer.bench.study.grid import Change, Factor, expand, regimes, setting
-from eeinfer.bench.study.placements import placement
+from eeinfer.bench.study.plans.bases import SETUPS, SYSTEMS
+from eeinfer.bench.study.plans.grid import Change, Factor, expand, regimes, setting
+from eeinfer.bench.study.plans.placements import placement
 from eeinfer.bench.study.runs import Study
 from eeinfer.errors import ConfigError
 from eeinfer.training.config import HeadConfig, TrainConfig

@@ -1,0 +1,82 @@
+"""Before anything is trained: does every network of a study exist, and how long will all of it take?"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from eeinfer.bench.study.work.jobs import Job
+from eeinfer.bundle.manifest import Input
+from eeinfer.training import TrainConfig
+from eeinfer.training.build import Built, build_model, check_names, model_input
+from eeinfer.training.config import config_to_dict
+from eeinfer.training.data import load_dataset
+from eeinfer.training.file_options import without_downloads
+from eeinfer.training.runs.speed import step_seconds
+
+_AROUND_S = 12.0  # starting a process, export and measurement of a run, on one core
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """Seconds of each job on this machine, if every epoch is run."""
+
+    seconds: dict[str, float]  # by the key of the job
+
+    def total(self, workers: int) -> float:
+        """Return how long all of them take with so many at once."""
+        return sum(self.seconds.values()) / workers
+
+
+def check(jobs: Sequence[Job]) -> None:
+    """Build each distinct network once.
+
+    Raises:
+        ConfigError: a setting is unknown or does not fit; DataError: a data set is missing.
+    """
+    for job in _distinct(jobs):
+        _built(job.config)
+
+
+def estimate(jobs: Sequence[Job]) -> Estimate:
+    """Take the time of a step of each distinct network, and multiply.
+
+    Raises:
+        ConfigError, DataError: as `check`.
+    """
+    steps: dict[bytes, dict[int, float]] = {}
+    for job in _distinct(jobs):
+        built, input = _built(job.config)
+        steps[_shape(job.config)] = step_seconds(job.config, built.model, input.tensor.sizes())
+    return Estimate(seconds={job.key: _seconds(job, steps[_shape(job.config)]) for job in jobs})
+
+
+def _seconds(job: Job, steps: Mapping[int, float]) -> float:
+    config = job.config
+    phases = [number for number in config.phases if number != 1 or job.needs is None]
+    count = _steps_per_epoch(config)
+    return sum(config.phase(number).epochs * count * steps[number] for number in phases) + _AROUND_S
+
+
+def _steps_per_epoch(config: TrainConfig) -> int:
+    images = len(load_dataset(config.data.name, config.data.root).train)
+    limit = images if config.data.max_images is None else min(images, config.data.max_images)
+    return max(int(limit * (1 - config.data.val_share)) // config.data.batch_size, 1)
+
+
+def _built(config: TrainConfig) -> tuple[Built, Input]:
+    check_names(config)
+    dataset = load_dataset(config.data.name, config.data.root)
+    input = model_input(config, dataset)
+    return build_model(without_downloads(config), input, len(dataset.classes)), input
+
+
+def _distinct(jobs: Sequence[Job]) -> list[Job]:
+    return [*{_shape(job.config): job for job in reversed(jobs)}.values()][::-1]
+
+
+def _shape(config: TrainConfig) -> bytes:
+    """What a network and the time of a step depend on."""
+    plain = config_to_dict(config)
+    parts = ("data", "backbone", "exits", "method", "device", "devices", "precision", "threads", "channels_last")
+    return msgspec.json.encode([config.phases, *(plain[name] for name in parts)])

@@ -1,0 +1,1 @@
+"""Which runs a study has: grids, by name or from a file."""

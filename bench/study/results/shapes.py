@@ -1,0 +1,121 @@
+"""The results of a study as one record, which its files and its report are written from.
+
+Accuracies are shares in [0, 1]; FLOPs and milliseconds are for one image; T thresholds, H exits.
+"""
+
+from eeinfer.bench.reporting.records import Record, decode, encode
+from eeinfer.bench.study.records import StudyPlan
+
+SCHEMA_VERSION = 1
+FLOPS, MS = "FLOPs", "ms"
+
+
+class Mean(Record, frozen=True, kw_only=True):
+    """Mean and unbiased standard deviation over seeds; the deviation of a single seed is None."""
+
+    mean: float
+    std: float | None
+
+
+class Cell(Record, frozen=True, kw_only=True):
+    """What a budget buys: the threshold is chosen on validation images, the accuracy is that of test images."""
+
+    fraction: float | None  # of what the network without heads costs; None is Max
+    accuracy: Mean | None  # None: even the first exit costs more
+    by_seed: tuple[float, ...]  # the accuracies behind it, in the order of the row's seeds; empty where there is none
+    cost: float | None  # mean over test images, as a share of that network's cost
+    point: float | None  # the threshold; None where there is none, or seeds chose different ones
+
+
+class Row(Record, frozen=True, kw_only=True):
+    """The cells of one set of labels under one selection rule and one kind of cost."""
+
+    labels: dict[str, str]
+    phases: str
+    seeds: tuple[int, ...]
+    rule: str  # a key of eeinfer.bench.sweep.budget.RULES
+    cost: str  # FLOPs or ms
+    cells: tuple[Cell, ...]  # 25 / 50 / 75 / 100 % / Max
+
+
+class Line(Record, frozen=True, kw_only=True):
+    """The curve of one set of labels over all thresholds, averaged over seeds at equal thresholds."""
+
+    labels: dict[str, str]
+    phases: str
+    seeds: tuple[int, ...]
+    points: tuple[float, ...]  # [T]
+    accuracy: tuple[float, ...]  # [T] mean over seeds
+    accuracy_std: tuple[float, ...] | None  # [T]; None for a single seed
+    flops: tuple[float, ...]  # [T]
+    ms: tuple[float, ...]  # [T]
+    shares: tuple[tuple[float, ...], ...]  # [T][H] of test images leaving at each exit
+    exits: tuple[Mean, ...]  # [H] accuracy of each exit alone
+    static: Mean  # accuracy of the network without heads
+    static_flops: int
+    static_ms: float
+    exit_flops: tuple[int, ...]  # [H]
+
+
+class Difference(Record, frozen=True, kw_only=True):
+    """How much more accurate the first regime is than the second at one budget, seed by seed."""
+
+    labels: dict[str, str]  # what both share
+    first: str
+    second: str
+    rule: str
+    cost: str
+    fraction: float | None
+    seeds: tuple[int, ...]
+    by_seed: tuple[float, ...]
+    mean: float
+    low: float | None  # 95 % interval, bootstrap over seeds; None for a single seed
+    high: float | None
+
+
+class Effort(Record, frozen=True, kw_only=True):
+    """What training took in one phase of one set of labels, mean over seeds."""
+
+    labels: dict[str, str]
+    phases: str
+    phase: int
+    epochs: float
+    seconds: float
+    flops: float
+    shared: bool  # with runs of other labels
+
+
+class Theirs(Record, frozen=True, kw_only=True):
+    """A row of the paper's tables: their data, their network, their numbers."""
+
+    labels: dict[str, str]
+    cells: tuple[tuple[float, float], ...]  # accuracy and deviation over four seeds, in per cent; 25 ... Max
+
+
+class Results(Record, frozen=True, kw_only=True):
+    """A study, as far as it is."""
+
+    schema_version: int = SCHEMA_VERSION
+    plan: StudyPlan
+    missing: tuple[str, ...]  # keys of runs without a record
+    rows: tuple[Row, ...]
+    lines: tuple[Line, ...]
+    differences: tuple[Difference, ...]
+    efforts: tuple[Effort, ...]
+    theirs: tuple[Theirs, ...]
+    train_seconds: float  # of all runs, a shared phase 1 once
+    train_flops: float
+    processors: tuple[str, ...]
+
+    def to_json(self) -> bytes:
+        """Encode as indented JSON."""
+        return encode(self)
+
+    @staticmethod
+    def from_json(data: bytes) -> "Results":
+        """Decode what `to_json` wrote.
+
+        Raises:
+            InputError: not such results, or ones of another schema.
+        """
+        return decode(data, Results, SCHEMA_VERSION)

@@ -1,0 +1,83 @@
+"""A study from beginning to end: checked, carried out, its results written."""
+
+from pathlib import Path
+
+from eeinfer.bench.study.check import Estimate, check, estimate
+from eeinfer.bench.study.places import Places
+from eeinfer.bench.study.plans.given import given_study
+from eeinfer.bench.study.plans.named import STUDIES, named_study
+from eeinfer.bench.study.results.files import write_results
+from eeinfer.bench.study.results.results import results_of
+from eeinfer.bench.study.results.shapes import Results
+from eeinfer.bench.study.runs import Study
+from eeinfer.bench.study.work.carrying_out import Standing, Watch, carry_out, standing_of
+from eeinfer.bench.study.work.jobs import Job
+from eeinfer.bench.study.work.processes import Pool, Processes
+from eeinfer.errors import ConfigError
+from eeinfer.files import check_folder
+from eeinfer.training.names import unknown
+
+
+def find_study(name: str, size: str = "small", seeds: int | None = None) -> Study:
+    """Return the study of a name of STUDIES, or in the TOML file at that path.
+
+    Raises:
+        ConfigError: neither, or a mistake in the file; DataError: its data set is missing.
+    """
+    if name.endswith(".toml"):
+        return given_study(Path(name), seeds)
+    if name not in STUDIES:
+        raise ConfigError(unknown("study", name, STUDIES, "or give a file that ends in .toml"))
+    return named_study(name, size, seeds)
+
+
+def left(study: Study, places: Places) -> tuple[Job, ...]:
+    """Return the jobs of a study that are still to be done.
+
+    Raises:
+        InputError: a record is damaged.
+    """
+    standing = standing_of(study.runs, places)
+    return tuple(job for job in standing.jobs if job.key not in standing.done)
+
+
+def time_left(study: Study, places: Places) -> Estimate:
+    """Estimate what is still to be done, from a few steps of each network on this machine.
+
+    Raises:
+        ConfigError: a network does not fit; DataError: a data set is missing; InputError: a record is damaged.
+    """
+    return estimate(left(study, places))
+
+
+def run_study(study: Study, places: Places, *, watch: Watch, workers: int = 1, pool: Pool | None = None) -> Standing:
+    """Check every network, make the runs that are missing, and write the results of all there are.
+
+    Results are written whenever this ends, by Ctrl-C too; the same call goes on from there.
+
+    Args:
+        study: what to do.
+        places: where.
+        watch: told whenever something moved.
+        workers: jobs at once.
+        pool: where jobs run; None takes processes of this machine.
+
+    Raises:
+        ConfigError: a network does not fit; DataError: a data set is missing; InputError: the folder cannot be
+            written, holds a damaged record, or is in use.
+    """
+    check_folder(places.results(study.name), "the study")
+    check(left(study, places))
+    try:
+        return carry_out(study.runs, places, pool or Processes(places), workers, watch)
+    finally:
+        write_results(results(study, places), places.results(study.name))
+
+
+def results(study: Study, places: Places) -> Results:
+    """Return the results of a study as far as it is.
+
+    Raises:
+        InputError: a record is damaged.
+    """
+    return results_of(study, places.finished(run.key for run in study.runs))
