@@ -8,7 +8,7 @@ import pytest
 from cli_runs import Run
 
 COMMANDS = (
-    *("demo", "train", "calibrate", "export", "optimise", "eval", "tune", "thresholds", "prune", "bench"),
+    *("demo", "train", "calibrate", "export", "optimise", "eval", "tune", "thresholds", "prune", "bench", "study"),
     *("predict", "inspect", "check", "doctor", "native"),
 )
 
