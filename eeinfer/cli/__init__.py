@@ -6,6 +6,7 @@ import signal
 # The order of registration is the order in `eeinfer --help`: the order in which a newcomer meets the commands.
 from eeinfer.cli.training import demo as demo
 from eeinfer.cli.training import train as train
+from eeinfer.cli.training import runs as runs
 from eeinfer.cli.training import calibrate as calibrate
 from eeinfer.cli.exporting import export as export
 from eeinfer.cli.exporting import optimise as optimise
@@ -14,6 +15,7 @@ from eeinfer.cli.measuring import tune as tune
 from eeinfer.cli.measuring import thresholds as thresholds
 from eeinfer.cli.measuring import prune as prune
 from eeinfer.cli.measuring import bench as bench
+from eeinfer.cli.measuring import compare as compare
 from eeinfer.cli.measuring import study as study
 from eeinfer.cli.running import predict as predict
 from eeinfer.cli.running import inspection as inspection

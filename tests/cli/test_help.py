@@ -8,7 +8,8 @@ import pytest
 from cli_runs import Run
 
 COMMANDS = (
-    *("demo", "train", "calibrate", "export", "optimise", "eval", "tune", "thresholds", "prune", "bench", "study"),
+    *("demo", "train", "runs", "calibrate", "export", "optimise", "eval", "tune", "thresholds"),
+    *("prune", "bench", "compare", "study"),
     *("predict", "inspect", "check", "doctor", "native"),
 )
 
