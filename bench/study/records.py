@@ -74,6 +74,7 @@ class Times(Record, frozen=True, kw_only=True):
     exits_ms: tuple[float | None, ...]  # [H] the cascade leaving there; None where no image of the sample could
     images: int  # of the sample
     environment: Environment  # processor, load when it began, versions
+    alone: bool = False  # taken again afterwards, with no other run of the study beside
 
 
 class RunRecord(Record, frozen=True, kw_only=True):

@@ -11,10 +11,11 @@ from eeinfer.bench.study.results.results import results_of
 from eeinfer.bench.study.results.shapes import Results
 from eeinfer.bench.study.runs import Study
 from eeinfer.bench.study.work.carrying_out import Standing, Watch, carry_out, standing_of
-from eeinfer.bench.study.work.jobs import Job
+from eeinfer.bench.study.work.jobs import Job, time_again
 from eeinfer.bench.study.work.processes import Pool, Processes
 from eeinfer.errors import ConfigError
 from eeinfer.files import check_folder
+from eeinfer.progress import Progress, silent
 from eeinfer.training.names import unknown
 
 
@@ -72,6 +73,22 @@ def run_study(study: Study, places: Places, *, watch: Watch, workers: int = 1, p
         return carry_out(study.runs, places, pool or Processes(places), workers, watch)
     finally:
         write_results(results(study, places), places.results(study.name))
+
+
+def time_study(study: Study, places: Places, progress: Progress) -> int:
+    """Take the times of all finished runs again, one after the other, and return of how many; then write the results.
+
+    While a study trains, runs are timed beside one another. Interrupted, the same call goes on with the next run.
+
+    Raises:
+        EeinferError: a record or a checkpoint is damaged, data are missing, or the folder cannot be written.
+    """
+    count = 0
+    for number, run in enumerate(study.runs):
+        progress("runs timed again", number, len(study.runs))
+        count += time_again(run, places, silent)
+    write_results(results(study, places), places.results(study.name))
+    return count
 
 
 def results(study: Study, places: Places) -> Results:

@@ -3,7 +3,9 @@
 Accuracies are shares in [0, 1]; FLOPs and milliseconds are for one image; T thresholds, H exits.
 """
 
-from eeinfer.bench.reporting.records import Record, decode, encode
+import msgspec
+
+from eeinfer.bench.reporting.records import Record, decode
 from eeinfer.bench.study.records import StudyPlan
 
 SCHEMA_VERSION = 1
@@ -108,8 +110,8 @@ class Results(Record, frozen=True, kw_only=True):
     processors: tuple[str, ...]
 
     def to_json(self) -> bytes:
-        """Encode as indented JSON."""
-        return encode(self)
+        """Encode as JSON on one line."""
+        return msgspec.json.encode(self) + b"\n"
 
     @staticmethod
     def from_json(data: bytes) -> "Results":

@@ -8,7 +8,7 @@ import msgspec
 
 from eeinfer.bench.study.places import Places
 from eeinfer.bench.study.runs import Run, key_of
-from eeinfer.bench.study.work.measured import measured
+from eeinfer.bench.study.work.measured import measured, timed_again
 from eeinfer.files import replace_file
 from eeinfer.progress import Progress
 from eeinfer.training import TrainConfig, train
@@ -52,6 +52,21 @@ def do(job: Job, places: Places, progress: Progress) -> None:
         places.records.mkdir(parents=True, exist_ok=True)
         replace_file(places.record(job.key), record.to_json())
         _drop_bundle(checkpoint)
+
+
+def time_again(run: Run, places: Places, progress: Progress) -> bool:
+    """Take the times of a finished run again; False where it is not finished, its weights are gone, or that was done.
+
+    Raises:
+        EeinferError: its checkpoint is damaged, its data are missing, or its record cannot be written.
+    """
+    record, checkpoint = places.read(run.key), places.folder(run.key) / CHECKPOINT_NAME
+    if record is None or record.times.alone or not checkpoint.exists():
+        return False
+    record = timed_again(record, checkpoint, run.config.data.root, progress)
+    replace_file(places.record(run.key), record.to_json())
+    _drop_bundle(checkpoint)
+    return True
 
 
 def _drop_bundle(checkpoint: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from eeinfer.bench.config import BenchConfig
@@ -76,11 +77,20 @@ def measured(checkpoint: Path, config: TrainConfig, seconds: float, progress: Pr
         validation=curve(validation, grid, _costs(manifest)),
         costs=phase_costs(trained, manifest, feed.train),
         epochs=tuple(map(_epoch, trained.provenance["epochs"])),
-        times=times(report, grid),
+        times=times(report, tuple(map(float, grid.points))),
         seconds=seconds + (datetime.now(timezone.utc) - began).total_seconds(),
         created=began.isoformat(timespec="seconds"),
         versions=trained.provenance["versions"],
     )
+
+
+def timed_again(record: RunRecord, checkpoint: Path, root: str | None, progress: Progress) -> RunRecord:
+    """Return the record of a finished run with new times; call it when nothing else computes."""
+    trained = load_checkpoint(checkpoint)
+    bundle = export_checkpoint(checkpoint, root=root, force=True, progress=progress)
+    test = Images.of(trained, root).feed.test
+    report = measure(bundle, test.images, test.labels, _CLOCK, progress, data=trained.config.data.name)
+    return replace(record, times=replace(times(report, record.points), alone=True))
 
 
 def curve(outputs: Outputs, grid: Grid, costs: tuple[int, ...]) -> Curve:
@@ -117,17 +127,17 @@ def phase_costs(trained: Checkpoint, manifest: Manifest, train: Split) -> tuple[
     )
 
 
-def times(report: Report, grid: Grid) -> Times:
-    """Take the milliseconds out of a measurement, in the order of `grid`."""
+def times(report: Report, points: tuple[float, ...]) -> Times:
+    """Take the milliseconds out of a measurement, in the order of `points` [T]."""
     by_point = {threshold.point: threshold.timing for threshold in report.thresholds}
-    timings = [by_point[float(point)] for point in grid.points]
+    timings = [by_point[point] for point in points]
     leaving = {found.exit: found.cascade_ms for found in reversed(report.overheads)}  # the first of an exit counts
     return Times(
         mean_ms=tuple(round(timing.mean_ms, 4) for timing in timings),
         median_ms=tuple(round(timing.median_ms, 4) for timing in timings),
         static_ms=report.static.timing.mean_ms,
         all_exits_ms=report.all_exits.timing.mean_ms,
-        exits_ms=tuple(leaving.get(exit) for exit in range(grid.taus.shape[1])),
+        exits_ms=tuple(leaving.get(exit) for exit in range(len(report.bundle.modules))),
         images=report.data.timed,
         environment=report.environment,
     )

@@ -32,6 +32,9 @@ def study(
     ),
     workers: Annotated[int, typer.Option(min=1, help="Runs at once, each in a process of its own.")] = 1,
     plan_only: Annotated[bool, typer.Option("--show", help="Print the runs and how long they take, and stop.")] = False,
+    retime: Annotated[
+        bool, typer.Option("--retime", help="Time finished runs again, with nothing beside them, and stop.")
+    ] = False,
     ray: Annotated[
         str | None,
         typer.Option(metavar="ADDRESS", help="Run on this Ray cluster; 'local' starts one here.", show_default=False),
@@ -55,6 +58,9 @@ def study(
     if plan_only:
         _show_plan(found, places, workers)
         return
+    if retime:
+        _retime(found, places, json_output)
+        return
     with _pool(ray, places) as pool, watching(found) as watch:
         standing = studies.run_study(found, places, watch=watch, workers=workers, pool=pool)
     _show_results(found, places, json_output)
@@ -71,6 +77,16 @@ def _pool(ray: str | None, places: "Places") -> "Iterator[Pool | None]":
 
     with on_ray(ray, places) as pool:
         yield pool
+
+
+def _retime(found: "Study", places: "Places", as_json: bool) -> None:
+    from eeinfer.bench.study import study as studies
+    from eeinfer.cli.progress import shown_progress
+
+    with shown_progress() as progress:
+        count = studies.time_study(found, places, progress)
+    say(f"{count} runs were timed again; those without a checkpoint here, or timed so before, keep their times")
+    _show_results(found, places, as_json)
 
 
 def _show_plan(found: "Study", places: "Places", workers: int) -> None:

@@ -1,5 +1,6 @@
 """A user's file: what it may say, and the one line for each mistake."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -102,3 +103,11 @@ def test_missing_data_are_found_before_training(tmp_path: Path) -> None:
     text = f'[settings]\ndata.name = "cifar10"\ndata.root = "{tmp_path}"\n[grid]\nplacement = ["every 2"]'
     with pytest.raises(DataError, match="cifar-10"):
         given_study(Path(study_of(tmp_path, text)))
+
+
+def test_the_example_of_the_guide_is_a_study(tmp_path: Path) -> None:
+    guide = Path(__file__).parents[4] / "docs" / "guides" / "studies.md"
+    [text] = re.findall(r"```toml\n(.*?)```", guide.read_text(encoding="utf-8"), re.DOTALL)
+    study = given_study(Path(study_of(tmp_path, text)))
+    assert len(study.runs) == 3 * 3 * 2 * 3
+    assert len({run.key for run in study.runs}) == 3 * 3 * (1 + 2 + 2)  # phase 2's rate is nothing to disjoint

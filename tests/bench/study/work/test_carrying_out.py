@@ -15,10 +15,11 @@ from small_studies import Here, made, numbers, placed_runs, tiny_runs
 from eeinfer.bench.study.places import Places
 from eeinfer.bench.study.runs import key_of
 from eeinfer.bench.study.work.carrying_out import carry_out, standing_of
-from eeinfer.bench.study.work.jobs import Job
+from eeinfer.bench.study.work.jobs import Job, time_again
 from eeinfer.bench.study.work.messages import Failed, Finished
 from eeinfer.errors import InputError
 from eeinfer.machine.locks import locked
+from eeinfer.progress import silent
 
 Numbers = dict[str, dict[str, Any]]
 
@@ -67,6 +68,19 @@ def test_a_record_names_no_folder_of_this_machine(finished: Path) -> None:
     assert str(Path.home()) not in (text := path.read_text())
     assert str(finished) not in text
     assert len(text) < 50_000
+
+
+def test_times_are_taken_again_once_and_nothing_else_changes(finished: Path, plain: Numbers, tmp_path: Path) -> None:
+    shutil.copytree(finished, tmp_path / "copy")
+    [run], places = tiny_runs("mixed"), Places(tmp_path / "copy")
+    before = places.read(run.key)
+    assert time_again(run, places, silent)
+    after = places.read(run.key)
+    assert before is not None
+    assert after is not None
+    assert (before.times.alone, after.times.alone) == (False, True)
+    assert numbers_in(tmp_path / "copy") == plain
+    assert not time_again(run, places, silent)
 
 
 def test_disjoint_has_one_last_exit_wherever_its_exits_sit(tmp_path: Path) -> None:
