@@ -101,12 +101,11 @@ class Engine:
         """
         steps = self._steps or self._running()
         lane = self._borrow(steps)
-        lane.load(inputs)
-        if not is_finite(inputs):  # asked when the copy has brought the image into the cache
+        k, score, near = steps.one(lane, inputs, taus, deadline)
+        if k < 0:
             self._give_back(lane)
-            self._tally.log.append((-1, math.nan, 0.0, True))
+            self._tally.log.append((k, score, 0.0, True))
             return Answers.none_yet(1, len(self.manifest.classes)).result(began)
-        k, score, near = steps.one(lane, taus, deadline)
         result = self._one_row.result(k, lane.exits[k], score, near, began)
         self._give_back(lane)  # one that failed is left to the garbage collector
         log = self._tally.log

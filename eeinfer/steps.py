@@ -130,22 +130,26 @@ class Steps:
         """Give back what the batch holds, wherever it stands."""
         self.backend.release(batch.live)
 
-    def one(self, lane: Lane, taus: tuple[float, ...], deadline: float = math.inf) -> tuple[int, float, bool]:
-        """Take the row in a lane to where it leaves: returns exit, score, and whether a decision was near its tau.
+    def one(
+        self, lane: Lane, inputs: Inputs, taus: tuple[float, ...], deadline: float = math.inf
+    ) -> tuple[int, float, bool]:
+        """Take a row in a lane to where it leaves: returns exit, score, and whether a decision was near its tau.
+
+        A row with NaN or infinite numbers never enters: its exit is -1, its score NaN. After a network has run, each
+        further function costs a microsecond, because its code is in no cache any more: so there are few.
 
         Raises:
             BundleError: a segment fails, or answers with what no score or class can be.
         """
+        if not lane.load(inputs):
+            return -1, math.nan, False
         if lane.run_on_device is not None and deadline == math.inf:  # the device runs this very loop by itself
             return self._on_device(lane, lane.run_on_device, taus)
-        k, run, last, timed, close = 0, lane.run, self._last, deadline != math.inf, False
+        k, run, last, timed, scores = 0, lane.run, self._last, deadline != math.inf, []
         try:
             for k, tau in enumerate(taus):
-                score = run(k)
-                if k == last:
-                    break
-                close = close or near(score, tau)
-                if leaves(score, tau) or (timed and perf_counter() >= deadline):
+                scores.append(score := run(k))
+                if k == last or leaves(score, tau) or (timed and perf_counter() >= deadline):
                     break
         except EeinferError:
             raise
@@ -154,7 +158,11 @@ class Steps:
         prediction = lane.exits[k].prediction.item()
         if not (0 <= score <= 1 and 0 <= prediction < self._classes):
             self._check(k, score, prediction)
-        return k, score, close
+        return k, score, self._any_near(scores, taus)
+
+    def _any_near(self, scores: Sequence[float], taus: tuple[float, ...]) -> bool:
+        """Whether one of a row's decisions was near its threshold; at the last exit none is made."""
+        return any(map(near, scores, taus[: self._last]))
 
     def _on_device(
         self, lane: Lane, run: Callable[[Sequence[float]], int], taus: tuple[float, ...]
@@ -162,7 +170,7 @@ class Steps:
         k = run(taus)
         scores = [exit.score.item() for exit in lane.exits[: k + 1]]
         self._check(k, scores[k], lane.exits[k].prediction.item())
-        return k, scores[k], any(map(near, scores, taus[: self._last]))
+        return k, scores[k], self._any_near(scores, taus)
 
     def alone(self, lane: Lane) -> Iterator[tuple[int, float]]:
         """Take the row in a lane past every exit, whatever its score: yields each exit and its score."""

@@ -36,8 +36,8 @@ class Lane(Protocol):
     def exits(self) -> tuple[Exit, ...]:
         """The answers, B = 1. Ask for exit k after ``run(k)``; it is valid until the next ``load``."""
 
-    def load(self, inputs: Inputs) -> None:
-        """Take a copy of one prepared row, B = 1."""
+    def load(self, inputs: Inputs) -> bool:
+        """Take a copy of one prepared row, B = 1; returns whether it holds neither NaN nor infinite numbers."""
 
     def run(self, segment: int) -> float:
         """Compute a segment, all earlier ones having run, and return its score."""

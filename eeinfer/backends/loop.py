@@ -49,8 +49,10 @@ class Loop(Protocol):
     def end(self, batch: Any) -> None:
         """Give back what the batch holds."""
 
-    def one(self, lane: Any, taus: tuple[float, ...], deadline: float = math.inf) -> tuple[int, float, bool]:
-        """Take the row in a lane to where it leaves: exit, score, whether a decision was near its tau."""
+    def one(
+        self, lane: Any, inputs: Inputs, taus: tuple[float, ...], deadline: float = math.inf
+    ) -> tuple[int, float, bool]:
+        """Take a row in a lane to where it leaves: exit, score, whether a decision was near its tau; -1: not finite."""
 
     def alone(self, lane: Lane) -> Iterator[tuple[int, float]]:
         """Take the row in a lane past every exit: yields each exit and its score."""

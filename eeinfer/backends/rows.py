@@ -10,6 +10,7 @@ from eeinfer.backends.base import Exit, Inputs
 from eeinfer.backends.memory import DynamicAxes, Memory
 from eeinfer.bundle.layout import EXIT_OUTPUTS, alive
 from eeinfer.bundle.manifest import Manifest
+from eeinfer.preprocess import all_finite
 
 _MOST_CALLS = 1024  # bound beforehand, of all segments, batch sizes and lengths
 
@@ -136,12 +137,15 @@ class HostLane:
         self._ways: dict[tuple[int, ...], tuple[list[tuple[str, NDArray[Any]]], list[Callable[[], object]]]] = {}
         self._turn(self._axes.shortest)
 
-    def load(self, inputs: Inputs) -> None:
+    def load(self, inputs: Inputs) -> bool:
         """Copy the row to where the segments read it: that costs no more than binding it would."""
         if self._axes.shortest and (lengths := self._axes.lengths(inputs)) != self._lengths:
             self._turn(lengths)
+        finite = True
         for name, memory in self._given:
             memory[...] = inputs[name]
+            finite = finite and all_finite(memory)  # while the copy is in the cache
+        return finite
 
     def run(self, segment: int) -> float:
         """Compute a segment from buffer to buffer and return its score."""

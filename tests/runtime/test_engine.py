@@ -146,6 +146,19 @@ def test_a_row_with_non_finite_pixels_stays_out_and_leaves_its_neighbours_alone(
         assert tiny_engine(dirty[[1, 4]]).predictions.tolist() == [-1, -1]
 
 
+def test_a_row_answers_the_same_however_it_lies_in_memory(tiny_engine: Engine) -> None:
+    row = np.random.default_rng(3).normal(0, 1, (1, 1, 8, 8)).astype(np.float32)
+    turned = np.ascontiguousarray(row.swapaxes(2, 3)).swapaxes(2, 3)
+    moved = np.frombuffer(b"-" + row.tobytes(), np.uint8)[1:].view(row.dtype).reshape(row.shape)
+    assert not turned.flags.c_contiguous
+    assert not moved.flags.aligned
+    expected = tiny_engine(row, tau=0.5)
+    for other in (turned, moved):
+        found = tiny_engine(other, tau=0.5)
+        np.testing.assert_array_equal(found.logits, expected.logits)
+        assert found.exits == expected.exits
+
+
 @pytest.mark.usefixtures("keeps_nan")
 def test_every_exit_answers_for_every_row(scripted_engine: Engine) -> None:
     x = played([[0.1, 0.2, 0.3], [0.9, NAN, 0.5]] * 70)  # more than one slice

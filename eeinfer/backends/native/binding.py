@@ -70,9 +70,10 @@ _FUNCTIONS = {  # name -> what it returns and what it takes
     "onnxruntime_version": (c_char_p, (c_void_p,)),
     "lane_new": (c_int32, (c_void_p, _HANDLE)),
     "lane_free": (None, (c_void_p,)),
+    "lane_input": (c_int32, (c_void_p, c_int32, _HANDLE)),
     "lane_load": (c_int32, (c_void_p, POINTER(Tensor), c_int32)),
     "lane_step": (c_int32, (c_void_p, c_int32, POINTER(c_float))),
-    "lane_run": (
+    "lane_answer": (
         c_int32,
         (c_void_p, POINTER(c_float), c_double, POINTER(c_int32), POINTER(c_float), POINTER(c_uint8)),
     ),
@@ -99,9 +100,10 @@ class Binding:
     onnxruntime_version: Callable[..., bytes]
     lane_new: Callable[..., int]
     lane_free: Callable[..., None]
+    lane_input: Callable[..., int]
     lane_load: Callable[..., int]
     lane_step: Callable[..., int]
-    lane_run: Callable[..., int]
+    lane_answer: Callable[..., int]
     lane_exit: Callable[..., int]
     batch_start: Callable[..., int]
     batch_step: Callable[..., int]

@@ -106,11 +106,11 @@ class NativeLoop:
     def end(self, batch: NativeBatch) -> None:
         self._call.batch_end(batch.taken())
 
-    def one(self, lane: NativeLane, taus: tuple[float, ...], deadline: float = math.inf) -> tuple[int, float, bool]:
+    def one(
+        self, lane: NativeLane, inputs: Inputs, taus: tuple[float, ...], deadline: float = math.inf
+    ) -> tuple[int, float, bool]:
         left = deadline if deadline == math.inf else deadline - perf_counter()
-        if status := self._call.lane_run(lane.handle, self._limits(taus), left, *lane.found):
-            self._call.check(status)
-        return lane.k.value, lane.score.value, bool(lane.near.value)
+        return lane.answer(inputs, self._limits(taus), left)
 
     def alone(self, lane: Lane) -> Iterator[tuple[int, float]]:
         for k in range(len(self.never)):

@@ -11,6 +11,7 @@ from eeinfer.backends.base import Exit, Inputs
 from eeinfer.backends.ort_gpu.providers import Provider
 from eeinfer.bundle.layout import EXIT_OUTPUTS
 from eeinfer.bundle.manifest import Manifest, TensorSpec
+from eeinfer.preprocess import is_finite
 
 LOGITS, SCORE, PREDICTION = EXIT_OUTPUTS
 
@@ -78,11 +79,12 @@ class GpuLane:
             self._latest = None
         return self._exits
 
-    def load(self, inputs: Inputs) -> None:
+    def load(self, inputs: Inputs) -> bool:
         """Copy the row into its buffers."""
         with self._turn:
             for name, buffer in self._inputs.items():
                 buffer.update_inplace(np.ascontiguousarray(inputs[name]))
+        return is_finite(inputs)
 
     def run(self, segment: int) -> float:
         """Compute a segment from buffer to buffer, and wait for its score."""

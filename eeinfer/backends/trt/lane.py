@@ -15,6 +15,7 @@ from eeinfer.backends.levels import Level
 from eeinfer.backends.trt.device_loop import DeviceLoop
 from eeinfer.backends.trt.engines import Engines
 from eeinfer.backends.trt.workspace import Workspace
+from eeinfer.preprocess import is_finite
 
 log = logging.getLogger(__name__)
 
@@ -43,11 +44,12 @@ class TrtLane:
         self._last = len(self.exits) - 1
         self.run_on_device: Callable[[Sequence[float]], int] | None = self._loop.run if self._loop else None
 
-    def load(self, inputs: Inputs) -> None:
+    def load(self, inputs: Inputs) -> bool:
         """Take one prepared row, B = 1, into page-locked memory; segment 0 brings it to the device."""
         for name, memory in self._given:
             memory[:1] = inputs[name]
         self._enqueued = 0
+        return is_finite(inputs)
 
     def run(self, segment: int) -> float:
         """Compute a segment, all earlier ones having run, and return its score; its answers are in ``exits``."""

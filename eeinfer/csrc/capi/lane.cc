@@ -1,4 +1,6 @@
 // eeinfer.h: one row, in buffers that are bound once.
+#include <limits>
+
 #include "capi/handles.h"
 #include "eeinfer/rule.h"
 
@@ -23,6 +25,17 @@ void put(T* to, Value value) {
   if (to != nullptr) *to = static_cast<T>(value);
 }
 
+void put(const Left& left, std::int32_t* exit, float* score, std::uint8_t* near_tau) {
+  put(exit, left.k);
+  put(score, left.score);
+  put(near_tau, left.near);
+}
+
+Left run(LaneContent& content, const float* limits, double seconds_left) {
+  const double deadline = seconds_left == kNoDeadline ? kNoDeadline : now_s() + seconds_left;
+  return content.engine.steps().one(*content.lane, &given(limits, "limits"), deadline);
+}
+
 }  // namespace
 }  // namespace eeinfer::capi
 
@@ -40,6 +53,16 @@ eeinfer_status eeinfer_lane_new(eeinfer_engine* engine, eeinfer_lane** out) {
 
 void eeinfer_lane_free(eeinfer_lane* lane) { release(lane); }
 
+eeinfer_status eeinfer_lane_input(eeinfer_lane* lane, int32_t input, void** data) {
+  return guarded([&] {
+    const LaneContent& content = live(lane, "the lane");
+    const std::size_t inputs = content.engine.manifest().inputs.size();
+    if (input < 0 || static_cast<std::size_t>(input) >= inputs)
+      throw InputError("there is no input " + std::to_string(input) + "; give 0 to " + std::to_string(inputs - 1));
+    put(data, content.lane->input(static_cast<std::size_t>(input)));
+  });
+}
+
 eeinfer_status eeinfer_lane_load(eeinfer_lane* lane, const eeinfer_tensor* inputs, int32_t n_inputs) {
   return guarded([&] { load(live(lane, "the lane"), Views(inputs, n_inputs)); });
 }
@@ -53,14 +76,20 @@ eeinfer_status eeinfer_lane_step(eeinfer_lane* lane, int32_t segment, float* sco
 
 eeinfer_status eeinfer_lane_run(eeinfer_lane* lane, const float* limits, double seconds_left, int32_t* exit, float* score,
                                 uint8_t* near_tau) {
+  return guarded([&] { put(run(live(lane, "the lane"), limits, seconds_left), exit, score, near_tau); });
+}
+
+eeinfer_status eeinfer_lane_answer(eeinfer_lane* lane, const float* limits, double seconds_left, int32_t* exit, float* score,
+                                   uint8_t* near_tau) {
   return guarded([&] {
     LaneContent& content = live(lane, "the lane");
-    const Steps& steps = content.engine.steps();
-    const double deadline = seconds_left == kNoDeadline ? kNoDeadline : now_s() + seconds_left;
-    const Left left = steps.one(*content.lane, &given(limits, "limits"), deadline);
-    put(exit, left.k);
-    put(score, left.score);
-    put(near_tau, left.near);
+    if (content.lane->finite()) {
+      put(run(content, limits, seconds_left), exit, score, near_tau);
+    } else {
+      put(exit, -1);
+      put(score, std::numeric_limits<float>::quiet_NaN());
+      put(near_tau, false);
+    }
   });
 }
 

@@ -8,6 +8,7 @@
 #include "engine/pixels.h"
 #include "engine/text.h"
 #include "engine/whole_numbers.h"
+#include "finite.h"
 
 namespace eeinfer {
 namespace {
@@ -125,27 +126,9 @@ void check_lengths(const Inputs& inputs, const Manifest& manifest) {
   }
 }
 
-template <class Bits>
-bool all_finite(const std::byte* data, std::size_t count, Bits exponent) {
-  Bits bad = 0;
-  for (std::size_t i = 0; i < count; ++i) {
-    Bits bits;
-    std::memcpy(&bits, data + i * sizeof(Bits), sizeof(Bits));
-    bad |= static_cast<Bits>((bits & exponent) == exponent);  // no branch: the compiler makes vectors of this
-  }
-  return bad == 0;
-}
-
 bool row_is_finite(const Tensor& tensor, std::size_t row) {
   const std::byte* data = tensor.data + row * tensor.row_bytes();
-  const auto count = static_cast<std::size_t>(count_of(tensor.shape));
-  switch (tensor.dtype) {
-    case Dtype::float16: return all_finite<std::uint16_t>(data, count, 0x7c00);
-    case Dtype::bfloat16: return all_finite<std::uint16_t>(data, count, 0x7f80);
-    case Dtype::float32: return all_finite<std::uint32_t>(data, count, 0x7f800000);
-    case Dtype::float64: return all_finite<std::uint64_t>(data, count, 0x7ff0000000000000);
-    default: return true;
-  }
+  return all_finite(tensor.dtype, data, static_cast<std::size_t>(count_of(tensor.shape)));
 }
 
 }  // namespace

@@ -1,6 +1,9 @@
 #include "ort/lane.h"
 
+#include <algorithm>
 #include <cstring>
+
+#include "finite.h"
 
 namespace eeinfer::ort {
 namespace {
@@ -34,6 +37,12 @@ void Lane::load(const Inputs& inputs) {
     if (const Lengths lengths = axes_.lengths(inputs); lengths != lengths_) turn(lengths);
   for (std::size_t i = 0; i < inputs.size(); ++i)
     std::memcpy((*given_)[i].data, inputs[i].data, (*given_)[i].row_bytes);
+}
+
+bool Lane::finite() const {
+  return std::all_of(given_->begin(), given_->end(), [](const Place& place) {
+    return all_finite(place.dtype, place.data, static_cast<std::size_t>(count_of(place.shape)));
+  });
 }
 
 void Lane::turn(const Lengths& lengths) {

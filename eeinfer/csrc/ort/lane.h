@@ -20,6 +20,12 @@ class Lane {
   // Copy a prepared row to where the segments read it: that costs no more than binding it would.
   void load(const Inputs& inputs);
 
+  // Where the row of an input is read, which stays; nullptr where dynamic axes move it.
+  std::byte* input(std::size_t i) const { return axes_.none() ? (*given_)[i].data : nullptr; }
+
+  // Whether the row holds neither NaN nor infinite values.
+  bool finite() const;
+
   // Compute a segment from buffer to buffer, all earlier ones having run, and return its score. Throws Failure.
   float run(std::size_t segment) {
     if (OrtStatus* status = run_(sessions_[segment].get(), nullptr, bindings_[segment])) check(*api_, status);

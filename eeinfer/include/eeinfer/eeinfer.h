@@ -147,6 +147,10 @@ EEINFER_API eeinfer_status eeinfer_run(eeinfer_engine* engine, const eeinfer_ten
 EEINFER_API eeinfer_status eeinfer_lane_new(eeinfer_engine* engine, eeinfer_lane** out);
 EEINFER_API void eeinfer_lane_free(eeinfer_lane* lane);
 
+/* Where a lane reads its row of an input, an address that stays for the lane's life: write the prepared tensor there, or
+ * load it. NULL where the bundle has dynamic axes: load it. */
+EEINFER_API eeinfer_status eeinfer_lane_input(eeinfer_lane* lane, int32_t input, void** data);
+
 /* Copy one prepared row in: tensors [1, *shape], all inputs. Whether it is finite is not asked. */
 EEINFER_API eeinfer_status eeinfer_lane_load(eeinfer_lane* lane, const eeinfer_tensor* inputs, int32_t n_inputs);
 
@@ -161,6 +165,10 @@ EEINFER_API eeinfer_status eeinfer_lane_step(eeinfer_lane* lane, int32_t segment
  */
 EEINFER_API eeinfer_status eeinfer_lane_run(eeinfer_lane* lane, const float* limits, double seconds_left,
                                             int32_t* exit, float* score, uint8_t* near_tau);
+
+/* The same for a row that may hold NaN or infinite values: it does not enter then, its exit is -1 and its score NaN. */
+EEINFER_API eeinfer_status eeinfer_lane_answer(eeinfer_lane* lane, const float* limits, double seconds_left,
+                                               int32_t* exit, float* score, uint8_t* near_tau);
 
 /* Where the answers of an exit are: addresses that stay for the lane's life. [K], one, one. Each may be NULL. */
 EEINFER_API eeinfer_status eeinfer_lane_exit(eeinfer_lane* lane, int32_t exit, const float** logits,

@@ -137,6 +137,25 @@ TEST_CASE("C: a lane, a batch and a joined batch answer as whole calls") {
   CHECK(exit == one.exits[0]);
   CHECK(score == one.scores[0]);
   CHECK(eeinfer_lane_step(lane, 99, &score) == EEINFER_INPUT);
+
+  void* place = nullptr;
+  CHECK(eeinfer_lane_input(lane, 1, &place) == EEINFER_INPUT);
+  REQUIRE(eeinfer_lane_input(lane, 0, &place) == EEINFER_OK);
+  auto* const pixels = static_cast<float*>(place);
+  const float kept = pixels[0];
+  std::uint8_t near = 1;
+  for (const float broken : {NAN, INFINITY, -INFINITY}) {
+    pixels[0] = broken;
+    REQUIRE(eeinfer_lane_answer(lane, taus.data(), INFINITY, &exit, &score, &near) == EEINFER_OK);
+    CHECK(exit == -1);
+    CHECK(std::isnan(score));
+    CHECK(near == 0);
+  }
+  pixels[0] = kept;
+  REQUIRE(eeinfer_lane_answer(lane, taus.data(), INFINITY, &exit, &score, nullptr) == EEINFER_OK);
+  CHECK(exit == one.exits[0]);
+  CHECK(score == one.scores[0]);
+  CHECK(eeinfer_lane_answer(lane, nullptr, INFINITY, &exit, &score, nullptr) == EEINFER_INPUT);
   eeinfer_lane_free(lane);
 
   eeinfer_batch *first = nullptr, *second = nullptr, *both = nullptr;
