@@ -1,6 +1,8 @@
 """From a checkpoint of `eeinfer.training` to a bundle: what `eeinfer export` does."""
 
 import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from eeinfer.export.write import SUFFIX
 from eeinfer.preprocess import prepare
 from eeinfer.progress import Progress, silent
 from eeinfer.training import Checkpoint, load_checkpoint
-from eeinfer.training.data import load_dataset
+from eeinfer.training.data import configured_dataset
 from eeinfer.training.model import EarlyExitModel
 
 REAL_IMAGES = 64  # enough for a parity report on real inputs
@@ -27,6 +29,7 @@ def export_checkpoint(
     out: str | Path | None = None,
     *,
     root: str | Path | None = None,
+    parts: Sequence[str | Path] = (),
     force: bool = False,
     tolerance: float = TOLERANCE,
     progress: Progress = silent,
@@ -38,6 +41,7 @@ def export_checkpoint(
         out: the bundle to write; beside the checkpoint and under its name by default.
         root: the folder that holds the images of the run; None looks where the data set of that name usually lies. A
             checkpoint does not say where its images were.
+        parts: files of Python that the checkpoint's own backbone, method or data set come from.
         force: replace an existing bundle.
         tolerance: largest absolute error of a logit against torch.
         progress: told the name of each step.
@@ -48,7 +52,7 @@ def export_checkpoint(
         ExportError: the network cannot be exported; nothing is left behind.
     """
     source = Path(checkpoint)
-    trained = load_checkpoint(source)
+    trained = load_checkpoint(source, parts=parts)
     return export_bundle(
         trained.model,
         torch.zeros(1, *trained.input.tensor.sizes()),
@@ -72,12 +76,14 @@ def _backbone(model: nn.Module) -> nn.Module:
 
 
 def _real_inputs(trained: Checkpoint, root: str | Path | None, progress: Progress) -> NDArray[Any] | None:
+    place = None if root is None else str(root)
     try:
-        images = load_dataset(trained.config.data.name, root).test.images
+        images = configured_dataset(replace(trained.config.data, root=place)).test.images
     except (DataError, OSError) as error:  # not in the usual places, or closed to this user
         if root is not None:
             raise
-        progress(f"verifying on random inputs only: {error} (real ones: --root FOLDER, as eeinfer train had it)")
+        where = "real ones: --root FOLDER, or --part FILE.py where they come from a file of yours"
+        progress(f"verifying on random inputs only: {error} ({where})")
         return None
     chosen = np.random.default_rng(0).choice(len(images), size=min(REAL_IMAGES, len(images)), replace=False)
     return prepare([images[int(i)] for i in chosen], trained.input)

@@ -11,7 +11,9 @@ from eeinfer.training.config import TrainConfig
 # Of timm.create_model: it opens what they name, weights or descriptions of weights.
 FILE_OPTIONS = ("checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay", "cache_dir")
 _ROOT = "data.root"  # where a run found its images; older checkpoints say it, and it is dropped: nothing looks there
-_FILE = re.compile(r"[/\\\0]|^~|\.(pt|pth|bin|npy|npz|ckpt|pkl|pickle|safetensors|json|gz|tar|zip)$", re.IGNORECASE)
+_FILE = re.compile(
+    r"[/\\\0]|^~|\.(pt|pth|bin|npy|npz|ckpt|pkl|pickle|safetensors|json|gz|tar|zip)$|\.py:", re.IGNORECASE
+)
 
 
 def without_downloads(config: TrainConfig) -> TrainConfig:

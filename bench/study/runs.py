@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from eeinfer.training.config import PhaseConfig, TrainConfig, config_to_dict
+from eeinfer.training.parts.kept import portable
 from eeinfer.training.regimes import phase_string
 from eeinfer.training.runs.shared import phase1_alone
 from eeinfer.training.runs.state import identity
@@ -52,7 +53,7 @@ def settings_of(config: TrainConfig) -> dict[str, Any]:
     used = replace(config, regime=phase_string(config.regime), **unused)  # type: ignore[arg-type]  # phases alone
     if 2 not in config.phases:  # the only phase that it changes
         used = replace(used, gradient_rescaling=False)
-    return identity(config_to_dict(used))
+    return identity(config_to_dict(portable(used)))
 
 
 def key_of(config: TrainConfig) -> str:

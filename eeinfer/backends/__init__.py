@@ -14,6 +14,7 @@ from eeinfer.backends.onnx_runtime import share_threads as share_threads
 from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import ConfigError, EeinferError
 from eeinfer.machine.installed import collect
+from eeinfer.machine.packages import declared, find_declared, load_declared
 from eeinfer.machine.requirements import obstacle
 
 BACKENDS = {
@@ -25,6 +26,8 @@ BACKENDS = {
     "onnxruntime-tensorrt": "eeinfer.backends.ort_gpu.opening:open_tensorrt",
     "onnxruntime-tensorrt-rtx": "eeinfer.backends.ort_gpu.opening:open_tensorrt_rtx",
 }
+
+_GROUP = "eeinfer.backends"  # entry points by which packages declare backends; a name above always means our own
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +49,9 @@ def open_backend(
         DependencyError: the backend's package is not installed.
         BundleError: a segment is not what the manifest says.
     """
-    if name is not None and name not in BACKENDS:
-        raise ConfigError(f"unknown backend {name!r}; known are: {', '.join(BACKENDS)}")
+    if name is not None and name not in BACKENDS and name not in declared(_GROUP):
+        known = ", ".join([*BACKENDS, *declared(_GROUP)])
+        raise ConfigError(f"unknown backend {name!r}; known are: {known}")
     names = candidates(name, device)
     index = gpu_index(device)
     if name is None and index is None:
@@ -55,7 +59,7 @@ def open_backend(
     facts = None if index is None else collect()
     reasons: dict[str, str] = {}
     for candidate in names:
-        reason = None if facts is None else obstacle(candidate, facts, index or 0)
+        reason = None if facts is None or candidate not in BACKENDS else obstacle(candidate, facts, index or 0)
         if reason is None:
             try:
                 make = _maker(candidate)
@@ -81,6 +85,10 @@ def _on_this_machine(bundle: Bundle, names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _maker(name: str) -> Callable[..., Backend | LoopBackend]:
+    own = None if name in BACKENDS else find_declared(_GROUP, name, ())
+    if own is not None:  # such a maker takes what the ones here take
+        made: Callable[..., Backend | LoopBackend] = load_declared(own)
+        return made
     module, attribute = BACKENDS[name].split(":")
     maker: Callable[..., Backend | LoopBackend] = getattr(import_module(module), attribute)
     return maker

@@ -1,5 +1,6 @@
-"""Options that need parsing: thresholds and other numbers."""
+"""Options that several commands share: thresholds and other numbers, files of the user's own parts."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,6 +12,16 @@ Tau = Annotated[
     typer.Option(
         metavar="TAU[,TAU...]",
         help="Threshold in [0, 1], or one per exit separated by commas. Without it: those in the bundle.",
+        show_default=False,
+    ),
+]
+
+Parts = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--part",
+        metavar="FILE.py",
+        help="File that a backbone, method or data set of your own is in, as eeinfer train was given it; repeatable.",
         show_default=False,
     ),
 ]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from cli_runs import Run, only_line, tiny_recipe
+from own_parts import own_files
 
 from eeinfer.training import RECIPES
 
@@ -86,3 +87,19 @@ def test_demo_replaces_another_run_and_repeats_only_the_measurement(run: Run, mo
     assert "static network" in second.out
     assert "phase 1 epoch" not in second.err
     assert Path("demo/digits.eeb/manifest.json").stat().st_mtime_ns == written
+
+
+def test_parts_of_ones_own_are_named_again_where_a_checkpoint_is_read(run: Run, tmp_path: Path) -> None:
+    own_files(tmp_path)
+    own = ["--backbone", "net.py:Net", "--method", "method.py:Averaged", "--data", "data.py:stripes"]
+    done = run("train", "digits", *own, "--exits", "0,1", "--epochs", 1, "--set", "data.batch_size=32", "--out", "mine")
+    assert done.status == 0, done.err
+    [named] = re.findall("^next: eeinfer (.*)$", done.err, re.MULTILINE)
+    assert shlex.split(named)[2:] == ["--part", "net.py", "--part", "method.py", "--part", "data.py"]
+    refused = run("export", "mine/checkpoint.pt")
+    assert refused.status == 1
+    assert "add --part net.py to the command" in only_line(refused.err)
+    assert run("calibrate", "mine/checkpoint.pt", "--out", "sure.pt", *shlex.split(named)[2:]).status == 0
+    assert run(*shlex.split(named)).status == 0
+    told = run("bench", "mine/checkpoint.eeb")
+    assert "the data set stripes is in the file data.py, which is not given" in only_line(told.err)

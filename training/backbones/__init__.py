@@ -21,6 +21,7 @@ from eeinfer.training.backbones.resnet import CIFAR_DEPTHS, cifar_resnet, resnet
 from eeinfer.training.backbones.vit import WIDTHS, vit
 from eeinfer.training.config import BackboneConfig, Option
 from eeinfer.training.names import unknown
+from eeinfer.training.parts import own_part, running
 
 # Name -> builder and the options that the name fixes; any other option of the builder may be set.
 BACKBONES: dict[str, tuple[Build, dict[str, Option]]] = {
@@ -37,14 +38,17 @@ _LIBRARIES: dict[str, Any] = {"timm": timm_models, "torchvision": torchvision_mo
 
 
 def find_source(name: str) -> Source:
-    """Return how to build the backbone `name`: a key of BACKBONES, ``timm:NAME``, ``torchvision:NAME``, or a plain
-    name that only one of the two libraries has.
+    """Return how to build the backbone `name`: a key of BACKBONES, ``FILE.py:NAME``, what a package declares,
+    ``timm:NAME``, ``torchvision:NAME``, or a plain name that only one of the two libraries has.
 
     Raises:
         ConfigError: no such backbone, or both libraries have one of this name.
     """
+    users = own_part("backbone", name, BACKBONES)
+    if users is not None:
+        return Source(build=functools.partial(_build_users, name, users), pretrained_input=lambda: None)
     if name in BACKBONES:
-        return Source(build=functools.partial(_build_own, name), pretrained_input=lambda: None)
+        return Source(build=functools.partial(_build, name, *BACKBONES[name]), pretrained_input=lambda: None)
     prefix, _, rest = name.rpartition(":")
     holders = [key for key in ([prefix] if prefix else _LIBRARIES) if _has(key, rest)]
     if len(holders) > 1:
@@ -84,10 +88,21 @@ def family_size(name: str) -> int | None:
     return _CIFAR_SIDE if name in BACKBONES and BACKBONES[name][0] is cifar_resnet else None
 
 
-def _build_own(name: str, task: Task, pretrained: bool, options: dict[str, Any]) -> nn.Module:
+def _build_users(name: str, builder: Any, task: Task, pretrained: bool, options: dict[str, Any]) -> nn.Module:
+    if not callable(builder):
+        raise ConfigError(f"{name} is no backbone: it has to be a function of a Task, or a class, that gives a Module")
+    with running("backbone", name):
+        network = _build(name, builder, {}, task, pretrained, options)
+    if not isinstance(network, nn.Module):
+        raise ConfigError(f"the backbone {name} gave {type(network).__name__}; it has to give a torch.nn.Module")
+    return network
+
+
+def _build(
+    name: str, builder: Build, fixed: dict[str, Option], task: Task, pretrained: bool, options: dict[str, Any]
+) -> nn.Module:
     if pretrained:
         raise ConfigError(f"backbone {name!r} has no pretrained weights; name timm:... or torchvision:... for some")
-    builder, fixed = BACKBONES[name]
     known = [option for option in list(inspect.signature(builder).parameters)[1:] if option not in fixed]
     for option in options:
         if option not in known:
@@ -104,7 +119,7 @@ def _unknown_backbone(name: str, prefix: str) -> str:
         return unknown("library", prefix, _LIBRARIES, "as in timm:NAME")
     keys = [prefix] if prefix else list(_LIBRARIES)
     libraries = [f"{key}:{entry}" for key in keys for entry in _LIBRARIES[key].names()]
-    hint = f"our own are {', '.join(BACKBONES)}"
+    hint = f"our own are {', '.join(BACKBONES)}; or FILE.py:NAME for a backbone of your own"
     return unknown("backbone", name, [*([] if prefix else BACKBONES), *libraries], hint)
 
 

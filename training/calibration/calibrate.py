@@ -36,6 +36,7 @@ def calibrate(
     ensembling: bool = True,
     variances: Sequence[float] = VARIANCES,
     temperatures: Sequence[float] = TEMPERATURES,
+    parts: Sequence[str | Path] = (),
     force: bool = False,
     progress: Progress = silent,
 ) -> Calibration:
@@ -53,6 +54,7 @@ def calibrate(
         ensembling: of "laplace", average each exit with those before it, weighted by their cost.
         variances: of "laplace", the prior variances to choose from, per exit and by validation NLL.
         temperatures: of "laplace", the temperatures to choose from.
+        parts: files of Python that the run's own parts come from.
         force: replace `out` if it exists.
         progress: told the name of each step.
 
@@ -68,7 +70,7 @@ def calibrate(
     """
     source = Path(checkpoint)
     _check(kind, draws, (*variances, *temperatures))
-    trained = load_checkpoint(source)
+    trained = load_checkpoint(source, parts=parts)
     if "calibration" in trained.provenance:
         raise CheckpointError(f"{source} is calibrated already; name the checkpoint that it was made from")
     target = _target(source, out, kind, force)

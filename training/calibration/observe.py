@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from eeinfer.errors import ConfigError
-from eeinfer.training.data import load_dataset
+from eeinfer.training.data import configured_dataset
 from eeinfer.training.data.batches import Batch
 from eeinfer.training.methods import exit_logits
 from eeinfer.training.runs.checkpoint import Checkpoint
@@ -39,7 +39,7 @@ class Images:
                 "train again with data.val_share above 0"
             )
         alone = replace(config, devices=1, device="cpu", precision="32-true")
-        dataset = load_dataset(config.data.name, root)
+        dataset = configured_dataset(replace(config.data, root=None if root is None else str(root)))
         return cls(feed=Feed.of(alone, dataset, trained.input, make_fabric(alone)))
 
     def training(self) -> Iterator[Batch]:

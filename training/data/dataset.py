@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from eeinfer.arrays import ImageFiles
 from eeinfer.bundle.manifest import Input, Preprocess, TensorSpec
+from eeinfer.errors import DataError
 
 Pixels: TypeAlias = NDArray[np.uint8]  # [N,H,W] grey or [N,H,W,C]
 
@@ -66,3 +67,33 @@ class Dataset:
 def own_images(dataset: Dataset) -> dict[str, Any]:  # JSON
     """Return what a checkpoint remembers of a user's own images: never where they lie."""
     return {} if dataset.folder is None else {"folder": dataset.folder, "held_out": dataset.held_out}
+
+
+def refuse_unsound(name: str, dataset: Any) -> None:
+    """Refuse what a user's own function returns if no network can be trained on it.
+
+    Raises:
+        DataError: naming what is wrong.
+    """
+    if not isinstance(dataset, Dataset):
+        raise DataError(f"{name} returned {type(dataset).__name__}; it has to return an eeinfer.training.data.Dataset")
+    count = len(dataset.classes)
+    if count < 2 or not len(dataset.mean) == len(dataset.std) == dataset.channels:
+        raise DataError(
+            f"{name} returned {count} classes, {dataset.channels} channels, {len(dataset.mean)} means and "
+            f"{len(dataset.std)} deviations; give two classes or more, and a mean and a deviation for each channel"
+        )
+    for part, split in (("training", dataset.train), ("test", dataset.test)):
+        labels = np.asarray(split.labels)
+        if not len(split) or labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= count:
+            raise DataError(f"{name} returned {part} labels that are no whole numbers from 0 to {count - 1}")
+        if not isinstance(split.images, ImageFiles):
+            _refuse_pixels(f"{name} returned {part} images", split.images, dataset.channels)
+
+
+def _refuse_pixels(what: str, images: Any, channels: int) -> None:
+    shape: tuple[int, ...] = getattr(images, "shape", ())
+    kind = getattr(images, "dtype", type(images).__name__)
+    if kind != np.uint8 or ((len(shape) != 4 or shape[-1] != channels) and (len(shape) != 3 or channels != 1)):
+        form = "[N,H,W]" if channels == 1 else f"[N,H,W,{channels}]"
+        raise DataError(f"{what} of type {kind} and shape {list(shape)}; give uint8 of shape {form}, or ImageFiles")

@@ -19,6 +19,7 @@ from eeinfer.training.methods.pteenet import PTEENet
 from eeinfer.training.methods.sdn import SDN
 from eeinfer.training.methods.ztw import ZTW
 from eeinfer.training.names import unknown
+from eeinfer.training.parts import own_part, running, unknown_part
 
 METHODS: dict[str, type[Method]] = {
     "sdn": SDN,
@@ -38,11 +39,13 @@ def method_class(config: MethodConfig) -> type[Method]:
     """Return the class that `config` names.
 
     Raises:
-        ConfigError: an unknown method or an option that it does not take.
+        ConfigError: an unknown method, one of the user's own that is none, or an option that it does not take.
     """
-    if config.name not in METHODS:
-        raise ConfigError(unknown("method", config.name, METHODS))
-    found = METHODS[config.name]
+    found = own_part("method", config.name, METHODS) or METHODS.get(config.name)
+    if found is None:
+        raise ConfigError(unknown_part("method", config.name, METHODS))
+    if not (isinstance(found, type) and issubclass(found, Method)):
+        raise ConfigError(f"{config.name} is no method: it has to be a class below eeinfer.training.methods.Method")
     for name in config.options:
         if name not in found.options:
             raise ConfigError(unknown(f"option of method {config.name}", name, sorted(found.options)))
@@ -53,4 +56,5 @@ def method_class(config: MethodConfig) -> type[Method]:
 
 def build_method(config: MethodConfig, specs: Sequence[FeatureSpec], num_classes: int) -> Method:
     """Build the heads that `config` describes for exits that read `specs`."""
-    return method_class(config)(specs, num_classes, config)
+    with running("method", config.name):
+        return method_class(config)(specs, num_classes, config)

@@ -6,6 +6,7 @@ it makes a library open another one.
 
 import logging
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from eeinfer.training.build import Built, build_model
 from eeinfer.training.calibrated import calibrated
 from eeinfer.training.config import TrainConfig, config_from_dict, config_to_dict
 from eeinfer.training.file_options import named_files, refuse_files, without_downloads, without_file_options
+from eeinfer.training.parts.kept import names_of_parts, origins, portable, renamed
 from eeinfer.training.runs.sealed import load_sealed, save_sealed
 
 CHECKPOINT_NAME = "checkpoint.pt"
@@ -53,7 +55,7 @@ def save_checkpoint(
     Raises:
         InputError: it cannot be written, as where the disk is full.
     """
-    started_from, config = named_files(config), without_file_options(config)
+    parts, started_from, config = origins(config), named_files(config), without_file_options(portable(config))
     content = {
         "format": _FORMAT,
         "version": CHECKPOINT_VERSION,
@@ -62,23 +64,37 @@ def save_checkpoint(
         "modules": list(built.modules),
         "classes": list(classes),
         "input": msgspec.to_builtins(input),
-        "provenance": {**_origin(config), **facts, "versions": library_versions()},
+        "provenance": {
+            **_origin(config),
+            **facts,
+            **({"parts": parts} if parts else {}),
+            "versions": library_versions(),
+        },
+        **({"parts": parts} if parts else {}),  # where a user's own backbone, method or data set came from
         "model": {name: tensor.detach().cpu().contiguous() for name, tensor in built.model.state_dict().items()},
     }
     save_sealed(path, content)
 
 
-def load_checkpoint(path: str | Path) -> Checkpoint:
+def load_checkpoint(path: str | Path, *, parts: Sequence[str | Path] = ()) -> Checkpoint:
     """Load what training wrote; nothing in the file is executed.
 
+    Args:
+        path: the checkpoint.
+        parts: files of Python that a backbone, method or data set of the user's own came from. They are run where
+            they are what they were in training, by their SHA-256.
+
     Raises:
-        CheckpointError: missing, cut short, foreign, holding pickled code, damaged, or from a newer version.
+        CheckpointError: missing, cut short, foreign, holding pickled code, damaged, or from a newer version; or a part
+            of the user's own is not given or not as it was.
+        ConfigError: a file of `parts` cannot be read or run.
     """
     path = Path(path)
     content = read_checkpoint(path)
+    names = names_of_parts(content.get("parts", {}), parts, path)
     try:
         refuse_files(content["config"])
-        config = without_file_options(config_from_dict(content["config"]))
+        config = renamed(without_file_options(config_from_dict(content["config"])), names)
         input = msgspec.convert(content["input"], Input)
         classes = tuple(map(str, content["classes"]))
         modules = tuple(map(str, content["modules"]))

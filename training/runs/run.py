@@ -13,10 +13,11 @@ from eeinfer.files import check_folder
 from eeinfer.progress import Progress, silent
 from eeinfer.training.build import Built, build_model, check_names, model_input
 from eeinfer.training.config import TrainConfig, config_to_dict
-from eeinfer.training.data import Dataset, load_dataset
+from eeinfer.training.data import Dataset, configured_dataset
 from eeinfer.training.data.dataset import own_images
 from eeinfer.training.exits.pruning import prune
 from eeinfer.training.file_options import without_downloads
+from eeinfer.training.parts.kept import copy_files, portable
 from eeinfer.training.runs.checkpoint import CHECKPOINT_NAME, read_checkpoint, save_checkpoint, settings_of
 from eeinfer.training.runs.feed import Feed
 from eeinfer.training.runs.loop import accuracies
@@ -54,7 +55,7 @@ def train(config: TrainConfig, out_dir: str | Path, *, resume: bool = True, prog
     elif (finished := _finished(out, config)) is not None:
         return finished
     check_folder(out, "the run")
-    dataset = load_dataset(config.data.name, config.data.root)
+    dataset = configured_dataset(config.data)
     fabric = make_fabric(config)
     fabric.launch()
     gpus = [fabric.device] if fabric.device.type == "cuda" else []
@@ -85,7 +86,7 @@ def make_fabric(config: TrainConfig) -> Fabric:
 
 def _train(config: TrainConfig, out: Path, dataset: Dataset, fabric: Fabric, progress: Progress, resume: bool) -> Path:
     input = model_input(config, dataset)
-    state = (load_state(out, config) if resume else None) or State(config=config_to_dict(config))
+    state = (load_state(out, config) if resume else None) or State(config=config_to_dict(portable(config)))
     # A state holds all weights: there is no need to fetch pretrained ones again.
     built = build_model(without_downloads(config) if state.model else config, input, len(dataset.classes))
     if state.model:
@@ -95,6 +96,7 @@ def _train(config: TrainConfig, out: Path, dataset: Dataset, fabric: Fabric, pro
     feed = Feed.of(config, dataset, input, fabric)
     if fabric.is_global_zero:  # only now: settings that do not fit the network leave all as it was
         _begin(out, state, resume)
+        copy_files(config, out)
     fabric.barrier()
     log = MetricsLog(out, state.history) if fabric.is_global_zero else None
     try:

@@ -7,8 +7,9 @@ from typing import Any
 from eeinfer.errors import CheckpointError, ConfigError
 from eeinfer.training.build import build_model, model_input
 from eeinfer.training.config import MethodConfig, PhaseConfig, TrainConfig, config_to_dict
-from eeinfer.training.data import load_dataset
+from eeinfer.training.data import configured_dataset
 from eeinfer.training.file_options import without_downloads
+from eeinfer.training.parts.kept import portable
 from eeinfer.training.runs.checkpoint import CHECKPOINT_NAME, read_checkpoint, settings_of
 from eeinfer.training.runs.state import STATE_NAME, State, refuse_other_config, save_state
 
@@ -55,7 +56,7 @@ def start_behind_phase1(config: TrainConfig, checkpoint: Path, out: Path) -> Non
     facts = content["provenance"]
     save_state(
         State(
-            config=config_to_dict(config),
+            config=config_to_dict(portable(config)),
             phase_index=1,
             model=_fresh_heads_on(config, content["model"], checkpoint),
             history=list(facts["epochs"]),
@@ -67,7 +68,7 @@ def start_behind_phase1(config: TrainConfig, checkpoint: Path, out: Path) -> Non
 
 def _fresh_heads_on(config: TrainConfig, weights: dict[str, Any], source: Path) -> dict[str, Any]:
     """Return the weights of the model of `config`, its backbone trained and its heads as they start."""
-    dataset = load_dataset(config.data.name, config.data.root)
+    dataset = configured_dataset(config.data)
     built = build_model(without_downloads(config), model_input(config, dataset), len(dataset.classes))
     model: dict[str, Any] = built.model.state_dict()
     backbone = {name: tensor for name, tensor in weights.items() if name.startswith(_BACKBONE)}

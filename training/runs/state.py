@@ -6,6 +6,7 @@ from typing import Any
 
 from eeinfer.errors import CheckpointError
 from eeinfer.training.config import TrainConfig, config_to_dict
+from eeinfer.training.parts.kept import portable
 from eeinfer.training.regimes import phase_string
 from eeinfer.training.runs.sealed import load_sealed, save_sealed
 
@@ -73,7 +74,7 @@ def refuse_other_config(found: dict[str, Any], config: TrainConfig, path: Path) 
     Raises:
         CheckpointError: they differ in more than where the files lie and how many workers read them.
     """
-    theirs, ours = identity(found), identity(config_to_dict(config))
+    theirs, ours = identity(found), identity(config_to_dict(portable(config)))
     different = sorted(name for name in {*theirs, *ours} if theirs.get(name) != ours.get(name))
     if different:
         listed = ", ".join(f"{name} {theirs.get(name)!r} there, {ours.get(name)!r} here" for name in different[:4])

@@ -12,7 +12,7 @@ from eeinfer.files import check_folder
 from eeinfer.preprocess import prepare
 from eeinfer.training.build import build_model, check_names, model_input
 from eeinfer.training.config import TrainConfig
-from eeinfer.training.data import load_dataset
+from eeinfer.training.data import configured_dataset
 from eeinfer.training.data.dataset import own_images
 from eeinfer.training.runs.checkpoint import CHECKPOINT_NAME, save_checkpoint
 
@@ -36,7 +36,7 @@ def save_untrained(config: TrainConfig, out_dir: str | Path) -> Path:
     if path.exists():
         raise CheckpointError(f"{path} exists, and an untrained network must not replace it: choose another --out")
     check_folder(path.parent, "the network")
-    dataset = load_dataset(config.data.name, config.data.root)
+    dataset = configured_dataset(config.data)
     input = model_input(config, dataset)
     built = build_model(config, input, len(dataset.classes))
     rows = np.random.default_rng(config.seed).choice(

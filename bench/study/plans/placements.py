@@ -16,7 +16,7 @@ from eeinfer.bench.study.plans.grid import Change, Factor
 from eeinfer.errors import ConfigError
 from eeinfer.training.build import count_slots, model_input
 from eeinfer.training.config import TrainConfig, config_from_dict, config_to_dict
-from eeinfer.training.data import load_dataset
+from eeinfer.training.data import configured_dataset
 from eeinfer.training.file_options import without_downloads
 
 FORMS = "'every N', 'first N', 'last N' with N from 1, or a list of slot numbers, module names or FLOPs shares"
@@ -63,5 +63,5 @@ def slot_count(config: TrainConfig) -> int:
 def _slot_count(config_json: bytes) -> int:
     """Building a network takes a second, and a study asks for few."""
     config = config_from_dict(msgspec.json.decode(config_json))
-    dataset = load_dataset(config.data.name, config.data.root)
+    dataset = configured_dataset(config.data)
     return count_slots(without_downloads(config), model_input(config, dataset), len(dataset.classes))

@@ -10,6 +10,7 @@ from eeinfer.cli.app import Debug, command, say
 from eeinfer.cli.exporting.folding import Fold, check_fold, folded
 from eeinfer.cli.exporting.plans import Batch, Target, Trt, TrtLibrary, add_plans, plan_config
 from eeinfer.cli.exporting.precision import Calibration, CalibrationImages, Device, Precision, precision_config, reduced
+from eeinfer.cli.options import Parts
 from eeinfer.cli.progress import tell
 from eeinfer.errors import DataError, ExportError
 from eeinfer.export import TOLERANCE
@@ -56,6 +57,7 @@ def export(
     source: Source,
     out: Out = None,
     root: Root = None,
+    parts: Parts = None,
     single_file: SingleFile = False,
     trt: Trt = False,
     target: Target = None,
@@ -86,15 +88,27 @@ def export(
     _check_together(plans, fold, precision, golden=golden, single_file=single_file)
     if root is not None:
         _check_root(root, source, calibration, reduces=reduction is not None, golden=golden)
+    if parts and _is_bundle(source):
+        raise ExportError(f"--part has no effect, {source} is a bundle and needs no code; leave it out")
     if _is_bundle(source) and reduction is None and fold is None and (golden or plans is not None):
         _add(source, out, plans, golden=golden, force=force, root=root)
         return
     if reduction is not None:
         path = _reduced(
-            source, out, reduction, calibration, force=force, root=root, tolerance=tolerance, single_file=single_file
+            source,
+            out,
+            reduction,
+            calibration,
+            force=force,
+            root=root,
+            parts=parts,
+            tolerance=tolerance,
+            single_file=single_file,
         )
     else:
-        path = _made(source, out, fold, single_file=single_file, force=force, root=root, tolerance=tolerance)
+        path = _made(
+            source, out, fold, single_file=single_file, force=force, root=root, parts=parts, tolerance=tolerance
+        )
     typer.echo(path)
     _complete(path, plans, golden=golden, force=force, root=root)
 
@@ -107,14 +121,15 @@ def _made(
     single_file: bool,
     force: bool,
     root: Path | None,
+    parts: Parts,
     tolerance: float,
 ) -> Path:
     if fold is not None:
-        return _folded(source, out, fold, force=force, root=root, tolerance=tolerance)
+        return _folded(source, out, fold, force=force, root=root, parts=parts, tolerance=tolerance)
     if single_file:
-        return _single_file(source, out, force=force, root=root, tolerance=tolerance)
+        return _single_file(source, out, force=force, root=root, parts=parts, tolerance=tolerance)
     _check_new_bundle(source, out)
-    return _bundle(source, out, force=force, root=root, tolerance=tolerance)
+    return _bundle(source, out, force=force, root=root, parts=parts, tolerance=tolerance)
 
 
 def _complete(path: Path, plans: "TrtConfig | None", *, golden: bool, force: bool, root: Path | None) -> None:
@@ -203,11 +218,15 @@ def _finished_run(source: Path) -> Path:
     return checkpoint
 
 
-def _bundle(checkpoint: Path, out: Path | None, *, force: bool, root: Path | None, tolerance: float) -> Path:
+def _bundle(
+    checkpoint: Path, out: Path | None, *, force: bool, root: Path | None, parts: Parts, tolerance: float
+) -> Path:
     from eeinfer.bundle.folder import Bundle
     from eeinfer.export import export_checkpoint
 
-    path = export_checkpoint(checkpoint, out, force=force, root=root, tolerance=tolerance, progress=tell)
+    path = export_checkpoint(
+        checkpoint, out, force=force, root=root, parts=parts or (), tolerance=tolerance, progress=tell
+    )
     parity = Bundle.open(path).manifest.parity
     for index, entry in enumerate(parity.exits):
         agreement = "predictions equal" if entry.predictions_equal else "predictions differ"
@@ -216,7 +235,9 @@ def _bundle(checkpoint: Path, out: Path | None, *, force: bool, root: Path | Non
     return path
 
 
-def _folded(source: Path, out: Path | None, layout: str, *, force: bool, root: Path | None, tolerance: float) -> Path:
+def _folded(
+    source: Path, out: Path | None, layout: str, *, force: bool, root: Path | None, parts: Parts, tolerance: float
+) -> Path:
     """Fold the preprocessing of a bundle, or of a checkpoint by way of a bundle that is thrown away."""
     from eeinfer.export.write import bundle_target
 
@@ -225,7 +246,7 @@ def _folded(source: Path, out: Path | None, layout: str, *, force: bool, root: P
     target = bundle_target(source.with_suffix(_BUNDLE) if out is None else out, force=force)
     check_folder(target.parent, "the bundle")
     with temporary_folder("eeinfer-export") as folder:
-        bundle = _bundle(source, folder / target.name, force=False, root=root, tolerance=tolerance)
+        bundle = _bundle(source, folder / target.name, force=False, root=root, parts=parts, tolerance=tolerance)
         return folded(bundle, target, layout, force=force)
 
 
@@ -235,7 +256,9 @@ def _golden(bundle: Path, *, force: bool, root: Path | None) -> Path:
     return export_golden(bundle, root=root, force=force, progress=tell)
 
 
-def _single_file(source: Path, out: Path | None, *, force: bool, root: Path | None, tolerance: float) -> Path:
+def _single_file(
+    source: Path, out: Path | None, *, force: bool, root: Path | None, parts: Parts, tolerance: float
+) -> Path:
     """Make the file of a bundle, or of a checkpoint by way of a bundle that is thrown away."""
     from eeinfer.export.single_file.api import export_single_file, single_file_target
 
@@ -244,7 +267,9 @@ def _single_file(source: Path, out: Path | None, *, force: bool, root: Path | No
     if _is_bundle(source):
         return export_single_file(source, target, force=force, tolerance=tolerance, progress=tell)
     with temporary_folder("eeinfer-export") as folder:
-        bundle = _bundle(source, folder / f"{target.stem}{_BUNDLE}", force=False, root=root, tolerance=tolerance)
+        bundle = _bundle(
+            source, folder / f"{target.stem}{_BUNDLE}", force=False, root=root, parts=parts, tolerance=tolerance
+        )
         return export_single_file(bundle, target, force=force, tolerance=tolerance, progress=tell)
 
 
@@ -256,6 +281,7 @@ def _reduced(
     *,
     force: bool,
     root: Path | None,
+    parts: Parts,
     tolerance: float,
     single_file: bool,
 ) -> Path:
@@ -272,5 +298,5 @@ def _reduced(
     if _is_bundle(source):
         return reduced(source, target, reduction, calibration, root=root, force=force)
     with temporary_folder("eeinfer-export") as folder:
-        bundle = _bundle(source, folder / target.name, force=False, root=root, tolerance=tolerance)
+        bundle = _bundle(source, folder / target.name, force=False, root=root, parts=parts, tolerance=tolerance)
         return reduced(bundle, target, reduction, calibration, root=root, force=force)

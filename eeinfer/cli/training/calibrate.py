@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from eeinfer.cli.app import Debug, Json, command, say
+from eeinfer.cli.options import Parts
 from eeinfer.cli.progress import tell
 from eeinfer.cli.training.next_step import next_export
 from eeinfer.errors import DependencyError
@@ -28,6 +29,7 @@ def calibrate(
         Path | None,
         typer.Option(help="Folder of the data set's files, as eeinfer train had it. Without it: the usual places."),
     ] = None,
+    parts: Parts = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a checkpoint that exists.")] = False,
     json_output: Json = False,
     debug: Debug = False,
@@ -44,7 +46,7 @@ def calibrate(
     from eeinfer.training import calibration
 
     found = calibration.calibrate(
-        checkpoint, out, root=root, kind=kind, draws=draws, seed=seed, force=force, progress=tell
+        checkpoint, out, root=root, kind=kind, draws=draws, seed=seed, parts=parts or (), force=force, progress=tell
     )
     _report(found)
     if json_output:
@@ -58,7 +60,7 @@ def calibrate(
             f"ranks right from wrong {_ranks(before.ranks_right)} -> {_ranks(after.ranks_right)}, "
             f"safe to leave from not {_ranks(before.ranks_safe)} -> {_ranks(after.ranks_safe)}"
         )
-    say(next_export(found.path, root))
+    say(next_export(found.path, root, parts or ()))
     typer.echo(found.path)
 
 

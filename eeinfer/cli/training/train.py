@@ -25,14 +25,19 @@ def train(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="Where to start from; --list shows them.")] = "digits",
     data: Annotated[
         str | None,
-        typer.Option(metavar="NAME|FOLDER|FILE.csv", help="Data set, such as cifar10, or CLASS/IMAGE files of yours."),
+        typer.Option(
+            metavar="NAME|FOLDER|FILE.csv|FILE.py:NAME", help="Data set, such as cifar10, or images of your own."
+        ),
     ] = None,
     root: Annotated[Path | None, typer.Option(help="Folder that holds the data set's files.")] = None,
     max_images: Annotated[
         int | None, typer.Option(help="At most this many training images, drawn by the seed, classes in proportion.")
     ] = None,
     regime: Annotated[str | None, typer.Option(help="disjoint, joint, mixed, or phases such as +++.")] = None,
-    backbone: Annotated[str | None, typer.Option(help="Such as resnet56, vit, timm:NAME or torchvision:NAME.")] = None,
+    backbone: Annotated[
+        str | None, typer.Option(help="Such as resnet56, timm:NAME or FILE.py:NAME of your own.")
+    ] = None,
+    method: Annotated[str | None, typer.Option(help="Such as ztw or gpf, or FILE.py:NAME of your own.")] = None,
     exits: Annotated[
         str | None, typer.Option(metavar="A,B,...", help="Shares of the FLOPs, slot numbers or module names.")
     ] = None,
@@ -60,6 +65,7 @@ def train(
     What no option names stays as the recipe has it. The path of the checkpoint is printed on stdout.
     """
     from eeinfer.training.config import config_to_dict
+    from eeinfer.training.parts.kept import own_files
 
     if list_recipes:
         typer.echo(_listing(json_output))
@@ -73,6 +79,7 @@ def train(
             *_given(("data.max_images", max_images)),
             # A builder's options and exits mean nothing to another backbone: only what is given here applies to it.
             *_given(("backbone.name", backbone), ("backbone.options", None if backbone is None else {})),
+            *_given(("method.name", method), ("method.options", None if method is None else {})),
             *_given(("device", device), ("precision", precision)),
             *_given(("exits", None if exits is None else settings.exit_positions(exits))),
             *((f"{phase}.epochs", epochs) for phase in _PHASES if epochs is not None),
@@ -84,7 +91,7 @@ def train(
         return
     folder = out or Path("runs") / (f"{recipe}-untrained" if untrained else recipe)
     path = _untrained(config, folder) if untrained else _trained(config, folder, resume=resume)
-    say(next_export(path, config.data.root))
+    say(next_export(path, config.data.root, own_files(config)))
     typer.echo(path)
 
 
@@ -96,12 +103,12 @@ def _untrained(config: "TrainConfig", folder: Path) -> Path:
 
 def _trained(config: "TrainConfig", folder: Path, *, resume: bool) -> Path:
     """Train and say how well every exit answers."""
-    from eeinfer.training import load_checkpoint
     from eeinfer.training import train as run
+    from eeinfer.training.runs.checkpoint import read_checkpoint
 
     with shown_progress() as progress:
         path = run(config, folder, resume=resume, progress=progress)
-    measured = " ".join(f"{accuracy:.2%}" for accuracy in load_checkpoint(path).provenance["test_accuracy"])
+    measured = " ".join(f"{accuracy:.2%}" for accuracy in read_checkpoint(path)["provenance"]["test_accuracy"])
     say(f"test accuracy at each exit: {measured}")
     return path
 
