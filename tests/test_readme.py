@@ -11,13 +11,19 @@ import importlib.util
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+import threading
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+from PIL import Image
 
+from eeinfer import samples
 from eeinfer.training import RECIPES
 from eeinfer.training.methods import METHODS
 
@@ -153,6 +159,23 @@ def test_blocks_run(chain: tuple[str, ...], tmp_path: Path) -> None:
     for block in (block for page in chain for block in RUN[page]):
         print(f"{block.page}, line {block.line}")  # shown where it fails
         run_block(block, tmp_path)
+
+
+def test_the_server_of_the_quick_start_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    [block] = [block for block in RUN["docs/quickstart.md"] if "ThreadingHTTPServer" in block.body]
+    lines = [line for line in block.body.splitlines() if line]
+    assert len(lines) == 12
+    shutil.copytree(samples.bundle_path(), tmp_path / "certified.eeb")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec("\n".join(lines[:-1]), names)
+    assert lines[-1] == 'ThreadingHTTPServer(("localhost", 8000), Answer).serve_forever()'
+    Image.fromarray(samples.images()[0][0]).save(tmp_path / "one.png")
+    with names["ThreadingHTTPServer"](("localhost", 0), names["Answer"]) as server:
+        threading.Thread(target=server.handle_request).start()
+        address = f"http://localhost:{server.server_address[1]}"
+        with urllib.request.urlopen(address, (tmp_path / "one.png").read_bytes(), timeout=60) as reply:
+            assert reply.read().decode() in names["engine"].manifest.classes
 
 
 @pytest.mark.parametrize("path", sorted((DOCS / "examples").glob("*.py")), ids=lambda path: path.name)

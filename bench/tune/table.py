@@ -1,6 +1,5 @@
 """What was found out, in a terminal."""
 
-import numpy as np
 from rich.console import Group, RenderableType
 from rich.text import Text
 
@@ -8,6 +7,7 @@ from eeinfer.backends.profile import Profile
 from eeinfer.backends.row_costs import RowCosts
 from eeinfer.bench.reporting.formats import NONE, significant
 from eeinfer.bench.reporting.table import plain_table
+from eeinfer.bench.tune.page import ranked
 from eeinfer.bench.tune.tune import Tuned
 from eeinfer.bench.workers.workloads import leaving
 from eeinfer.bundle.folder import Bundle
@@ -35,14 +35,10 @@ def render_tuned(tuned: Tuned, bundle: Bundle) -> Group:
 
 def _trials(tuned: Tuned, exits: int) -> RenderableType:
     """Every setting of every backend, the quickest first."""
-    found = [(backend, trial) for backend, profile in tuned.profiles.items() for trial in profile.trials]
-    least = np.min([trial.ms for _, trial in found], axis=0)
     places = tuned.profiles[tuned.choice.backend].exits
     heads = *(f"{leaving(k, exits)}\nms" for k in places), "mean over\nquickest"
     table = plain_table("backend", "threads", *heads)
-    for ratio, backend, trial in sorted(
-        ((float(np.mean(trial.ms / least)), name, trial) for name, trial in found), key=lambda row: row[0]
-    ):
+    for ratio, backend, trial in ranked(tuned):
         table.add_row(backend, trial.threads, *map(significant, trial.ms), f"{ratio:.3f}")
     return table
 

@@ -27,6 +27,15 @@ def test_it_shows_what_it_found_and_keeps_it(run: Run, tiny_bundle: Path) -> Non
     assert found.bundle == "tiny"
 
 
+def test_a_report_is_written_where_one_is_asked_for(run: Run, tiny_bundle: Path) -> None:
+    done = run("tune", tiny_bundle, "--rounds", 1, "--out", "tuned")
+    assert "report: tuned/tune.html" in done.err
+    page, lines = Path("tuned/tune.html").read_text(), Path("tuned/tune.csv").read_text().splitlines()
+    assert page.count("data-plot=") == 2
+    profiles = json.loads(Path("tuned/tune.json").read_text())["profiles"]
+    assert len(lines) == 1 + sum(len(profile["trials"]) for profile in profiles.values())
+
+
 def test_json_is_the_profile_and_nothing_is_kept_where_the_cache_is_off(
     run: Run, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

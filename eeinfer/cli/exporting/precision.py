@@ -28,7 +28,9 @@ Device = Annotated[
 Calibration = Annotated[
     str | None,
     typer.Option(
-        metavar="FOLDER|FILE.npz|NAME",
+        "--calibration",
+        "--data",
+        metavar="FOLDER|FILE.csv|FILE.npz|NAME",
         help="Images to calibrate on, and others to report on. Without it: what the network was trained on.",
         show_default=False,
     ),

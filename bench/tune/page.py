@@ -1,0 +1,117 @@
+"""What was found out, as a page and as CSV."""
+
+import numpy as np
+
+from eeinfer.backends.profile import Profile, Trial
+from eeinfer.bench.reporting.drawings import Plot, Point, Series
+from eeinfer.bench.reporting.files import csv_text
+from eeinfer.bench.reporting.formats import significant
+from eeinfer.bench.reporting.templates import drawn, page
+from eeinfer.bench.tune.tune import Tuned
+from eeinfer.bench.workers.workloads import leaving
+
+NOTE = (
+    "Every setting has a process of its own and takes its turns at leaving at each of these exits. The ratio is the "
+    "mean over them of its time over the quickest one's: 1 is the quickest everywhere."
+)
+ROWS = (
+    "A row that leaves a batch is taken out where the rest of the network, for the smaller batch, is quicker by more "
+    "than the move takes."
+)
+_COLOURS = ("cascade", "static", "cut", "own", "#e8a200", "#56b4e9", "#cc79a7", "#8c6d31")
+
+
+def tune_page(tuned: Tuned) -> str:
+    """Return the whole page.
+
+    Raises:
+        DependencyError: Jinja2 is missing.
+    """
+    profile = tuned.profiles[tuned.choice.backend]
+    rows = ranked(tuned)
+    exits = [f"{leaving(k, len(profile.segment_ms))} ms" for k in profile.exits]
+    return page(
+        "tune.html",
+        command="eeinfer tune",
+        title=profile.bundle,
+        circumstances=f"{profile.cores} physical cores, {tuned.choice.processor}; {profile.created}",
+        advice=f"eeinfer.load takes {profile.threads} by itself now. {tuned.choice.why}",
+        settings=drawn(_settings(tuned), ""),
+        costs=drawn(_costs(profile), ""),
+        columns=["setting", *exits, "mean over quickest"],
+        rows=[
+            ("", [_name(backend, trial), *map(significant, trial.ms), f"{ratio:.3f}"]) for ratio, backend, trial in rows
+        ],
+        note_text=NOTE,
+        rows_text=ROWS,
+        facts=[(backend, f"left out: {reason}") for backend, reason in tuned.left_out.items()],
+    )
+
+
+def tune_csv(tuned: Tuned) -> str:
+    """Return a row for each setting, the quickest first."""
+    exits = tuned.profiles[tuned.choice.backend].exits
+    columns = ["backend", "threads", *(f"exit_{k}_ms" for k in exits), "ratio"]
+    return csv_text(columns, ([backend, trial.threads, *trial.ms, ratio] for ratio, backend, trial in ranked(tuned)))
+
+
+def ranked(tuned: Tuned) -> list[tuple[float, str, Trial]]:
+    """Return every setting of every backend with its mean time over the quickest one's, the quickest first."""
+    found = [(backend, trial) for backend, profile in tuned.profiles.items() for trial in profile.trials]
+    least = np.min([trial.ms for _, trial in found], axis=0)
+    rows = [(float(np.mean(trial.ms / least)), backend, trial) for backend, trial in found]
+    return sorted(rows, key=lambda row: row[0])
+
+
+def _name(backend: str, trial: Trial) -> str:
+    return f"{backend} {trial.threads}"
+
+
+def _settings(tuned: Tuned) -> Plot:
+    rows = ranked(tuned)
+    points = tuple(
+        Point(
+            x=ratio,
+            y=place,
+            label=_name(backend, trial),
+            facts=("ms " + ", ".join(map(significant, trial.ms)),),
+            number=f"{ratio:.2f}",
+            faded=place > 0,
+        )
+        for place, (ratio, backend, trial) in enumerate(rows)
+    )
+    return Plot(
+        name="settings by their time over the quickest one's",
+        kind="bars",
+        x="time over the quickest one's",
+        y_names=tuple(_name(backend, trial) for _, backend, trial in rows),
+        series=(Series(name="settings", colour="cascade", points=points),),
+    )
+
+
+def _costs(profile: Profile) -> Plot:
+    series = tuple(
+        Series(
+            name=f"segment {k}",
+            colour=_COLOURS[k % len(_COLOURS)],
+            line=True,
+            points=tuple(
+                Point(
+                    x=place,
+                    y=ms / size,
+                    label=f"segment {k}, batch {size}",
+                    facts=(f"{significant(ms / size)} ms a row, {significant(ms)} ms in all",),
+                )
+                for place, (size, ms) in enumerate(zip(profile.sizes, segment, strict=True))
+            ),
+        )
+        for k, segment in enumerate(profile.segment_ms)
+    )
+    return Plot(
+        name="milliseconds of a row in batches",
+        x="rows in the batch",
+        y="ms per row",
+        x_names=tuple(map(str, profile.sizes)),
+        y_from=0,
+        series=series,
+    )
