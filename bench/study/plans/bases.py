@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from eeinfer.training import RECIPES, BackboneConfig, DataConfig, HeadConfig, MethodConfig, PhaseConfig, TrainConfig
+from eeinfer.training import RECIPES, BackboneConfig, DataConfig, MethodConfig, PhaseConfig, TrainConfig
 from eeinfer.training.config import Option
 
 Make = Callable[[], TrainConfig]
@@ -58,7 +58,6 @@ def small_pretrained() -> TrainConfig:
 
 def _systems(base: Make) -> dict[str, tuple[Make, tuple[str, ...]]]:
     """Return every method on the network of `base`, with its regimes: name -> configuration, regimes."""
-    msd = HeadConfig(type="msd")
     every, frozen, together = ("disjoint", "joint", "mixed"), ("disjoint",), ("joint", "mixed")
     table: dict[str, tuple[MethodConfig, tuple[str, ...]]] = {
         "SDN": (MethodConfig(name="sdn"), every),
@@ -68,7 +67,7 @@ def _systems(base: Make) -> dict[str, tuple[Make, tuple[str, ...]]]:
         "GPF": (MethodConfig(name="gpf", options={"dim": 64}), together),
         "PTEENet": (MethodConfig(name="pteenet"), frozen),
         "CDL": (MethodConfig(name="cdl"), frozen),
-        "IMTA": (MethodConfig(name="imta", heads=msd), ("-++",)),
+        "IMTA": (MethodConfig(name="imta"), ("-++",)),
         "BoostNet": (MethodConfig(name="boostnet"), ("joint",)),
     }
     return {name: (_with(base, method), regimes) for name, (method, regimes) in table.items()}

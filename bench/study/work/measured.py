@@ -1,5 +1,6 @@
 """From a checkpoint to the record of its run: exported, answered by every exit, timed."""
 
+import dataclasses
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,8 @@ _CLOCK = BenchConfig(
     pairs=12,
     threads=1,
 )
+# Afterwards there is time, and what disturbs is short: more pairs, more rounds.
+_LONGER = dataclasses.replace(_CLOCK, latency_samples=60, rounds=3, max_seconds=8, pairs=60)
 
 
 def measured(checkpoint: Path, config: TrainConfig, seconds: float, progress: Progress) -> RunRecord:
@@ -89,7 +92,7 @@ def timed_again(record: RunRecord, checkpoint: Path, root: str | None, progress:
     trained = load_checkpoint(checkpoint)
     bundle = export_checkpoint(checkpoint, root=root, force=True, progress=progress)
     test = Images.of(trained, root).feed.test
-    report = measure(bundle, test.images, test.labels, _CLOCK, progress, data=trained.config.data.name)
+    report = measure(bundle, test.images, test.labels, _LONGER, progress, data=trained.config.data.name)
     return replace(record, times=replace(times(report, record.points), alone=True))
 
 
