@@ -66,7 +66,7 @@ def references(data: bytes, *, where: Path, domains: Collection[str] = STANDARD)
             external data that is not stated as onnx defines it, or more nodes or nested graphs than any network.
     """
     walk = _Walk(data, domains)
-    with _named(where):
+    with _named(where, data):
         walk.model()
     return walk.found
 
@@ -88,18 +88,19 @@ def declared(data: bytes, *, where: Path) -> list[tuple[bytes, list[int | None]]
     Raises:
         BundleError: ``data`` is no ONNX model.
     """
-    with _named(where):
+    with _named(where, data):
         graphs = _within(data, 0, len(data), 7)
         ends = [end for graph in graphs for number in _ENDS for end in _within(data, *graph, number)]
         return [found for end in ends if (found := _declared(data, *end)) is not None]
 
 
 @contextmanager
-def _named(where: Path) -> Iterator[None]:
+def _named(where: Path, data: bytes) -> Iterator[None]:
     try:
         yield
     except (ValueError, IndexError) as error:
-        fault = "has a name that is no text" if isinstance(error, UnicodeDecodeError) else error
+        own = {UnicodeDecodeError: "has a name that is no text", IndexError: f"is broken at byte {len(data)}"}
+        fault = own.get(type(error), error)
         raise BundleError(
             f"{where} is no ONNX graph of a bundle, it {fault}; copy the bundle again or export it again"
         ) from error
