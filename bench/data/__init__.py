@@ -12,6 +12,7 @@ from eeinfer.bench.data.images import BenchData as BenchData
 from eeinfer.bench.data.images import GivenImages as GivenImages
 from eeinfer.bench.data.images import check_data as check_data
 from eeinfer.bench.data.named import from_name, trained_on
+from eeinfer.bench.data.raw import as_read
 from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import DataError
 
@@ -32,12 +33,17 @@ def given_images(
         root: the folder that holds the files of a data set by name; None looks where that one usually lies.
 
     Raises:
-        DataError: nothing is known about the bundle's data, the file is missing or damaged, or the folder holds no
-            images or a class that the bundle does not know.
+        DataError: nothing is known about the bundle's data, the file is missing or damaged, the folder holds no
+            images or a class that the bundle does not know, or a bundle that takes 8-bit pixels as they are gets some
+            of another size.
         BundleError: the bundle is missing or damaged.
         DependencyError: a data set by name needs packages that are not installed.
     """
     opened = Bundle.open(bundle, verify=False)
+    return as_read(_found(opened, data, root), opened.manifest)
+
+
+def _found(opened: Bundle, data: str | None, root: str | os.PathLike[str] | None) -> GivenImages:
     if data is None:
         return _without_a_name(opened, root)
     path = Path(data)

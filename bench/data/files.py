@@ -4,6 +4,7 @@ from pathlib import Path
 
 from eeinfer.arrays import ImageFiles, read_arrays
 from eeinfer.bench.data.images import ASK, GivenImages
+from eeinfer.bench.data.raw import channels
 from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import DataError
 from eeinfer.labelled import Photos, class_numbers, held_out, parts_of, photos_in, photos_listed
@@ -52,4 +53,4 @@ def _given(photos: Photos, name: str, bundle: Bundle) -> GivenImages:
     manifest = bundle.manifest
     whose = f"the bundle {manifest.name!r}"
     labels = None if photos.names is None else class_numbers(photos, manifest.classes, whose)
-    return GivenImages(name=name, images=ImageFiles(photos.paths, manifest.input.tensor.sizes()[0]), labels=labels)
+    return GivenImages(name=name, images=ImageFiles(photos.paths, channels(manifest)), labels=labels)
