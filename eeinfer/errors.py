@@ -45,9 +45,9 @@ class DependencyError(EeinferError, ImportError):
 class OverloadError(EeinferError):
     """A server takes no further request at present: its queue is full, or it is shutting down."""
 
-    def __init__(self, text: str, *, retry_after_s: float) -> None:
+    def __init__(self, text: str, *, retry_after_s: float, closing: bool = False) -> None:
         super().__init__(text)
-        self.retry_after_s = retry_after_s
+        self.retry_after_s, self.closing = retry_after_s, closing
 
 
 class NonFiniteWarning(UserWarning):

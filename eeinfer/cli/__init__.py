@@ -20,6 +20,7 @@ from eeinfer.cli.measuring import study as study
 from eeinfer.cli.running import predict as predict
 from eeinfer.cli.running import inspection as inspection
 from eeinfer.cli.running import check as check
+from eeinfer.cli.serving import serve as serve
 from eeinfer.cli.running import doctor as doctor
 from eeinfer.cli.running import native as native
 from eeinfer.cli.app import app as app

@@ -108,7 +108,8 @@ class Core:
     def _refuse(self, why: str, wait: float) -> None:
         self._observer.refused()
         after = max(wait, self._row_s)
-        raise OverloadError(f"the server takes no more at present: {why}; retry in {after:.3f} s", retry_after_s=after)
+        text = f"the server takes no more at present: {why}; retry in {after:.3f} s"
+        raise OverloadError(text, retry_after_s=after, closing=self.closing)
 
     def _started(self, rows: list[Row], now: float) -> Part:
         """Let rows stand before segment 0, with thresholds of their own."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 import onnx
-from google.protobuf.message import DecodeError, EncodeError  # type: ignore[import-untyped]  # ships no types
+from google.protobuf.message import DecodeError, EncodeError
 
 from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.manifest import MANIFEST_NAME, Input, Manifest

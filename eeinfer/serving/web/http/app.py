@@ -1,0 +1,193 @@
+"""The protocol over HTTP, as an ASGI application."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from eeinfer.serving.web.failures import RequestError, failure
+from eeinfer.serving.web.http.bodies import HEADER_LENGTH, read_call, write_reply
+from eeinfer.serving.web.http.openapi import openapi
+from eeinfer.serving.web.http.receive import Gone, unless_gone, whole_body
+from eeinfer.serving.web.inference import infer
+from eeinfer.serving.web.metadata import model_metadata, server_metadata
+from eeinfer.serving.web.state import State
+
+_MODEL = "/v2/models/{model}"
+_VERSION = "/v2/models/{model}/versions/{version}"
+
+log = logging.getLogger(__name__)
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def http_app(state: State) -> ASGIApp:
+    """Return the application: inferences take the short way, everything else the router's."""
+    router = Starlette(
+        routes=_routes(state),
+        exception_handlers={HTTPException: _refused, Exception: _failed},
+    )
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        if scope["type"] != "http" or not path.endswith("/infer") or scope["method"] != "POST":
+            await router(scope, receive, send)
+            return
+        await _answer_inference(state, path, scope, receive, send)
+
+    return app
+
+
+async def _answer_inference(state: State, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+    try:
+        state.enter()
+        try:
+            status, body, headers = await _inference(state, path, scope, receive)
+        finally:
+            state.leave()
+    except Gone:
+        return
+    except Exception as error:
+        status, body, headers = _told(error)
+    length = (b"content-length", str(len(body)).encode())
+    await send({"type": "http.response.start", "status": status, "headers": [length, *headers]})
+    await send({"type": "http.response.body", "body": body})
+
+
+_Answer = tuple[int, bytes, list[tuple[bytes, bytes]]]
+
+
+async def _inference(state: State, path: str, scope: Scope, receive: Receive) -> _Answer:
+    model, version = _named(path)
+    headers = dict(scope["headers"])
+    state.check_token(headers.get(b"authorization", b"").decode("latin-1"))
+    if headers.get(b"content-encoding", b"identity") != b"identity":
+        raise RequestError("the body is compressed; send it as it is", status=415)
+    settings = state.settings
+    raw = await whole_body(receive, headers, settings.max_body_bytes, settings.body_timeout_s)
+    header_length = headers.get(HEADER_LENGTH.lower().encode())
+    client = scope["client"][0] if scope.get("client") else ""
+    call = read_call(raw, None if header_length is None else header_length.decode("latin-1"), model, version, client)
+    reply = await unless_gone(receive, infer(state.models, call, settings.max_pixels))
+    body, json_length = write_reply(reply)
+    if json_length is None:
+        return 200, body, [(b"content-type", b"application/json")]
+    length = (HEADER_LENGTH.lower().encode(), str(json_length).encode())
+    return 200, body, [(b"content-type", b"application/octet-stream"), length]
+
+
+def _named(path: str) -> tuple[str, str]:
+    """Return model and version of /v2/models/NAME[/versions/VERSION]/infer."""
+    parts = path.split("/")
+    if parts[:3] == ["", "v2", "models"] and len(parts) == 5:
+        return parts[3], ""
+    if parts[:3] == ["", "v2", "models"] and len(parts) == 7 and parts[4] == "versions":
+        return parts[3], parts[5]
+    raise RequestError(f"no such path: {path}", status=404)
+
+
+def _told(error: Exception) -> _Answer:
+    found = failure(error)
+    if found.status == 500:
+        log.error("an inference failed", exc_info=error)
+    headers = [(b"content-type", b"application/json")]
+    if found.retry_after_s is not None:
+        headers.append((b"retry-after", str(max(1, round(found.retry_after_s))).encode()))
+    return found.status, msgspec.json.encode({"error": found.text}), headers
+
+
+def _json(content: Any, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(content), status_code=status, media_type="application/json")
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return _json({"error": f"{error.detail.lower()}; the protocol's paths begin with /v2"}, error.status_code)
+
+
+async def _failed(_: Request, error: Exception) -> Response:
+    status, body, headers = _told(error)
+    return Response(body, status_code=status, headers={name.decode(): value.decode() for name, value in headers})
+
+
+def _routes(state: State) -> list[Route]:
+    models = state.models
+
+    async def live(_: Request) -> Response:
+        return _json({"live": True})
+
+    async def ready(_: Request) -> Response:
+        return _json({"ready": state.ready}, 200 if state.ready else 503)
+
+    async def server(_: Request) -> Response:
+        return _json(server_metadata())
+
+    async def model_ready(request: Request) -> Response:
+        models.get(**_which(request))
+        return _json({"name": request.path_params["model"], "ready": True})
+
+    async def model(request: Request) -> Response:
+        return _json(model_metadata(models.get(**_which(request))))
+
+    async def index(request: Request) -> Response:
+        raw = await whole_body(request.receive, {}, state.settings.max_body_bytes, state.settings.body_timeout_s)
+        only_ready = _index_body(raw)
+        return _json([row for row in models.index() if row["state"] == "READY" or not only_ready])
+
+    async def load(request: Request) -> Response:
+        await asyncio.to_thread(models.load, request.path_params["model"])
+        return _json({})
+
+    async def unload(request: Request) -> Response:
+        await asyncio.to_thread(models.unload, request.path_params["model"])
+        return _json({})
+
+    async def description(_: Request) -> Response:
+        return _json(openapi())
+
+    def guarded(endpoint: Endpoint) -> Endpoint:
+        async def checked(request: Request) -> Response:
+            try:
+                state.check_token(request.headers.get("authorization"))
+                return await endpoint(request)
+            except RequestError as error:
+                return await _failed(request, error)
+
+        return checked
+
+    found = [Route("/v2/health/live", live), Route("/v2/health/ready", ready)]
+    for path, endpoint, method in (
+        ("/v2", server, "GET"),
+        ("/v2/", server, "GET"),
+        (f"{_MODEL}/ready", model_ready, "GET"),
+        (f"{_VERSION}/ready", model_ready, "GET"),
+        (_MODEL, model, "GET"),
+        (_VERSION, model, "GET"),
+        ("/v2/repository/index", index, "POST"),
+        ("/v2/repository/models/{model}/load", load, "POST"),
+        ("/v2/repository/models/{model}/unload", unload, "POST"),
+        ("/openapi.json", description, "GET"),
+    ):
+        found.append(Route(path, guarded(endpoint), methods=[method]))
+    return found
+
+
+def _which(request: Request) -> dict[str, str]:
+    return {"name": request.path_params["model"], "version": request.path_params.get("version", "")}
+
+
+def _index_body(raw: bytes) -> bool:
+    if not raw.strip():
+        return False
+    try:
+        return bool(msgspec.json.decode(raw, type=dict[str, Any]).get("ready", False))
+    except msgspec.DecodeError as error:
+        raise RequestError(f"the body is no JSON object: {error}") from error

@@ -1,0 +1,1 @@
+"""Processes that serve, and the one that watches over them."""
