@@ -84,12 +84,13 @@ def from_numbers(name: str, datatype: str, shape: tuple[int, ...], data: Any) ->
         RequestError: these are no numbers of the datatype, or other ones than the shape says.
     """
     dtype = dtype_of(name, datatype)
+    kinds = {"b": "b", "u": "iu", "i": "iu"}.get(dtype.kind, "iuf")
     try:
         given = np.asarray(data)
+        equal = not given.size or given.dtype.kind in kinds
     except ValueError:  # ragged
-        given = np.empty(0, object)
-    kinds = {"b": "b", "u": "iu", "i": "iu"}.get(dtype.kind, "iuf")
-    if given.size and given.dtype.kind not in kinds:
+        equal = False
+    if not equal:
         raise RequestError(f"the data of input {name!r} are not {datatype} numbers in equal rows")
     if given.size != math.prod(shape):
         raise RequestError(f"input {name!r} has {given.size} numbers; the shape {list(shape)} takes {math.prod(shape)}")

@@ -1,0 +1,199 @@
+"""Bad input over HTTP: each gets the protocol's error form and the right status, and the server serves on."""
+
+import io
+import json
+import socket
+import struct
+import urllib.error
+import urllib.request
+import zlib
+from typing import Any
+
+import numpy as np
+import pytest
+import servers
+
+GOOD = {"inputs": [{"name": "input", "shape": [1, 1, 8, 8], "datatype": "FP32", "data": [0.5] * 64}]}
+INFER = "/v2/models/tiny/infer"
+
+
+def ask(
+    server: servers.Server, path: str, body: bytes | None = None, method: str | None = None, **headers: str
+) -> tuple[int, Any]:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    request = urllib.request.Request(f"http://{server.http}{path}", body, named, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=20) as reply:
+            return reply.status, json.loads(reply.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.loads(error.read())
+
+
+def with_input(**changes: Any) -> bytes:
+    return json.dumps({"inputs": [GOOD["inputs"][0] | changes]}).encode()
+
+
+def png_bomb(side: int) -> bytes:
+    """A grey PNG of side x side pixels in a few kilobytes."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = zlib.compress(bytes(side + 1) * side, 9)
+    head = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (b"", "no inference request"),
+        (b"{", "no inference request"),
+        (b"[1, 2]", "no inference request"),
+        (b"\xff\xfe{}", "no inference request"),
+        (b"[" * 100_000, "no inference request"),
+        (b'{"inputs": []}', "the inputs given are none"),
+        (b'{"inputs": [{"name": 5}]}', "no inference request"),
+        (with_input(name="other"), "the bundle reads 'input'"),
+        (with_input(datatype="FP128"), "datatype 'FP128'"),
+        (with_input(datatype="FP64"), "dtype float64"),
+        (with_input(shape=[1, 64]), "the network reads float32"),
+        (with_input(shape=[2, 1, 8, 8]), "takes 128"),
+        (with_input(shape=[0, 1, 8, 8], data=[]), "the batch is empty"),
+        (with_input(shape=[-1, 1, 8, 8]), "has the shape"),
+        (with_input(shape=[1 << 40, 1 << 40]), "takes"),
+        (with_input(shape=[]), "has the shape"),
+        (with_input(data=[[0.5] * 63, [0.5]]), "equal rows"),
+        (with_input(data=["0.5"] * 64), "not FP32 numbers"),
+        (with_input(data=None), "not FP32 numbers"),
+        (with_input(datatype="UINT8", data=[300] * 64), "holds a number that UINT8 does not"),
+        (with_input(datatype="BYTES", shape=[1], data=["%%%"]), "base64"),
+        (with_input(parameters={"binary_data_size": 256}), "0 are left"),
+        (with_input(parameters={"binary_data_size": -1}), "binary bytes"),
+        (json.dumps({"inputs": GOOD["inputs"] * 2}).encode(), "comes twice"),
+        (json.dumps(GOOD | {"parameters": {"tau": "high"}}).encode(), "tau is 'high'"),
+        (json.dumps(GOOD | {"parameters": {"tau": [0.1]}}).encode(), "tau has the shape"),
+        (json.dumps(GOOD | {"parameters": {"priority": 9}}).encode(), "priority is 9"),
+        (
+            json.dumps(GOOD | {"outputs": [{"name": "logits", "parameters": {"classification": 99}}]}).encode(),
+            "classes",
+        ),
+    ],
+)
+def test_a_bad_body_is_refused_with_its_reason(server: servers.Server, body: bytes, text: str) -> None:
+    status, reply = ask(server, INFER, body, "POST")
+    assert status == 400
+    assert text in reply["error"]
+
+
+def test_truncated_and_surplus_binary_parts_are_refused(server: servers.Server) -> None:
+    part = GOOD["inputs"][0] | {"parameters": {"binary_data_size": 256}}
+    del part["data"]
+    head, raw = json.dumps({"inputs": [part]}).encode(), np.full(64, 0.5, np.float32).tobytes()
+    length = str(len(head))
+    status, _ = ask(server, INFER, head + raw, Inference_Header_Content_Length=length)
+    assert status == 200
+    for body, told in (
+        (head + raw[:-1], length),
+        (head + raw + b"x", length),
+        (head + raw, "9999"),
+        (head + raw, "-1"),
+    ):
+        status, reply = ask(server, INFER, body, Inference_Header_Content_Length=told)
+        assert (status, list(reply)) == (400, ["error"])
+
+
+def test_large_bodies_and_images_are_refused_before_they_take_memory(server: servers.Server) -> None:
+    status, reply = ask(server, INFER, bytes(2 << 20))
+    assert (status, "1048576" in reply["error"]) == (413, True)
+    bomb = png_bomb(12_000)
+    assert len(bomb) < 1 << 20
+    head = json.dumps(
+        {
+            "inputs": [
+                {
+                    "name": "input",
+                    "shape": [1],
+                    "datatype": "BYTES",
+                    "parameters": {"binary_data_size": len(bomb) + 4},
+                }
+            ]
+        }
+    ).encode()
+    body = head + struct.pack("<I", len(bomb)) + bomb
+    status, reply = ask(server, INFER, body, Inference_Header_Content_Length=str(len(head)))
+    assert (status, "144,000,000 pixels" in reply["error"]) == (400, True)
+
+
+def test_unknown_paths_methods_and_versions(server: servers.Server) -> None:
+    good = json.dumps(GOOD).encode()
+    for path, body, method, wanted in (
+        ("/", None, "DELETE", 405),
+        ("/v2/nothing", None, "GET", 404),
+        ("/v2/models/nobody", None, "GET", 404),
+        ("/v2/models/nobody/infer", good, "POST", 404),
+        ("/v2/models/tiny/versions/77/infer", good, "POST", 404),
+        ("/v2/models/tiny/versions/1/more/infer", good, "POST", 404),
+        (INFER, None, "GET", 404),
+        ("/v2/repository/models/nobody/load", b"", "POST", 404),
+        ("/v2/repository/index", b"[", "POST", 400),
+    ):
+        status, reply = ask(server, path, body, method)
+        assert (status in {wanted, 404}, list(reply)) == (True, ["error"]), path
+    status, _ = ask(server, INFER, good, Content_Encoding="gzip")
+    assert status == 415
+
+
+def raw_exchange(server: servers.Server, sent: bytes) -> bytes:
+    host, port = server.http.split(":")
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        connection.sendall(sent)
+        connection.shutdown(socket.SHUT_WR)
+        found = b""
+        while part := connection.recv(65536):
+            found += part
+        return found
+
+
+def test_smuggled_and_broken_requests_are_refused(server: servers.Server) -> None:
+    head = f"POST {INFER} HTTP/1.1\r\nHost: x\r\n".encode()
+    for more in (
+        b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /v2 HTTP/1.1\r\n\r\n",
+        b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
+        b"Content-Length: -5\r\n\r\n",
+        b"Content Length: 5\r\n\r\nhello",
+        b"\x00\x01: y\r\n\r\n",
+    ):
+        found = raw_exchange(server, head + more)
+        assert found == b"" or found.split()[1] == b"400", more
+    assert ask(server, "/v2/health/live")[0] == 200
+
+
+def test_who_leaves_in_the_middle_disturbs_nobody(server: servers.Server) -> None:
+    host, port = server.http.split(":")
+    good = json.dumps(GOOD).encode()
+    for sent in (good[:10], good):
+        for _ in range(20):
+            with socket.create_connection((host, int(port)), timeout=20) as connection:
+                connection.sendall(f"POST {INFER} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(good)}\r\n\r\n".encode())
+                connection.sendall(sent)
+    status, reply = ask(server, INFER, good)
+    assert (status, [output["name"] for output in reply["outputs"]]) == (200, ["prediction", "score", "exit"])
+
+
+def test_a_row_that_is_not_finite_has_no_answer_and_no_invalid_json(server: servers.Server) -> None:
+    body = with_input(shape=[2, 1, 8, 8], data=[[0.5] * 64, [1e39] * 64])
+    status, reply = ask(server, INFER, body)
+    found = {output["name"]: output["data"] for output in reply["outputs"]}
+    assert (status, found["exit"][1], found["prediction"][1], found["score"][1]) == (200, -1, -1, None)
+    assert found["prediction"][0] >= 0
+
+
+def test_metrics_count_what_happened(server: servers.Server) -> None:
+    ask(server, INFER, json.dumps(GOOD).encode())
+    with urllib.request.urlopen(f"http://{server.metrics}/metrics", timeout=20) as reply:
+        text = reply.read().decode()
+    for name in ("requests_total", "exits_total", "batch_rows_count", "queue_seconds_count", "latency_seconds_count"):
+        lines = [line for line in io.StringIO(text) if line.startswith(f"eeinfer_{name}{{") and "tiny" in line]
+        assert sum(float(line.rsplit(" ", 1)[1]) for line in lines) >= 1, name
