@@ -21,6 +21,7 @@ from eeinfer.cli.running import predict as predict
 from eeinfer.cli.running import inspection as inspection
 from eeinfer.cli.running import check as check
 from eeinfer.cli.serving import serve as serve
+from eeinfer.cli.serving import loadtest as loadtest
 from eeinfer.cli.running import doctor as doctor
 from eeinfer.cli.running import native as native
 from eeinfer.cli.app import app as app

@@ -12,7 +12,8 @@ USUAL_PRIORITY = 2  # of a request that names none, or 0
 class ServingConfig:
     """Settings of one scheduler."""
 
-    max_batch: int = 32  # rows that run a segment together, at most; the cost table may ask for fewer
+    max_batch: int = 32  # rows that run a segment together, at most
+    by_cost: bool = True  # fewer, where measured times say that more company saves nothing
     max_wait_ms: float | None = None  # for company in front of a segment; None: what one row takes all the way
     queue: int = 1000  # rows that wait in front of segment 0; what comes beyond is refused
     rebatching: bool = True  # False: a batch runs whole to its last row, and who has left is computed along

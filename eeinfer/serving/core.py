@@ -43,7 +43,8 @@ class Core:
         """Begin with empty queues; ``clock`` counts seconds and never goes back."""
         self.changed = Condition()  # guards the entrance and `closing`; told of what comes in
         self.closing = False
-        self.full = full_sizes(costs, config.max_batch)
+        most = config.max_batch
+        self.full = full_sizes(costs, most) if config.by_cost else (most,) * len(costs.segment_ms)
         self.queues = Queues(costs, self.full)
         self._steps, self._costs, self._config, self._clock = steps, costs, config, clock
         self._classes, self._observer = len(manifest.classes), observer or Observer()

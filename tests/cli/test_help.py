@@ -10,7 +10,7 @@ from cli_runs import Run
 COMMANDS = (
     *("demo", "train", "runs", "calibrate", "export", "optimise", "eval", "tune", "thresholds"),
     *("prune", "bench", "compare", "study"),
-    *("predict", "inspect", "check", "doctor", "native"),
+    *("predict", "inspect", "check", "serve", "loadtest", "doctor", "native"),
 )
 
 

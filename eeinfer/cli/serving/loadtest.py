@@ -1,0 +1,74 @@
+"""``eeinfer loadtest``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from eeinfer.cli.app import Debug, Json, command, say
+from eeinfer.cli.bundles import BundleArgument, chosen_bundle
+from eeinfer.cli.options import numbers
+from eeinfer.cli.progress import print_table, shown_progress
+from eeinfer.cli.threads import share_pool
+
+
+@command(example="eeinfer loadtest --rates 200,400 --seconds 2 --rounds 1")
+def loadtest(
+    bundle: BundleArgument = None,
+    url: Annotated[
+        str | None, typer.Option(help="A server that runs already, such as http://127.0.0.1:8000; it serves BUNDLE.")
+    ] = None,
+    rates: Annotated[
+        str | None,
+        typer.Option(metavar="N[,N...]", help="Requests per second; without it around what one row at a time allows."),
+    ] = None,
+    deadline_ms: Annotated[
+        float | None, typer.Option(help="Within which an answer counts; without it 5 times the whole network's time.")
+    ] = None,
+    arrivals: Annotated[
+        str, typer.Option(help="poisson, bursts, or a file with a time in seconds per line.")
+    ] = "poisson",
+    seconds: Annotated[float, typer.Option(help="Of each turn.")] = 5.0,
+    rounds: Annotated[int, typer.Option(help="In which all take turns.")] = 3,
+    peer: Annotated[
+        list[str] | None, typer.Option(help="One of those compared, repeatable; without it all.", show_default=False)
+    ] = None,
+    max_batch: Annotated[int, typer.Option(help="Rows that run a segment together, at most.")] = 32,
+    queue: Annotated[int, typer.Option(help="Rows that may wait.")] = 1000,
+    out: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+    json_output: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Load a server with requests that come when they are due, and count the answers in time.
+
+    Requests leave at the exits in equal shares. Without --url the scheduler runs in this process, beside the same
+    without merging, one request at a time, and the network without exits in batches.
+    """
+    from eeinfer.bench.serving.run import LoadPlan, load_bundle, load_server
+    from eeinfer.bench.serving.table import render_load
+    from eeinfer.files import replace_file
+    from eeinfer.serving.config import ServingConfig
+    from eeinfer.serving.web.settings import model_name
+
+    path = chosen_bundle(bundle)
+    plan = LoadPlan(
+        rates=None if rates is None else tuple(numbers("--rates", rates)),
+        deadline_ms=deadline_ms,
+        arrivals=arrivals,
+        seconds=seconds,
+        rounds=rounds,
+        names=tuple(peer) if peer else LoadPlan.names,
+    )
+    with shown_progress() as progress:
+        if url is None:
+            share_pool(path, None)
+            report = load_bundle(path, ServingConfig(max_batch=max_batch, queue=queue), plan, progress)
+        else:
+            report = load_server(url, path, model_name(path), plan, progress)
+    if out is not None:
+        replace_file(out, report.to_json())
+        say(f"report: {out}")
+    if json_output:
+        typer.echo(report.to_json().decode(), nl=False)
+    else:
+        print_table(render_load(report))
