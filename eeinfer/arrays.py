@@ -55,7 +55,7 @@ def read_image(path: str | os.PathLike[str], channels: int = 3) -> NDArray[np.ui
         raise DataError(f"{path} is too large ({first_line(error)}); make it smaller") from error
     except Exception as error:  # Pillow reports damage with errors of many kinds
         if reason := getattr(error, "strerror", None):
-            raise DataError(f"{path} cannot be read: {reason}") from error
+            raise DataError(f"{path} cannot be read: {reason}; check the path") from error
         raise DataError(f"{path} is no readable image ({first_line(error)}): replace or remove it") from error
 
 

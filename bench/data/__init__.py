@@ -1,6 +1,7 @@
 """The images to measure on: a file, a folder, a list, a data set by name, the one trained on, or the shipped ones."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from eeinfer import samples
 from eeinfer.arrays import images_below
 from eeinfer.bench.data.files import from_arrays, from_folder, from_list
+from eeinfer.bench.data.images import ASK
 from eeinfer.bench.data.images import BenchData as BenchData
 from eeinfer.bench.data.images import GivenImages as GivenImages
 from eeinfer.bench.data.images import check_data as check_data
@@ -58,7 +60,7 @@ def _found(opened: Bundle, data: str | None, root: str | os.PathLike[str] | None
         else None
     )
     if found is None:
-        return from_name(data, root)
+        return _by_name(data, root)
     if root is not None:
         raise DataError(f"--root {root} has no effect, {data} is no data set's name; leave it out")
     return found
@@ -75,18 +77,31 @@ def bench_data(
     found = given_images(bundle, data, root=root)
     if found.labels is None:
         classes = Bundle.open(bundle, verify=False).manifest.classes
-        raise DataError(_ask_for_labels(Path(data or ""), classes[0]))
+        raise DataError(_ask_for_labels(Path(data or ""), classes))
     return BenchData(name=found.name, images=found.images, labels=found.labels)
 
 
-def _ask_for_labels(path: Path, name: str) -> str:
+def _by_name(data: str, root: str | os.PathLike[str] | None) -> GivenImages:
+    try:
+        return from_name(data, root)
+    except DataError as error:
+        if Path(data).is_dir():
+            raise DataError(f"{data} is a folder without images, and no data set's name; {ASK}") from error
+        if str(error).startswith("unknown data set"):
+            raise DataError(f"{error}; nor is there a folder or file {data} here") from error
+        raise
+
+
+def _ask_for_labels(path: Path, classes: Sequence[str]) -> str:
     if path.suffix.lower() == ".npz":
         return f"{path} holds no array 'labels'; save images, labels with numpy.savez"
     if path.suffix.lower() == ".csv":
         return f"{path} has no column 'label', and accuracy needs to know each image's class: add one"
+    if path.name in classes:
+        return f"{path} holds the images of one class; name the folder above, which holds all: --data {path.parent}"
     return (
         f"{path} holds no images in folders named after the classes, and accuracy needs to know each image's class: "
-        f"put them into folders such as {path / name}, or list them in a .csv file with the columns path,label"
+        f"put them into folders such as {path / classes[0]}, or list them in a .csv file with the columns path,label"
     )
 
 
