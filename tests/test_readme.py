@@ -142,6 +142,8 @@ def check_only(command: str, folder: Path) -> None:
 def run_block(block: Block, folder: Path) -> None:
     if block.language == "python":
         compile(block.body, f"{block.page}:{block.line}", "exec")
+        if name := re.match(r"# (\w+\.py)\n", block.body):  # a file that the commands after it name
+            (folder / name[1]).write_text(block.body)
         if not block.parse_only:
             run([sys.executable, "-c", block.body], folder)
         return
