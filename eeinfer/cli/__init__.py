@@ -8,6 +8,7 @@ from eeinfer.cli.training import demo as demo
 from eeinfer.cli.training import train as train
 from eeinfer.cli.training import runs as runs
 from eeinfer.cli.training import calibrate as calibrate
+from eeinfer.cli.training import analyze as analyze
 from eeinfer.cli.exporting import export as export
 from eeinfer.cli.exporting import optimise as optimise
 from eeinfer.cli.measuring import evaluation as evaluation

@@ -1,0 +1,1 @@
+"""An analysis of trained networks as tables, plots and files."""

@@ -1,0 +1,101 @@
+"""An analysis as one picture, an SVG file."""
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from eeinfer.errors import DependencyError
+from eeinfer.training.analysis.analyse import INFORMATION, LANDSCAPE, RANK, Analysis, Network
+from eeinfer.training.analysis.landscape import Landscape
+from eeinfer.training.analysis.overthinking import Overthinking
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_MOST_LOSS = 4.0  # times the loss of chance, ln 10 for ten classes: above it a plane is one colour
+
+
+def picture(analysis: Analysis) -> bytes:
+    """Return the SVG file; the same analysis gives the same bytes.
+
+    Raises:
+        DependencyError: matplotlib is missing.
+    """
+    try:
+        import matplotlib
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise DependencyError("the picture is drawn with matplotlib: pip install 'eeinfer[bench]'") from error
+    out = io.BytesIO()
+    with matplotlib.rc_context(
+        {"svg.hashsalt": analysis.kind, "font.size": 10, "axes.grid": analysis.kind != LANDSCAPE}
+    ):
+        planes = analysis.kind == LANDSCAPE
+        figure = Figure(figsize=_size(analysis), layout="constrained")
+        _planes(figure, analysis) if planes else _lines(figure.subplots(), analysis)
+        figure.suptitle(_title(analysis), fontsize=11)
+        figure.savefig(out, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
+    return out.getvalue()
+
+
+def _title(analysis: Analysis) -> str:
+    what = {
+        RANK: "Numerical rank of each layer",
+        INFORMATION: "Information of each layer on the input",
+        LANDSCAPE: "Loss around the weights",
+    }.get(analysis.kind, "Right at an exit, wrong at a later one")
+    return f"{what}: {analysis.images} {analysis.part} images of {analysis.data}"
+
+
+def _size(analysis: Analysis) -> tuple[float, float]:
+    if analysis.kind != LANDSCAPE:
+        return 7.5, 4.5
+    columns = max(1 + len(network.exits) for network in analysis.networks)
+    return 2.6 * columns, 2.6 * len(analysis.networks) + 0.6
+
+
+def _lines(axes: "Axes", analysis: Analysis) -> None:
+    for network in analysis.networks:
+        values = _values(network)
+        axes.plot(range(len(values)), values, marker="o", markersize=3, label=f"{network.label} ({network.regime})")
+    first: Any = analysis.networks[0].found
+    if isinstance(first, Overthinking):
+        axes.set(xlabel="exit", ylabel="share of images, right there and wrong at the last exit", ylim=(0, None))
+        axes.set_xticks(range(len(first.accuracy)))
+    else:
+        if analysis.kind == INFORMATION:
+            axes.axhline(first[0].most, color="0.4", linestyle="--")
+            axes.annotate("ln M: no more can be told", (0, first[0].most), va="bottom", color="0.3", fontsize=8)
+        label = "rank / min(images, width)" if analysis.kind == RANK else "I(X;Z), nats"
+        axes.set(xlabel="layer, from the input on", ylabel=label, ylim=(0, None))
+    axes.legend(frameon=False)
+
+
+def _values(network: Network) -> list[float]:
+    found: Any = network.found
+    if isinstance(found, Overthinking):
+        return [line[-1] for line in found.spoiled]
+    return [layer.share if hasattr(layer, "share") else layer.nats for layer in found]
+
+
+def _planes(figure: "Figure", analysis: Analysis) -> None:
+    from matplotlib.colors import LogNorm
+
+    planes = [network.found for network in analysis.networks if isinstance(network.found, Landscape)]
+    every = np.concatenate([np.ravel(each) for found in planes for each in (found.total, *found.exits)])
+    every = every[np.isfinite(every) & (every > 0)]
+    low = float(every.min()) if every.size else 1e-3
+    norm = LogNorm(vmin=low, vmax=max(min(float(every.max(initial=low)), _MOST_LOSS * np.log(10)), low * 1.01))
+    columns = max(1 + len(found.exits) for found in planes)
+    grid = figure.subplots(len(planes), columns, squeeze=False)
+    for line, network, found in zip(grid, analysis.networks, planes, strict=True):
+        titles = ["mean of exits", *(f"exit {k}" for k in range(len(found.exits)))]
+        rim = found.coordinates[-1]
+        for axes, title, losses in zip(line, titles, (found.total, *found.exits), strict=False):
+            shown = axes.imshow(np.clip(losses, low, None), norm=norm, extent=(-rim, rim, -rim, rim), origin="lower")
+            axes.set_title(f"{network.label}, {title}" if axes is line[0] else title, fontsize=9)
+        for axes in line[len(titles) :]:
+            axes.set_axis_off()
+    figure.colorbar(shown, ax=grid, label="loss, nats", shrink=0.8)

@@ -1,0 +1,1 @@
+"""What training made of a network: numerical rank, information, loss landscapes, overthinking."""

@@ -1,0 +1,107 @@
+"""Mutual information I(X;Z) of a network's input and each layer, under Gaussian noise (Fig. 3 of "Joint or Disjoint").
+
+The estimator is that of Kawaguchi et al., "How Does Information Bottleneck Help Deep Learning?" (ICML 2023):
+Z = f(X) + N(0, sigma^2 I), and log p(z|x) - log mean_j p(z|x_j) averaged over images. Three things of their code are
+put right: the conditional density has all d dimensions, the z that are looked at are drawn with the noise, and an image
+is among its own references, so that the estimate ends at ln M. Where it gets there it says nothing more.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from eeinfer.errors import ConfigError
+from eeinfer.training.analysis.features import features_of
+
+SIGMAS = (0.01, 0.1, 0.25, 0.5, 0.75, 1.0, 2.0, 3.0, 6.0, 9.0, 12.0, 15.0, 18.0, 21.0)
+SATURATED = 0.98  # of ln M
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerInformation:
+    """One layer's information on the input."""
+
+    layer: str  # its name in the backbone
+    sigma: float  # of the noise, in the layer's own units
+    nats: float  # I(X;Z), at most ln M
+    most: float  # ln M, in nats
+    saturated: bool  # whether it ends at ln M: the layer tells all references apart, and nothing more is known
+
+
+def information(features: Tensor, sigma: float, *, seed: int = 0) -> float:
+    """Return I(X;Z) in nats for Z = features + N(0, sigma^2 I).
+
+    Args:
+        features: [M, d], one row for each image; every image is a reference for all.
+        sigma: standard deviation of the noise, above 0.
+        seed: of the noise.
+    """
+    conditional, marginal = _densities(features, sigma, seed)
+    return float((conditional - marginal).mean())
+
+
+def _densities(features: Tensor, sigma: float, seed: int) -> tuple[Tensor, Tensor]:
+    """Return log p(z|x) and log mean_j p(z|x_j) [M] of one z for each image, without -d/2 ln(2 pi sigma^2) in both."""
+    means = features.double() / sigma
+    noise = torch.randn(means.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    # |m_i + n_i - m_j|^2 by parts, because the difference of the diagonal is the noise itself, to the last bit.
+    apart = torch.cdist(means, means, compute_mode="donot_use_mm_for_euclid_dist") ** 2
+    across = noise @ means.T
+    distances = apart + 2 * (across.diagonal()[:, None] - across) + (noise**2).sum(1)[:, None]
+    marginal = torch.logsumexp(-distances / 2, dim=1) - math.log(len(means))
+    return -(noise**2).sum(1) / 2, marginal
+
+
+def choose_sigmas(
+    features: Mapping[str, Tensor], *, sigmas: Sequence[float] = SIGMAS, seed: int = 0
+) -> dict[str, float]:
+    """Return one sigma for each layer, which then holds for every network that is compared.
+
+    From the last layer to the first: the sigma with the highest mean log density of z among those that let the layer
+    hold at least what the layer behind it holds, since a later layer knows no more; where none does, the smallest.
+    """
+    chosen: dict[str, float] = {}
+    behind = 0.0
+    for layer in reversed(list(features)):
+        found = [(_mean_log_density(features[layer], sigma, seed), sigma) for sigma in sigmas]
+        held = {sigma: information(features[layer], sigma, seed=seed) for sigma in sigmas}
+        fit = [(density, sigma) for density, sigma in found if held[sigma] >= behind]
+        chosen[layer] = max(fit)[1] if fit else min(sigmas)
+        behind = held[chosen[layer]]
+    return {layer: chosen[layer] for layer in features}
+
+
+def _mean_log_density(features: Tensor, sigma: float, seed: int) -> float:
+    _, marginal = _densities(features, sigma, seed)
+    return float(marginal.mean()) - features.shape[1] / 2 * math.log(2 * math.pi * sigma**2)
+
+
+def layer_information(
+    model: nn.Module, x: Tensor, sigmas: Mapping[str, float] | None = None, *, columns: int = 1024, seed: int = 0
+) -> tuple[LayerInformation, ...]:
+    """Return every layer's information on the input, in the order in which they run.
+
+    Args:
+        model: a trained network.
+        x: prepared images [M,C,H,W]; memory grows with M squared.
+        sigmas: of each layer, as `choose_sigmas` gave them for the first network; None chooses them here.
+        columns: of wider layers that many numbers, drawn from the seed, stand for all.
+        seed: of that draw and of the noise.
+
+    Raises:
+        ConfigError: a layer has no sigma: the networks that are compared have one backbone.
+    """
+    features = features_of(model, x, columns=columns, seed=seed)
+    chosen = choose_sigmas(features, seed=seed) if sigmas is None else sigmas
+    if missing := [layer for layer in features if layer not in chosen]:
+        raise ConfigError(f"layer {missing[0]} is not in the first network; compare networks of one backbone")
+    most, rows = math.log(len(x)), []
+    for layer, given in features.items():
+        nats = min(information(given, chosen[layer], seed=seed), most)
+        rows.append(
+            LayerInformation(layer=layer, sigma=chosen[layer], nats=nats, most=most, saturated=nats >= SATURATED * most)
+        )
+    return tuple(rows)
