@@ -8,7 +8,7 @@ import pytest
 from cli_runs import Run
 
 COMMANDS = (
-    *("demo", "train", "runs", "calibrate", "export", "optimise", "eval", "tune", "thresholds"),
+    *("demo", "train", "runs", "calibrate", "analyze", "export", "optimise", "eval", "tune", "thresholds"),
     *("prune", "bench", "compare", "study"),
     *("predict", "inspect", "check", "serve", "loadtest", "doctor", "native"),
 )

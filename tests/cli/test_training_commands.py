@@ -103,3 +103,34 @@ def test_parts_of_ones_own_are_named_again_where_a_checkpoint_is_read(run: Run, 
     assert run(*shlex.split(named)).status == 0
     told = run("bench", "mine/checkpoint.eeb")
     assert "the data set stripes is in the file data.py, which is not given" in only_line(told.err)
+
+
+def test_analyze_prints_a_table_and_writes_it(run: Run, checkpoint: Path) -> None:
+    done = run("analyze", "overthinking", checkpoint, "--images", 50, "--out", "found")
+    assert done.status == 0, done.err
+    assert done.out.splitlines()[0].split() == ["network", "regime", "measure", "exit", "later", "exit", "share"]
+    assert {path.name for path in Path("found").iterdir()} == {
+        "overthinking.csv",
+        "overthinking.json",
+        "overthinking.svg",
+    }
+    again = run("analyze", "overthinking", checkpoint, "--images", 50, "--json")
+    assert json.loads(again.out) == json.loads(Path("found/overthinking.json").read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["ranks", "CHECKPOINT"], "unknown analysis 'ranks': known are rank, information, landscape, overthinking"),
+        (["rank", "none.pt"], "none.pt"),
+        (["rank", "CHECKPOINT", "CHECKPOINT"], "is named twice"),
+        (["rank", "CHECKPOINT", "--images", "1"], "--images 2 or more"),
+        (["landscape", "CHECKPOINT", "--steps", "10"], "odd number from 3"),
+        (["rank", "CHECKPOINT", "--out", "a-file"], "cannot be written to a-file"),
+    ],
+)
+def test_analyze_answers_mistakes_in_one_line(run: Run, checkpoint: Path, arguments: list[str], words: str) -> None:
+    Path("a-file").write_text("")
+    done = run("analyze", *(str(checkpoint) if each == "CHECKPOINT" else each for each in arguments))
+    assert done.status == 1
+    assert words in only_line(done.err)

@@ -39,20 +39,40 @@ def information(features: Tensor, sigma: float, *, seed: int = 0) -> float:
         sigma: standard deviation of the noise, above 0.
         seed: of the noise.
     """
-    conditional, marginal = _densities(features, sigma, seed)
-    return float((conditional - marginal).mean())
+    return _Channel.of(features, seed).information(sigma)
 
 
-def _densities(features: Tensor, sigma: float, seed: int) -> tuple[Tensor, Tensor]:
-    """Return log p(z|x) and log mean_j p(z|x_j) [M] of one z for each image, without -d/2 ln(2 pi sigma^2) in both."""
-    means = features.double() / sigma
-    noise = torch.randn(means.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    # |m_i + n_i - m_j|^2 by parts, because the difference of the diagonal is the noise itself, to the last bit.
-    apart = torch.cdist(means, means, compute_mode="donot_use_mm_for_euclid_dist") ** 2
-    across = noise @ means.T
-    distances = apart + 2 * (across.diagonal()[:, None] - across) + (noise**2).sum(1)[:, None]
-    marginal = torch.logsumexp(-distances / 2, dim=1) - math.log(len(means))
-    return -(noise**2).sum(1) / 2, marginal
+@dataclass(frozen=True, kw_only=True)
+class _Channel:
+    """What does not depend on sigma, of which many are tried: z_i = f(x_i) + sigma n_i, one z for each image."""
+
+    width: int  # d
+    apart: Tensor  # [M, M] squared distances of the f(x_i)
+    across: Tensor  # [M, M] the product of n_i and f(x_j)
+    noise: Tensor  # [M] squared lengths of the n_i
+
+    @classmethod
+    def of(cls, features: Tensor, seed: int) -> "_Channel":
+        means = features.double() - features.double().mean(dim=0)  # smaller numbers, the same distances
+        noise = torch.randn(means.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+        product = means @ means.T
+        lengths = product.diagonal()
+        apart = (lengths[:, None] + lengths - 2 * product).clamp_min(0).fill_diagonal_(0)
+        return cls(width=means.shape[1], apart=apart, across=noise @ means.T, noise=(noise**2).sum(dim=1))
+
+    def information(self, sigma: float) -> float:
+        """Mean of log p(z|x) - log mean_j p(z|x_j)."""
+        return float((-self.noise / 2 - self._marginal(sigma)).mean())
+
+    def log_density(self, sigma: float) -> float:
+        """Mean of log mean_j p(z|x_j)."""
+        return float(self._marginal(sigma).mean()) - self.width / 2 * math.log(2 * math.pi * sigma**2)
+
+    def _marginal(self, sigma: float) -> Tensor:
+        """Return log mean_j p(z|x_j) [M] without -d/2 ln(2 pi sigma^2), which is in log p(z|x) too."""
+        inner = (self.across.diagonal()[:, None] - self.across) / sigma
+        distances = self.apart / sigma**2 + 2 * inner + self.noise[:, None]
+        return torch.logsumexp(-distances / 2, dim=1) - math.log(len(self.noise))
 
 
 def choose_sigmas(
@@ -66,17 +86,11 @@ def choose_sigmas(
     chosen: dict[str, float] = {}
     behind = 0.0
     for layer in reversed(list(features)):
-        found = [(_mean_log_density(features[layer], sigma, seed), sigma) for sigma in sigmas]
-        held = {sigma: information(features[layer], sigma, seed=seed) for sigma in sigmas}
-        fit = [(density, sigma) for density, sigma in found if held[sigma] >= behind]
-        chosen[layer] = max(fit)[1] if fit else min(sigmas)
-        behind = held[chosen[layer]]
+        channel = _Channel.of(features[layer], seed)
+        fit = [sigma for sigma in sigmas if channel.information(sigma) >= behind]
+        chosen[layer] = max(fit, key=channel.log_density) if fit else min(sigmas)
+        behind = channel.information(chosen[layer])
     return {layer: chosen[layer] for layer in features}
-
-
-def _mean_log_density(features: Tensor, sigma: float, seed: int) -> float:
-    _, marginal = _densities(features, sigma, seed)
-    return float(marginal.mean()) - features.shape[1] / 2 * math.log(2 * math.pi * sigma**2)
 
 
 def layer_information(
