@@ -1,25 +1,30 @@
 """The compiled segments of one bundle: for a single row when it is opened, for batches when the first one comes."""
 
+import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from eeinfer.backends.graph_check import Graph, Node, check_graph
+from eeinfer.backends.openvino import kept
 from eeinfer.backends.openvino.bound import OpenVinoBound
-from eeinfer.backends.openvino.library import reason
+from eeinfer.backends.openvino.library import CPU, reason
 from eeinfer.backends.rows import Tensors
 from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import BundleError
 from eeinfer.machine.cores import physical_cores
+
+log = logging.getLogger(__name__)
 
 
 class Compiled:
     """Segments compiled twice: a fixed batch of one is quicker, by a seventh for the smallest networks."""
 
     def __init__(self, bundle: Bundle, core: Any, device: str, settings: Sequence[dict[str, Any]]) -> None:
-        """Read the graphs, compare them with the manifest, and compile them for one row.
+        """Take up what was compiled here before; or read the graphs, compare them with the manifest, and compile them.
 
         Raises:
             BundleError: OpenVINO cannot read or compile a segment, or it is not what the manifest says.
@@ -42,25 +47,62 @@ class Compiled:
         return OpenVinoBound(self._many[k], inputs, outputs)
 
     def _all(self, *, one: bool) -> list[Any]:
+        """Take them up from the machine's cache, or compile and keep them: only the CPU's were seen to be the same."""
+        path = kept.place(self._bundle, "one" if one else "many") if self._device == CPU else None
+        return self._taken_up(path, one=one) or self._made(path, one=one)
+
+    def _taken_up(self, path: Path | None, *, one: bool) -> list[Any] | None:
+        blobs = kept.find(path, len(self._segments))
+        if blobs is None:
+            return None
+        try:
+            found = self._each(self._core.import_model, blobs)
+            for k, compiled in enumerate(found):
+                self._check(compiled, k, one=one)
+        except Exception as error:  # whatever it is: they can be compiled
+            log.warning("%s is not used: %s", path, reason(error))
+            return None
+        return found
+
+    def _made(self, path: Path | None, *, one: bool) -> list[Any]:
         """Read them one by one, and compile several at a time: a core is busy with each."""
         models = [self._read(k, one=one) for k in range(len(self._segments))]
+        made = self._each(self._core.compile_model, models)
+        self._bundle.check_unchanged()  # segments for batches are compiled long after it was opened
+        if path is not None:
+            self._keep(path, made)
+        return made
+
+    def _keep(self, path: Path, made: list[Any]) -> None:
+        try:
+            blobs = [compiled.export_model().getvalue() for compiled in made]
+        except Exception as error:  # it can be computed all the same
+            log.info("OpenVINO cannot export %s: %s", self._bundle.path, reason(error))
+        else:
+            kept.keep(self._bundle, path, blobs)
+
+    def _each(self, make: Callable[..., Any], sources: list[Any]) -> list[Any]:
+        def made(source: Any, k: int) -> Any:
+            with self._naming(k):
+                return make(source, self._device, self._settings[k])
+
         with ThreadPoolExecutor(physical_cores()) as pool:
-            return [*pool.map(self._compiled, models, range(len(models)))]
+            return [*pool.map(made, sources, range(len(sources)))]
+
+    def _check(self, graph: Any, k: int, *, one: bool) -> None:
+        """Compare a graph of OpenVINO's, whose batch is fixed where it is for one row, with the manifest."""
+        found = Graph([_node(node, one=one) for node in graph.inputs], [_node(node, one=one) for node in graph.outputs])
+        segment = self._segments[k]
+        classes = len(self._bundle.manifest.classes)
+        check_graph(found, segment, classes=classes, where=self._bundle.file(segment.file))
 
     def _read(self, k: int, *, one: bool) -> Any:
-        segment = self._segments[k]
-        path = self._bundle.file(segment.file)
         with self._naming(k):
-            model = self._core.read_model(path)
-            graph = Graph([*map(_node, model.inputs)], [*map(_node, model.outputs)])
-            check_graph(graph, segment, classes=len(self._bundle.manifest.classes), where=path)
+            model = self._core.read_model(self._bundle.file(self._segments[k].file))
+            self._check(model, k, one=False)
             if one:
                 model.reshape({node.any_name: [1, *list(node.partial_shape)[1:]] for node in model.inputs})
         return model
-
-    def _compiled(self, model: Any, k: int) -> Any:
-        with self._naming(k):
-            return self._core.compile_model(model, self._device, self._settings[k])
 
     @contextmanager
     def _naming(self, k: int) -> Iterator[None]:
@@ -72,6 +114,8 @@ class Compiled:
             raise BundleError(f"OpenVINO cannot run {path}: {reason(error)}; give backend='onnxruntime'") from error
 
 
-def _node(node: Any) -> Node:
+def _node(node: Any, *, one: bool) -> Node:
     sizes: list[int | str | None] = [None if size.is_dynamic else size.get_length() for size in node.partial_shape]
+    if one and sizes[:1] == [1]:
+        sizes[0] = None
     return Node(node.any_name, node.element_type.to_dtype().name, sizes)
