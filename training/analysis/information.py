@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from eeinfer.errors import ConfigError
 from eeinfer.training.analysis.features import features_of
 
-SIGMAS = (0.01, 0.1, 0.25, 0.5, 0.75, 1.0, 2.0, 3.0, 6.0, 9.0, 12.0, 15.0, 18.0, 21.0)
+SIGMAS = tuple(round(0.01 * 10 ** (step / 12), 4) for step in range(42))  # 0.01 to 26, 12 a decade
 SATURATED = 0.98  # of ln M
 
 
@@ -65,14 +65,19 @@ class _Channel:
         return float((-self.noise / 2 - self._marginal(sigma)).mean())
 
     def log_density(self, sigma: float) -> float:
-        """Mean of log mean_j p(z|x_j)."""
-        return float(self._marginal(sigma).mean()) - self.width / 2 * math.log(2 * math.pi * sigma**2)
+        """Mean of log mean_j p(z_i|x_j) over the other images: with its own the smallest sigma is always best."""
+        others = self._exponents(sigma).fill_diagonal_(-math.inf)
+        marginal = torch.logsumexp(others, dim=1) - math.log(len(self.noise) - 1)
+        return float(marginal.mean()) - self.width / 2 * math.log(2 * math.pi * sigma**2)
 
     def _marginal(self, sigma: float) -> Tensor:
-        """Return log mean_j p(z|x_j) [M] without -d/2 ln(2 pi sigma^2), which is in log p(z|x) too."""
+        """Return log mean_j p(z_i|x_j) [M] without -d/2 ln(2 pi sigma^2), which is in log p(z|x) too."""
+        return torch.logsumexp(self._exponents(sigma), dim=1) - math.log(len(self.noise))
+
+    def _exponents(self, sigma: float) -> Tensor:
+        """Return -|z_i - f(x_j)|^2 / 2 sigma^2 [M, M]."""
         inner = (self.across.diagonal()[:, None] - self.across) / sigma
-        distances = self.apart / sigma**2 + 2 * inner + self.noise[:, None]
-        return torch.logsumexp(-distances / 2, dim=1) - math.log(len(self.noise))
+        return -(self.apart / sigma**2 + 2 * inner + self.noise[:, None]) / 2
 
 
 def choose_sigmas(
@@ -80,16 +85,19 @@ def choose_sigmas(
 ) -> dict[str, float]:
     """Return one sigma for each layer, which then holds for every network that is compared.
 
-    From the last layer to the first: the sigma with the highest mean log density of z among those that let the layer
-    hold at least what the layer behind it holds, since a later layer knows no more; where none does, the smallest.
+    From the last layer to the first: the sigma under which the other images make each z likeliest, among those under
+    which the layer is not saturated and holds at least what the layer behind it holds, since a later layer knows no
+    more. Where none is both, not to be saturated counts: features of many numbers are far apart.
     """
     chosen: dict[str, float] = {}
     behind = 0.0
     for layer in reversed(list(features)):
         channel = _Channel.of(features[layer], seed)
-        fit = [sigma for sigma in sigmas if channel.information(sigma) >= behind]
-        chosen[layer] = max(fit, key=channel.log_density) if fit else min(sigmas)
-        behind = channel.information(chosen[layer])
+        held = {sigma: channel.information(sigma) for sigma in sigmas}
+        fit = {sigma for sigma in sigmas if held[sigma] >= behind}
+        useful = {sigma for sigma in sigmas if held[sigma] < SATURATED * math.log(len(features[layer]))}
+        chosen[layer] = max(fit & useful or useful or fit or {min(sigmas)}, key=channel.log_density)
+        behind = held[chosen[layer]]
     return {layer: chosen[layer] for layer in features}
 
 

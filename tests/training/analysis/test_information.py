@@ -42,3 +42,8 @@ def test_sigmas_are_those_of_the_first_network_and_information_does_not_grow_wit
 def test_where_no_sigma_lets_a_layer_hold_enough_the_smallest_is_taken() -> None:
     spread = drawn(100, 4)
     assert choose_sigmas({"first": torch.zeros(100, 4), "last": spread}, sigmas=(0.5, 1.0))["first"] == 0.5
+
+
+def test_noise_is_about_as_large_as_images_are_apart_so_that_layers_are_not_all_saturated() -> None:
+    assert 0.5 < choose_sigmas({"one": drawn(400, 30)})["one"] < 2
+    assert 5 < choose_sigmas({"one": 10 * drawn(400, 30)})["one"] < 20
