@@ -4,6 +4,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Sequence
+from concurrent.futures import Future
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -29,12 +30,16 @@ class HttpTarget:
         self._host, self._port = parts.hostname, parts.port or 80
         self._bodies = [_message(parts.netloc, model, name, image, exit, depth) for image, exit in _each(images, exits)]
         self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+        self._under_way: set[Future[None]] = set()
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, daemon=True).start()
 
     def send(self, number: int, done: Done) -> None:
         """Write a request on a connection that is free, or on a new one."""
-        asyncio.run_coroutine_threadsafe(self._exchange(self._bodies[number % len(self._bodies)], done), self._loop)
+        exchange = self._exchange(self._bodies[number % len(self._bodies)], done)
+        task = asyncio.run_coroutine_threadsafe(exchange, self._loop)
+        self._under_way.add(task)  # a task that only its own connection refers to is collected as garbage
+        task.add_done_callback(self._under_way.discard)
 
     def close(self) -> None:
         """Close the connections."""

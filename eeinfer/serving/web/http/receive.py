@@ -64,8 +64,13 @@ async def unless_gone(receive: Receive, work: Awaitable[Answer]) -> Answer:
         task.cancel()
 
 
+async def _end(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
 async def _either(receive: Receive, task: "asyncio.Future[Answer]") -> None:
-    gone = asyncio.ensure_future(receive())  # the body is read: what comes now is the end
+    gone = asyncio.ensure_future(_end(receive))
     try:
         both: set[asyncio.Future[Any]] = {task, gone}
         await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
