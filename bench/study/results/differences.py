@@ -10,19 +10,32 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from eeinfer.bench.study.results.budgets import row_of
+from eeinfer.bench.study.results.groups import Group
 from eeinfer.bench.study.results.shapes import Difference, Row
 
 _RESAMPLES, _COVERED = 10_000, 0.95
 
 
-def differences_between(rows: Sequence[Row]) -> tuple[Difference, ...]:
-    """Return, for rows alike in all but the regime, how much better each is than each of those before it."""
+def differences_between(groups: Sequence[Group], rule: str, cost: str) -> tuple[Difference, ...]:
+    """Return, for groups alike in all but the regime, how much better each is than each of those before it.
+
+    Thresholds are chosen on the seeds that both have: in a study that is not finished one may have more.
+    """
     return tuple(
         found
-        for first, second in itertools.combinations(rows, 2)
+        for first, second in itertools.combinations(groups, 2)
         if _context(first) == _context(second)
-        for found in _differences(second, first)
+        for found in _of_pair(second, first, rule, cost)
     )
+
+
+def _of_pair(ours: Group, theirs: Group, rule: str, cost: str) -> list[Difference]:
+    seeds = tuple(seed for seed in ours.seeds if seed in theirs.seeds)
+    if not seeds:
+        return []
+    one, other = row_of(ours.only(seeds), rule, cost), row_of(theirs.only(seeds), rule, cost)
+    return [] if one is None or other is None else _differences(one, other)
 
 
 def interval(values: Sequence[float]) -> tuple[float, float]:
@@ -34,32 +47,29 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
 
 
 def _differences(ours: Row, theirs: Row) -> list[Difference]:
-    found, (labels, rule, cost) = [], _context(ours)
+    found = []
     for one, other in zip(ours.cells, theirs.cells, strict=True):
-        by_seed = {
-            seed: accuracy - dict(zip(theirs.seeds, other.by_seed, strict=False))[seed]
-            for seed, accuracy in zip(ours.seeds, one.by_seed, strict=False)
-            if other.by_seed and seed in theirs.seeds
-        }
-        if by_seed:
-            low, high = interval([*by_seed.values()]) if len(by_seed) > 1 else (None, None)
-            found.append(
-                Difference(
-                    labels=labels,
-                    first=ours.labels["regime"],
-                    second=theirs.labels["regime"],
-                    rule=rule,
-                    cost=cost,
-                    fraction=one.fraction,
-                    seeds=tuple(by_seed),
-                    by_seed=tuple(by_seed.values()),
-                    mean=float(np.mean([*by_seed.values()])),
-                    low=low,
-                    high=high,
-                )
+        if not one.by_seed or not other.by_seed:
+            continue
+        by_seed = tuple(mine - yours for mine, yours in zip(one.by_seed, other.by_seed, strict=True))
+        low, high = interval(by_seed) if len(by_seed) > 1 else (None, None)
+        found.append(
+            Difference(
+                labels={name: value for name, value in ours.labels.items() if name != "regime"},
+                first=ours.labels["regime"],
+                second=theirs.labels["regime"],
+                rule=ours.rule,
+                cost=ours.cost,
+                fraction=one.fraction,
+                seeds=ours.seeds,
+                by_seed=by_seed,
+                mean=float(np.mean(by_seed)),
+                low=low,
+                high=high,
             )
+        )
     return found
 
 
-def _context(row: Row) -> tuple[dict[str, str], str, str]:
-    return {name: value for name, value in row.labels.items() if name != "regime"}, row.rule, row.cost
+def _context(group: Group) -> dict[str, str]:
+    return {name: value for name, value in group.labels.items() if name != "regime"}

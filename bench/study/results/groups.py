@@ -20,6 +20,11 @@ class Group:
     seeds: tuple[int, ...]
     records: tuple[RunRecord, ...]  # in the order of the seeds, at least one
 
+    def only(self, seeds: tuple[int, ...]) -> "Group":
+        """Return the runs of these seeds, in their order."""
+        by_seed = dict(zip(self.seeds, self.records, strict=True))
+        return Group(labels=self.labels, seeds=seeds, records=tuple(by_seed[seed] for seed in seeds))
+
     @property
     def first(self) -> RunRecord:
         """Any of them: what does not depend on the seed."""

@@ -36,7 +36,7 @@ def results_of(study: Study, records: Mapping[str, RunRecord]) -> Results:
         missing=tuple(dict.fromkeys(point.key for point in plan.points if point.key not in records)),
         rows=tuple(rows),
         lines=tuple(map(line_of, groups)),
-        differences=differences_between(rows),
+        differences=tuple(d for rule in RULES for cost in COSTS for d in differences_between(groups, rule, cost)),
         efforts=tuple(effort for group in groups for effort in _efforts(group)),
         theirs=theirs_for(study.name),
         train_seconds=seconds,

@@ -4,9 +4,10 @@ from small_studies import tiny_runs
 from study_records import record
 
 from eeinfer.bench.study.records import RunRecord
-from eeinfer.bench.study.results.differences import interval
+from eeinfer.bench.study.results.differences import differences_between, interval
 from eeinfer.bench.study.results.files import tables_of
 from eeinfer.bench.study.results.formats import curves_csv, latex, markdown
+from eeinfer.bench.study.results.groups import Group
 from eeinfer.bench.study.results.paper import theirs_for
 from eeinfer.bench.study.results.results import results_of
 from eeinfer.bench.study.results.shapes import FLOPS, Results
@@ -30,6 +31,18 @@ def test_differences_pair_seeds_and_name_who_leads() -> None:
         ("mixed", "joint"): 0.05,
     }
     assert found[0].low is None  # one seed says nothing of others
+
+
+def test_differences_are_of_the_seeds_that_both_have() -> None:
+    few = Group(labels={"regime": "joint"}, seeds=(1,), records=(record("a", test=(50, 60, 70, 80)),))
+    many = Group(
+        labels={"regime": "mixed"},
+        seeds=(0, 1),
+        records=(record("b", test=(9, 9, 9, 9), stayed=(0, 60, 80, 100)), record("c", test=(50, 64, 70, 80))),
+    )
+    [found] = [d for d in differences_between([few, many], LAST_AFFORDABLE, FLOPS) if d.fraction == 0.5]
+    assert found.seeds == (1,)
+    assert found.mean == pytest.approx(0.04)  # seed 0, whose costs are higher, has no say in the threshold
 
 
 def test_the_bootstrap_interval_of_few_seeds_reaches_to_the_outermost() -> None:
