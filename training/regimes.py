@@ -5,7 +5,7 @@ backbone and heads together, phase 3 the heads on a frozen backbone ("Joint or D
 """
 
 from eeinfer.errors import ConfigError
-from eeinfer.training.names import unknown
+from eeinfer.names import unknown
 
 REGIMES = {"disjoint": "+-+", "joint": "-+-", "mixed": "++-"}
 TRAINED = {1: frozenset({"backbone"}), 2: frozenset({"backbone", "heads"}), 3: frozenset({"heads"})}

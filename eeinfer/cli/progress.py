@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.segment import Segment
 
 _REDRAW_SECONDS = 0.1
+_LINE_SECONDS = 15.0  # between two lines on the same work in a log
 _PIPE_WIDTH = 160  # columns where no terminal says how wide it is: enough for every table
 
 
@@ -54,15 +55,22 @@ def tell(doing: str, done: int = 0, planned: int = 0) -> None:
 
 
 def _logged() -> Progress:
-    """What is no step is a line; of each kind of step there is one line, when it begins."""
-    begun: set[str] = set()
+    """What is no step is a line; of each kind of step there is one when it begins, and one every now and then."""
+    begun: dict[str, tuple[int, float]] = {}
+    told = 0.0
 
     def show(doing: str, done: int = 0, planned: int = 0) -> None:
+        nonlocal told
         if not planned:
             say(doing)
         elif doing not in begun:
-            begun.add(doing)
+            begun[doing], told = (done, perf_counter()), perf_counter()
             say(f"{doing} ...")
+        elif perf_counter() - told > _LINE_SECONDS and done < planned:
+            told = perf_counter()
+            first, since = begun[doing]
+            left = (told - since) / max(done - first, 1) * (planned - done)
+            say(f"{doing}: {done} of {planned} ({done / planned:.0%}), about {left:.0f} s left")
 
     return show
 

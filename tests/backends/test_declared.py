@@ -30,6 +30,6 @@ def test_a_package_declares_a_backend(tiny_bundle: Path, tmp_path: Path) -> None
 def test_an_unknown_backend_is_answered_with_what_is_declared_too(tiny_bundle: Path, tmp_path: Path) -> None:
     with (
         installed(tmp_path, "eeinfer.backends", "counted", BACKEND, "Counted"),
-        pytest.raises(ConfigError, match=r"unknown backend 'other'; known are: onnxruntime, .*, counted"),
+        pytest.raises(ConfigError, match=r"unknown backend 'other': known are onnxruntime, .*, counted"),
     ):
         eeinfer.load(tiny_bundle, backend="other")

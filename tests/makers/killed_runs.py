@@ -26,7 +26,8 @@ class KillAt:
             raise Killed
 
     def __call__(self, doing: str, done: int = 0, planned: int = 0) -> None:
-        self._count("batch" if planned else "phase" if "is over" in doing else "epoch")
+        kinds = {"is over": "phase", ": loss": "epoch"}
+        self._count("batch" if planned else next((kind for part, kind in kinds.items() if part in doing), "other"))
 
 
 def weights(path: Path) -> dict[str, Tensor]:

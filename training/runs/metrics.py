@@ -1,8 +1,8 @@
-"""Metrics on disk: one JSON line per epoch, and TensorBoard's log where the package is installed."""
+"""Metrics on disk: one JSON line per epoch and one for the test images, and TensorBoard's log where it is installed."""
 
 import importlib.util
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,17 @@ class MetricsLog:
         if self._board is not None:
             self._add_to_board(record)
         self._count += 1
+
+    def finish(self, settings: Mapping[str, Any], test_accuracy: Sequence[float]) -> None:
+        """Add the accuracy on test images per exit, in TensorBoard beside the settings of the run (its hparams)."""
+        with self.path.open("a") as file:
+            file.write(json.dumps({"test_accuracy": list(test_accuracy)}) + "\n")
+        if self._board is not None:
+            shown = {
+                name: value if isinstance(value, bool | int | float) else str(value) for name, value in settings.items()
+            }
+            exits = {f"test_accuracy/{exit}": accuracy for exit, accuracy in enumerate(test_accuracy)}
+            self._board.add_hparams(shown, exits, run_name=".")
 
     def close(self) -> None:
         """Finish TensorBoard's log."""

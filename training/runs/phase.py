@@ -17,6 +17,7 @@ from eeinfer.training.methods import Method, resolve_weights
 from eeinfer.training.methods.stages import Stage
 from eeinfer.training.model import EarlyExitModel
 from eeinfer.training.regimes import TRAINED
+from eeinfer.training.runs.estimate import Estimate
 from eeinfer.training.runs.feed import Feed
 from eeinfer.training.runs.loop import (
     accuracies,
@@ -76,6 +77,7 @@ class PhaseRun:
         self.config, self.number, self.stage, self.settings = config, number, stage, stage.settings
         self.model, self.feed, self.fabric = model, feed, fabric
         self.state, self.keep, self.progress = state, keep, progress
+        self.estimate = Estimate(progress, f"phase {number}", self.settings.epochs * feed.steps)
         self.loss = phase_loss(number, stage, model.heads, self._weights())
         optimizer = build_optimizer(self.settings, enter_phase(model, number, stage.frozen))
         self.shares = self._shares()
@@ -92,7 +94,7 @@ class PhaseRun:
         self._finish()
 
     def _epoch(self, epoch: int) -> None:
-        start, steps, doing = time.perf_counter(), self.feed.steps, f"phase {self.number}"
+        start, steps = time.perf_counter(), self.feed.steps
         begun, planned = epoch * steps, self.settings.epochs * steps
         torch.manual_seed(derived_seed(self.config.seed, "train", self.number, epoch, self.feed.share.rank))
         loss = train_epoch(
@@ -103,7 +105,7 @@ class PhaseRun:
             self.loss,
             self.settings,
             rate=lambda batch: learning_rate(self.settings, begun + batch, planned),
-            batch_done=lambda done: self.progress(doing, begun + done, planned),
+            batch_done=lambda done: self.estimate(begun + done),
             shares=self.shares,
         )
         if not math.isfinite(loss):

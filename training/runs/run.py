@@ -19,13 +19,14 @@ from eeinfer.training.exits.pruning import prune
 from eeinfer.training.file_options import without_downloads
 from eeinfer.training.parts.kept import copy_files, portable
 from eeinfer.training.runs.checkpoint import CHECKPOINT_NAME, read_checkpoint, save_checkpoint, settings_of
+from eeinfer.training.runs.described import describe
 from eeinfer.training.runs.feed import Feed
 from eeinfer.training.runs.loop import accuracies
 from eeinfer.training.runs.metrics import MetricsLog
 from eeinfer.training.runs.phase import Keep, PhaseRun, schedule
 from eeinfer.training.runs.sealed import writing
 from eeinfer.training.runs.start_over import clear_events, refuse_foreign
-from eeinfer.training.runs.state import STATE_NAME, Record, State, load_state, refuse_other_config, save_state
+from eeinfer.training.runs.state import STATE_NAME, Record, State, identity, load_state, refuse_other_config, save_state
 
 
 def train(config: TrainConfig, out_dir: str | Path, *, resume: bool = True, progress: Progress = silent) -> Path:
@@ -94,6 +95,8 @@ def _train(config: TrainConfig, out: Path, dataset: Dataset, fabric: Fabric, pro
     layout = torch.channels_last if config.channels_last else torch.contiguous_format
     built.model.to(device=fabric.device, memory_format=layout)  # type: ignore[call-overload]  # this pair has no overload
     feed = Feed.of(config, dataset, input, fabric)
+    if progress is not silent and fabric.is_global_zero:  # counting takes a while
+        progress(describe(config, dataset, built, feed, fabric.device))
     if fabric.is_global_zero:  # only now: settings that do not fit the network leave all as it was
         _begin(out, state, resume)
         copy_files(config, out)
@@ -104,10 +107,10 @@ def _train(config: TrainConfig, out: Path, dataset: Dataset, fabric: Fabric, pro
             if index >= state.phase_index:
                 keep = _keeper(state, out, log, fabric)
                 PhaseRun(config, number, stage, built.model, feed, fabric, state, keep, progress).run()
+        return _finish(config, out, dataset, built, feed, fabric, state, log)
     finally:
         if log is not None:
             log.close()
-    return _finish(config, out, dataset, built, feed, fabric, state)
 
 
 def _begin(out: Path, state: State, resume: bool) -> None:
@@ -132,13 +135,21 @@ def _keeper(state: State, out: Path, log: MetricsLog | None, fabric: Fabric) -> 
 
 
 def _finish(
-    config: TrainConfig, out: Path, dataset: Dataset, built: Built, feed: Feed, fabric: Fabric, state: State
+    config: TrainConfig,
+    out: Path,
+    dataset: Dataset,
+    built: Built,
+    feed: Feed,
+    fabric: Fabric,
+    state: State,
+    log: MetricsLog | None,
 ) -> Path:
     """Drop exits that do not pay, measure the test images once, write the checkpoint and drop the state behind it."""
     built, pruning = prune(config, built, feed, len(dataset.classes))
     measured = accuracies(fabric, built.model, feed.evaluation(feed.test))
     path = out / CHECKPOINT_NAME
-    if fabric.is_global_zero:
+    if log is not None:
+        log.finish(identity(config_to_dict(portable(config))), measured)
         facts = {"phases": state.summaries, "epochs": state.history, "test_accuracy": list(measured), **pruning}
         facts |= own_images(dataset)
         save_checkpoint(path, built, config, dataset.classes, feed.input, facts)

@@ -39,7 +39,8 @@ def _are_metrics(path: Path) -> bool:
     """Say whether the file holds records of epochs; the last line may be cut short."""
     try:
         *lines, _ = path.read_text(encoding="utf-8").split("\n")
-        return all({"phase", "epoch"} <= json.loads(line).keys() for line in lines)
+        records = [json.loads(line).keys() for line in lines]
+        return all({"phase", "epoch"} <= keys or keys == {"test_accuracy"} for keys in records)
     except (OSError, ValueError, AttributeError):
         return False
 

@@ -10,9 +10,9 @@ import typer
 from eeinfer.cli.app import Debug, command, say
 from eeinfer.cli.progress import shown_progress
 from eeinfer.cli.training import settings
+from eeinfer.cli.training.config_file import as_toml, is_config_file, read_config
 from eeinfer.cli.training.next_step import next_export
 from eeinfer.cli.training.sources import data_settings
-from eeinfer.errors import ConfigError
 
 if TYPE_CHECKING:
     from eeinfer.training import TrainConfig
@@ -22,7 +22,13 @@ _PHASES = ("phase1", "phase2", "phase3")
 
 @command(example="eeinfer train digits --epochs 2 --out runs/short")
 def train(
-    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="Where to start from; --list shows them.")] = "digits",
+    recipe: Annotated[
+        str,
+        typer.Argument(
+            metavar="RECIPE|FILE.toml",
+            help="Where to start from: a recipe (--list), or settings as --show prints them.",
+        ),
+    ] = "digits",
     data: Annotated[
         str | None,
         typer.Option(
@@ -48,16 +54,20 @@ def train(
     changes: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any other setting, such as phase1.lr=0.05.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of the run. Without it: runs/RECIPE.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the run. Without it: runs/RECIPE, or runs/DATA-BACKBONE.")
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume/--fresh", help="Go on with the run in the folder, or start over.")
     ] = True,
     untrained: Annotated[
         bool, typer.Option("--untrained", help="Write the network as initialised: to measure its speed, not to use it.")
     ] = False,
-    show: Annotated[bool, typer.Option("--show", help="Print all settings as JSON and stop.")] = False,
+    show: Annotated[
+        bool, typer.Option("--show", help="Print all settings as TOML (with --json: JSON) and stop.")
+    ] = False,
     list_recipes: Annotated[bool, typer.Option("--list", help="List the recipes and stop.")] = False,
-    json_output: Annotated[bool, typer.Option("--json", help="With --list: as JSON.")] = False,
+    json_output: Annotated[bool, typer.Option("--json", help="With --list or --show: as JSON.")] = False,
     debug: Debug = False,
 ) -> None:
     """Train a network with exits: a recipe, changed by options.
@@ -66,14 +76,18 @@ def train(
     """
     from eeinfer.training.config import config_to_dict
     from eeinfer.training.parts.kept import own_files
+    from eeinfer.training.runs.names import run_name
 
     if list_recipes:
         typer.echo(_listing(json_output))
         return
-    config = configured(
-        recipe,
-        regime,
+    start, from_file = read_config(Path(recipe)) if is_config_file(recipe) else (recipe, [])
+    wanted = regime or dict(from_file).get("regime")
+    config = settings.configured(
+        start,
+        wanted,
         [
+            *from_file,
             *data_settings(data, root).items(),
             *_given(("regime", regime), ("seed", seed)),
             *_given(("data.max_images", max_images)),
@@ -87,9 +101,10 @@ def train(
         ],
     )
     if show:
-        typer.echo(json.dumps(config_to_dict(config), indent=2))
+        typer.echo(json.dumps(config_to_dict(config), indent=2) if json_output else as_toml(config))
         return
-    folder = out or Path("runs") / (f"{recipe}-untrained" if untrained else recipe)
+    name = Path(recipe).stem if is_config_file(recipe) else run_name(config, recipe)
+    folder = out or Path("runs") / (f"{name}-untrained" if untrained else name)
     path = _untrained(config, folder) if untrained else _trained(config, folder, resume=resume)
     say(next_export(path, config.data.root, own_files(config)))
     typer.echo(path)
@@ -111,21 +126,6 @@ def _trained(config: "TrainConfig", folder: Path, *, resume: bool) -> Path:
     measured = " ".join(f"{accuracy:.2%}" for accuracy in read_checkpoint(path)["provenance"]["test_accuracy"])
     say(f"test accuracy at each exit: {measured}")
     return path
-
-
-def configured(recipe: str, regime: str | None, changes: list[settings.Setting]) -> "TrainConfig":
-    """Return a recipe's config with phases fit for the regime that `changes` ask for, and with all that they change.
-
-    Raises:
-        ConfigError: the recipe, the regime, a setting or a value is unknown or out of range.
-    """
-    from eeinfer.training import RECIPES
-    from eeinfer.training.config import config_from_dict, config_to_dict
-    from eeinfer.training.recipes import fit_for
-
-    if recipe not in RECIPES:
-        raise ConfigError(f"unknown recipe {recipe!r}: known are {', '.join(RECIPES)}; see eeinfer train --list")
-    return config_from_dict(settings.overridden(config_to_dict(fit_for(regime, recipe)), changes))
 
 
 def _given(*pairs: tuple[str, object]) -> list[settings.Setting]:

@@ -34,6 +34,6 @@ def test_two_processes_train_one_model(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr.decode()
     checkpoint = load_checkpoint(tmp_path / "run" / "checkpoint.pt")
-    assert len((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()) == 3
+    assert len((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()) == 4
     assert len(checkpoint.provenance["test_accuracy"]) == 3
     assert all(torch.isfinite(value).all() for value in checkpoint.model.state_dict().values())
