@@ -13,7 +13,7 @@ MOST_MODULES = 15  # of a folder
 
 # Lowest first. A module imports from its own layer and from those above it in this list.
 LAYERS = (
-    ("errors", "files", "names", "numbers", "progress"),
+    ("errors", "files", "numbers", "progress"),
     ("bundle", "rule", "machine"),
     ("thresholds",),
     ("arrays", "preprocess", "samples", "labelled"),

@@ -6,8 +6,8 @@ from typing import Any, TypeAlias
 import msgspec
 
 from eeinfer.errors import ConfigError
-from eeinfer.names import unknown
 from eeinfer.numbers import is_number, is_whole
+from eeinfer.training.names import unknown
 from eeinfer.training.regimes import phase_string, phases
 
 Option: TypeAlias = bool | int | float | str

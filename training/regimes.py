@@ -5,7 +5,7 @@ backbone and heads together, phase 3 the heads on a frozen backbone ("Joint or D
 """
 
 from eeinfer.errors import ConfigError
-from eeinfer.names import unknown
+from eeinfer.training.names import meant
 
 REGIMES = {"disjoint": "+-+", "joint": "-+-", "mixed": "++-"}
 TRAINED = {1: frozenset({"backbone"}), 2: frozenset({"backbone", "heads"}), 3: frozenset({"heads"})}
@@ -20,7 +20,9 @@ def phase_string(regime: str) -> str:
     phases = REGIMES.get(regime, regime)
     if not isinstance(phases, str) or len(phases) != 3 or set(phases) - set("+-") or "+" not in phases:
         hint = "or three characters, one per phase, + where it runs, such as ++- or +++ (at least one +)"
-        raise ConfigError(unknown("regime", regime, (f"{name} {text}" for name, text in REGIMES.items()), hint))
+        near = meant(str(regime), REGIMES)
+        known = f"known are {', '.join(f'{name} {text}' for name, text in REGIMES.items())}; {hint}"
+        raise ConfigError(f"unknown regime {regime!r}: {f'did you mean {near[0]!r}? ' if near else ''}{known}")
     return phases
 
 

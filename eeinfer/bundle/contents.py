@@ -38,6 +38,8 @@ def read_manifest(folder: Path) -> bytes:
 def _check_place(folder: Path, manifest: Path) -> None:
     if not folder.exists():
         raise BundleError(f"no bundle at {folder}; make one with: eeinfer export checkpoint.pt --out {folder}")
+    if folder.is_file() and folder.suffix == ".pt":
+        raise BundleError(f"{folder} is a checkpoint, and no bundle yet; make one of it with: eeinfer export {folder}")
     if not folder.is_dir():
         raise BundleError(f"{folder} is a file; a bundle is the folder that eeinfer export writes")
     if not manifest.is_file():

@@ -2,19 +2,20 @@
 
 import os
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from eeinfer.bundle.labels import printable
-from eeinfer.cli.failure import DEBUG_VARIABLE, Body, guarded
+from eeinfer.cli.failure import DEBUG_VARIABLE, Body, fail, guarded
+from eeinfer.cli.words import advice
 from eeinfer.machine.versions import version_of
 
 # Plain help, because markup would swallow the brackets of 'eeinfer[train]' and boxes do not survive a pipe.
 app = typer.Typer(
     name="eeinfer",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -25,9 +26,20 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
 
 
+class Command(TyperCommand):
+    """A command that looks at its words before their meaning."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the options, unless a space has divided a word."""
+        wrong = advice(args)
+        if wrong is not None:
+            fail(wrong)
+        return super().parse_args(ctx, args)
+
+
 def command(example: str) -> Callable[[Body], Body]:
     """Register the decorated function under its own name; ``example`` ends its help and has to run."""
-    return lambda body: app.command(epilog=f"\b\nExample:\n  {example}")(guarded(body))
+    return lambda body: app.command(cls=Command, epilog=f"\b\nExample:\n  {example}")(guarded(body))
 
 
 def _print_version(wanted: bool) -> None:
@@ -47,7 +59,7 @@ def _print_cmake_folder(wanted: bool) -> None:
 @app.callback()
 def options(
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+        bool, typer.Option("--version", "-V", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
     cmake_folder: Annotated[
         bool,

@@ -1,5 +1,6 @@
 """Options that several commands share: thresholds and other numbers, files of the user's own parts."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -36,6 +37,10 @@ def taus(text: str | None) -> float | list[float] | None:
     if text is None:
         return None
     values = numbers("--tau", text)
+    if re.fullmatch(r"\s*[01],\d+\s*", text) and values[1] > 1:
+        raise InputError(
+            f"--tau {text!r} has a decimal comma: write {text.strip().replace(',', '.')}; commas divide taus"
+        )
     return values[0] if len(values) == 1 else values
 
 

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from eeinfer.errors import ConfigError
-from eeinfer.names import unknown
 from eeinfer.training.backbones.base import Task
+from eeinfer.training.names import unknown
 
 CIFAR_DEPTHS = (8, 14, 20, 32, 44, 56, 110)
 STEMS = {"small": (3, 1, 1), "standard": (7, 2, 3)}  # kernel, stride, padding

@@ -10,7 +10,6 @@ from torch import nn
 
 from eeinfer.errors import CheckpointError, ConfigError
 from eeinfer.files import check_folder
-from eeinfer.names import unknown
 from eeinfer.numbers import is_whole
 from eeinfer.progress import Progress, silent
 from eeinfer.training.calibrated import calibrated
@@ -18,6 +17,7 @@ from eeinfer.training.calibration.fit import fit_laplace, fit_temperatures
 from eeinfer.training.calibration.laplace import TEMPERATURES, VARIANCES, choose, noise
 from eeinfer.training.calibration.observe import Images, all_logits
 from eeinfer.training.calibration.report import Calibration, ExitQuality, qualities
+from eeinfer.training.names import unknown
 from eeinfer.training.runs.checkpoint import CHECKPOINT_VERSION, load_checkpoint, read_checkpoint
 from eeinfer.training.runs.sealed import save_sealed
 

@@ -20,9 +20,9 @@ import torch
 from torch import Tensor
 
 from eeinfer.errors import ConfigError
-from eeinfer.names import unknown
 from eeinfer.training.methods.base import Outputs, exit_logits
 from eeinfer.training.methods.sdn import SDN
+from eeinfer.training.names import unknown
 
 CONVENTIONS = ("original", "benchmark")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from eeinfer.errors import ConfigError, DataError, EeinferError, first_line
 from eeinfer.machine.packages import declared, find_declared, load_declared
-from eeinfer.names import unknown
+from eeinfer.training.names import unknown
 from eeinfer.training.parts.files import in_file, kept_in_file, load_part
 
 GROUPS = {"backbone": "eeinfer.backbones", "method": "eeinfer.methods", "data": "eeinfer.datasets"}

@@ -15,7 +15,7 @@ import msgspec
 import torch
 from torch import nn
 
-from eeinfer.bundle.manifest import Input
+from eeinfer.bundle.manifest import MANIFEST_NAME, Input
 from eeinfer.errors import CheckpointError, first_line
 from eeinfer.machine.versions import versions_of
 from eeinfer.training.build import Built, build_model
@@ -141,6 +141,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         CheckpointError: as `load_checkpoint`, but for what needs the model.
     """
     if not path.is_file():
+        if (path / MANIFEST_NAME).is_file():
+            raise CheckpointError(f"{path} is a bundle, exported already; name the checkpoint.pt that it was made from")
         what = "is a folder" if path.is_dir() else "does not exist"
         raise CheckpointError(f"checkpoint {path} {what}: {_AGAIN}")
     content, sealed = load_sealed(path, _AGAIN)

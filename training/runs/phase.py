@@ -17,7 +17,6 @@ from eeinfer.training.methods import Method, resolve_weights
 from eeinfer.training.methods.stages import Stage
 from eeinfer.training.model import EarlyExitModel
 from eeinfer.training.regimes import TRAINED
-from eeinfer.training.runs.estimate import Estimate
 from eeinfer.training.runs.feed import Feed
 from eeinfer.training.runs.loop import (
     accuracies,
@@ -30,6 +29,7 @@ from eeinfer.training.runs.loop import (
 from eeinfer.training.runs.metrics import epoch_line
 from eeinfer.training.runs.state import Record, State
 from eeinfer.training.seeds import derived_seed
+from eeinfer.training.telling.estimate import Estimate
 
 Keep = Callable[[Record | None], None]  # put the state on disk, with the record of the epoch that led to it
 

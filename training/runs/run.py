@@ -19,7 +19,6 @@ from eeinfer.training.exits.pruning import prune
 from eeinfer.training.file_options import without_downloads
 from eeinfer.training.parts.kept import copy_files, portable
 from eeinfer.training.runs.checkpoint import CHECKPOINT_NAME, read_checkpoint, save_checkpoint, settings_of
-from eeinfer.training.runs.described import describe
 from eeinfer.training.runs.feed import Feed
 from eeinfer.training.runs.loop import accuracies
 from eeinfer.training.runs.metrics import MetricsLog
@@ -27,6 +26,7 @@ from eeinfer.training.runs.phase import Keep, PhaseRun, schedule
 from eeinfer.training.runs.sealed import writing
 from eeinfer.training.runs.start_over import clear_events, refuse_foreign
 from eeinfer.training.runs.state import STATE_NAME, Record, State, identity, load_state, refuse_other_config, save_state
+from eeinfer.training.telling.described import describe
 
 
 def train(config: TrainConfig, out_dir: str | Path, *, resume: bool = True, progress: Progress = silent) -> Path:

@@ -1,11 +1,11 @@
 """From a recipe and what the command line overrides to a training configuration."""
 
 import json
+import re
 from dataclasses import is_dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, get_args, get_type_hints
 
 from eeinfer.errors import ConfigError
-from eeinfer.names import meant
 
 if TYPE_CHECKING:
     from eeinfer.training import TrainConfig
@@ -24,9 +24,9 @@ def configured(recipe: str | None, regime: str | None, changes: list[Setting]) -
     Raises:
         ConfigError: the recipe, the regime, a setting or a value is unknown or out of range.
     """
-    from eeinfer.names import unknown
     from eeinfer.training import RECIPES, TrainConfig
     from eeinfer.training.config import config_from_dict, config_to_dict
+    from eeinfer.training.names import unknown
     from eeinfer.training.recipes import fit_for
 
     if recipe is not None and recipe not in RECIPES:
@@ -72,6 +72,8 @@ def _group(group: Plain, part: str, name: str, whole: Plain) -> Plain:
 
 
 def _known(group: Plain, path: list[str], name: str, whole: Plain) -> str:
+    from eeinfer.training.names import meant
+
     listed = f"known are {', '.join('.'.join([*path, key]) for key in group)}"
     every = [*_paths(whole)]
     near = [entry for entry in every if entry.rpartition(".")[2] == name] or meant(name, every)
@@ -96,6 +98,11 @@ def assignment(text: str) -> Setting:
         raise ConfigError(
             f"--set {text!r} is not of the form name=value, such as phase1.lr=0.05, without spaces around the = "
             "or with the whole in quotes"
+        )
+    if re.fullmatch(r"\s*-?\d+,\d+\s*", value):
+        raise ConfigError(
+            f"--set {text!r} has a decimal comma, or is a list without brackets: write "
+            f"{name.strip()}={value.strip().replace(',', '.')}, or {name.strip()}=[{value.strip()}]"
         )
     return name.strip(), _value(value.strip())
 

@@ -11,6 +11,7 @@ from eeinfer.cli.app import Debug, command, say
 from eeinfer.cli.progress import shown_progress
 from eeinfer.cli.training import settings
 from eeinfer.cli.training.config_file import as_toml, is_config_file, read_config
+from eeinfer.cli.training.naming import run_name
 from eeinfer.cli.training.next_step import next_export
 from eeinfer.cli.training.sources import data_settings
 
@@ -76,7 +77,6 @@ def train(
     """
     from eeinfer.training.config import config_to_dict
     from eeinfer.training.parts.kept import own_files
-    from eeinfer.training.runs.names import run_name
 
     if list_recipes:
         typer.echo(_listing(json_output))

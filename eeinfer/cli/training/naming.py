@@ -2,14 +2,17 @@
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from eeinfer.training.config import TrainConfig
-from eeinfer.training.parts.kept import shown_name
-from eeinfer.training.recipes import RECIPES
+if TYPE_CHECKING:
+    from eeinfer.training import TrainConfig
 
 
-def run_name(config: TrainConfig, recipe: str) -> str:
+def run_name(config: "TrainConfig", recipe: str) -> str:
     """Return the name of the recipe where data and backbone are those of it, else DATA-BACKBONE."""
+    from eeinfer.training import RECIPES
+    from eeinfer.training.parts.kept import shown_name
+
     base = RECIPES[recipe]() if recipe in RECIPES else None
     own = config.data.name == "imagefolder" and config.data.root is not None
     if (
