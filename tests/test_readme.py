@@ -91,7 +91,9 @@ def read_blocks(page: str) -> list[Block]:
 
 
 PAGES = ("README.md", *(str(path.relative_to(ROOT)) for path in sorted(DOCS.rglob("*.md"))))
-RUN = {page: [block for block in read_blocks(page) if block.language in {"console", "python"}] for page in PAGES}
+RUN = {
+    page: [block for block in read_blocks(page) if block.language in {"console", "python", "toml"}] for page in PAGES
+}
 _CHAINED = {page for chain in CHAINS for page in chain}
 EVERY = (*CHAINS, *((page,) for page in PAGES if RUN[page] and page not in _CHAINED))
 
@@ -140,10 +142,13 @@ def check_only(command: str, folder: Path) -> None:
 
 
 def run_block(block: Block, folder: Path) -> None:
+    if name := re.match(r"# (\w+\.(?:py|toml))\n", block.body):  # a file that the commands after it name
+        (folder / name[1]).write_text(block.body, encoding="utf-8")
+    if block.language == "toml":
+        tomllib.loads(block.body)
+        return
     if block.language == "python":
         compile(block.body, f"{block.page}:{block.line}", "exec")
-        if name := re.match(r"# (\w+\.py)\n", block.body):  # a file that the commands after it name
-            (folder / name[1]).write_text(block.body)
         if not block.parse_only:
             run([sys.executable, "-c", block.body], folder)
         return
