@@ -68,7 +68,9 @@ def test_a_run_records_its_phases(all_phases: Path) -> None:
     assert provenance["regime"] == "+++"
     assert len(provenance["test_accuracy"]) == 3
     assert json.loads(json.dumps(provenance)) == provenance
-    assert [record["phase"] for record in lines(all_phases)] == [1, 1, *[2] * provenance["phases"][1]["epochs"], 3, 3]
+    *epochs, last = lines(all_phases)
+    assert [record["phase"] for record in epochs] == [1, 1, *[2] * provenance["phases"][1]["epochs"], 3, 3]
+    assert last == {"test_accuracy": provenance["test_accuracy"]}
     assert not (all_phases / "state.pt").exists()
 
 
