@@ -126,7 +126,7 @@ def test_analyze_prints_a_table_and_writes_it(run: Run, checkpoint: Path) -> Non
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["ranks", "CHECKPOINT"], "unknown analysis 'ranks': known are rank, information, landscape, overthinking"),
+        (["ranks", "CHECKPOINT"], "unknown analysis 'ranks': did you mean 'rank'? known are rank, information"),
         (["rank", "none.pt"], "none.pt"),
         (["rank", "CHECKPOINT", "CHECKPOINT"], "is named twice"),
         (["rank", "CHECKPOINT", "--images", "1"], "--images 2 or more"),
