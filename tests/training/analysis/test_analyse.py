@@ -42,7 +42,7 @@ def test_several_networks_on_the_same_images(runs: list[Path], kind: str) -> Non
 
 
 def test_refusals(runs: list[Path], tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="unknown analysis 'ranks': did you mean 'rank'. known are rank, information"):
+    with pytest.raises(ConfigError, match=r"unknown analysis 'ranks': did you mean 'rank'\? known are rank"):
         analyse("ranks", runs)
     with pytest.raises(ConfigError, match="named twice"):
         analyse("rank", [runs[0], runs[0].parent / ".." / runs[0].parent.name / runs[0].name])
