@@ -8,6 +8,7 @@ import typer
 from eeinfer.bundle.manifest import MANIFEST_NAME
 from eeinfer.cli.app import Debug, command, say
 from eeinfer.cli.exporting.folding import Fold, check_fold, folded
+from eeinfer.cli.exporting.options import Golden, Out, Root, SingleFile, Source
 from eeinfer.cli.exporting.plans import Batch, Target, Trt, TrtLibrary, add_plans, plan_config
 from eeinfer.cli.exporting.precision import Calibration, CalibrationImages, Device, Precision, precision_config, reduced
 from eeinfer.cli.options import Parts
@@ -22,34 +23,6 @@ if TYPE_CHECKING:
     from eeinfer.export.trt.config import TrtConfig
 
 _BUNDLE, _SINGLE = ".eeb", ".onnx"
-
-
-Source = Annotated[
-    Path,
-    typer.Argument(
-        metavar="CHECKPOINT",
-        help="What `eeinfer train` wrote; with --precision and most other options also a bundle (.eeb).",
-        show_default=False,
-    ),
-]
-Out = Annotated[
-    Path | None,
-    typer.Option(help="The bundle or file to write. Without it: beside the checkpoint.", show_default=False),
-]
-Root = Annotated[
-    Path | None,
-    typer.Option(
-        help="Folder of the data set that a checkpoint was trained on, as eeinfer train had it: real images for "
-        "the comparison with torch, --precision and --golden. Without it: the usual places.",
-        show_default=False,
-    ),
-]
-SingleFile = Annotated[
-    bool, typer.Option("--single-file", help="Write one ONNX file with nested Ifs that runs without eeinfer.")
-]
-Golden = Annotated[
-    bool, typer.Option("--golden", help="Record inputs and every exit's answers beside the bundle, for eeinfer check.")
-]
 
 
 @command(example="eeinfer export runs/digits/checkpoint.pt --out digits.eeb")
