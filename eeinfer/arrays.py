@@ -5,6 +5,7 @@ Pixels are uint8 [H, W, C], upright. Transparency is dropped, and of several fra
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import zipfile
@@ -31,6 +32,8 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff")
 # Besides hidden ones: folders of macOS archives, Synology and QNAP servers, recycle bins and Python.
 _LEFT_BEHIND = ("__MACOSX", "@eaDir", "@Recycle", "#recycle", "$RECYCLE.BIN", "lost+found", "__pycache__")
 _ORIENTATION = 0x0112  # in EXIF: how a camera was held
+_SINGLE = np.dtype(np.float32)
+_SUMMED = 8192  # numbers that are summed on one thread; more are shared out by some libraries of linear algebra
 _ON_ALPHA = {"P": "RGBA", "PA": "RGBA", "RGBa": "RGBA"}  # what these go through on their way to L or RGB
 
 
@@ -224,3 +227,34 @@ def _scaled(image: Array, size: tuple[int, int], interpolation: str) -> Array:
         wide = Image.fromarray(image[..., c]).resize((columns, image.shape[0]), resample)
         planes.append(np.asarray(wide.resize((columns, rows), resample)))
     return np.stack(planes, axis=2)
+
+
+def is_finite(inputs: Mapping[str, Array]) -> bool:
+    """Return whether no row of prepared inputs holds NaN or infinite values: quicker than to ask which do."""
+    return all(map(all_finite, inputs.values()))
+
+
+def all_finite(array: Array) -> bool:
+    """Return whether an array holds neither NaN nor infinite values; whole numbers never do.
+
+    A sum of squares that is finite has finite parts alone, and takes one call that makes no array.
+    """
+    if array.dtype is _SINGLE and array.size <= _SUMMED and math.isfinite(np.vdot(array, array)):
+        return True
+    return array.dtype.kind != "f" or bool(np.logical_and.reduce(np.isfinite(array), axis=None))
+
+
+def finite_rows(inputs: Mapping[str, Array]) -> NDArray[np.bool_]:
+    """Return which rows [B] of prepared inputs [B, *shape] hold neither NaN nor infinite values.
+
+    Asked of the pixels and not of the scores, because a ReLU may turn NaN into zero and answer with confidence.
+    """
+    masks = [
+        np.logical_and.reduce(np.isfinite(array.reshape(len(array), -1)), axis=1)
+        for array in inputs.values()
+        if array.dtype.kind == "f"
+    ]
+    if not masks:
+        return np.ones(len(next(iter(inputs.values()))), np.bool_)
+    finite: NDArray[np.bool_] = masks[0] if len(masks) == 1 else np.logical_and.reduce(masks)
+    return finite

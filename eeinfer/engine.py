@@ -7,14 +7,14 @@ from time import perf_counter
 import numpy as np
 
 from eeinfer.answers import Answers, OneRow, answerable, copied, departure, every_exit, unanswered
-from eeinfer.arrays import is_one
+from eeinfer.arrays import finite_rows, is_finite, is_one
 from eeinfer.backends.base import Backend, Inputs, Lane
 from eeinfer.backends.loop import Loop, LoopBackend
 from eeinfer.bundle.certificate import Certificate, files_digest, void
 from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.manifest import Manifest
 from eeinfer.errors import EeinferError, InputError
-from eeinfer.preprocess import Given, finite_rows, is_finite, prepare_inputs
+from eeinfer.preprocess import Given, prepare_inputs
 from eeinfer.result import AllExits, Answer, Departure, Result
 from eeinfer.rule import Taus, as_deadline, as_given, as_limits
 from eeinfer.steps import loop_over
@@ -83,8 +83,7 @@ class Engine:
         if is_one(images, self._one_shape, self._dtype):
             return self._one({self._name: images}, taus, began, deadline)
         inputs = prepare_inputs(images, self.manifest)
-        count = len(inputs[self._name])
-        if count == 1:
+        if (count := len(inputs[self._name])) == 1:
             return self._one(inputs, taus, began, deadline)
         answers = Answers.none_yet(count, len(self.manifest.classes))
         for step in self._running().run(*answerable(inputs, finite_rows(inputs)), taus, deadline):
@@ -95,10 +94,7 @@ class Engine:
         return result
 
     def _one(self, inputs: Inputs, taus: tuple[float, ...], began: float, deadline: float) -> Result:
-        """Take a single row through buffers that are bound beforehand.
-
-        After a network has run, each further function costs a microsecond: its code is in no cache any more.
-        """
+        """Take a single row through buffers that are bound beforehand."""
         steps = self._steps or self._running()
         lane = self._borrow(steps)
         k, score, near = steps.one(lane, inputs, taus, deadline)

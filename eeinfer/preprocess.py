@@ -5,7 +5,6 @@ Training's evaluation transform calls ``prepare`` too, so what a network learned
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -24,8 +23,6 @@ Images: TypeAlias = "Array | Image | Sequence[Array | Image]"
 Given: TypeAlias = "Images | Mapping[str, Images]"
 
 _WHOLE = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
-_SINGLE = np.dtype(np.float32)
-_SUMMED = 8192  # numbers that are summed on one thread; more are shared out by some libraries of linear algebra
 _SEVERAL_CHANNELS = (2, 3, 4)  # grey with alpha, colour, colour with alpha
 
 
@@ -269,34 +266,3 @@ def _single_text(input: Input) -> str:
 
 def _text(shape: Sequence[int | str]) -> str:
     return f"[{', '.join(map(str, shape))}]"
-
-
-def is_finite(inputs: Mapping[str, Array]) -> bool:
-    """Return whether no row of prepared inputs holds NaN or infinite values: quicker than to ask which do."""
-    return all(map(all_finite, inputs.values()))
-
-
-def all_finite(array: Array) -> bool:
-    """Return whether an array holds neither NaN nor infinite values; whole numbers never do.
-
-    A sum of squares that is finite has finite parts alone, and takes one call that makes no array.
-    """
-    if array.dtype is _SINGLE and array.size <= _SUMMED and math.isfinite(np.vdot(array, array)):
-        return True
-    return array.dtype.kind != "f" or bool(np.logical_and.reduce(np.isfinite(array), axis=None))
-
-
-def finite_rows(inputs: Mapping[str, Array]) -> NDArray[np.bool_]:
-    """Return which rows [B] of prepared inputs [B, *shape] hold neither NaN nor infinite values.
-
-    Asked of the pixels and not of the scores, because a ReLU may turn NaN into zero and answer with confidence.
-    """
-    masks = [
-        np.logical_and.reduce(np.isfinite(array.reshape(len(array), -1)), axis=1)
-        for array in inputs.values()
-        if array.dtype.kind == "f"
-    ]
-    if not masks:
-        return np.ones(len(next(iter(inputs.values()))), np.bool_)
-    finite: NDArray[np.bool_] = masks[0] if len(masks) == 1 else np.logical_and.reduce(masks)
-    return finite

@@ -6,11 +6,11 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from eeinfer.arrays import all_finite
 from eeinfer.backends.base import Exit, Inputs
 from eeinfer.backends.memory import DynamicAxes, Memory
 from eeinfer.bundle.layout import EXIT_OUTPUTS, alive
 from eeinfer.bundle.manifest import Manifest
-from eeinfer.preprocess import all_finite
 
 _MOST_CALLS = 1024  # bound beforehand, of all segments, batch sizes and lengths
 

@@ -7,9 +7,10 @@ from threading import Thread
 
 import numpy as np
 
+from eeinfer.arrays import finite_rows
 from eeinfer.engine import Engine
 from eeinfer.errors import ConfigError, InputError
-from eeinfer.preprocess import Given, finite_rows, prepare_inputs
+from eeinfer.preprocess import Given, prepare_inputs
 from eeinfer.rule import Taus, as_deadline, as_limits
 from eeinfer.serving.config import PRIORITIES, USUAL_PRIORITY, ServingConfig
 from eeinfer.serving.core import Core, broken

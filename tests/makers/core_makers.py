@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from eeinfer import Engine
+from eeinfer.arrays import finite_rows
 from eeinfer.backends.row_costs import RowCosts
-from eeinfer.preprocess import finite_rows
 from eeinfer.rule import as_limits
 from eeinfer.serving.config import ServingConfig
 from eeinfer.serving.core import Core

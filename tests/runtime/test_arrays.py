@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from eeinfer import InputError
-from eeinfer.arrays import MOST_PIXELS, read_image, to_pixels
+from eeinfer.arrays import MOST_PIXELS, all_finite, finite_rows, read_image, to_pixels
 from eeinfer.errors import DataError
 
 DRAW = np.random.default_rng(0)
@@ -127,3 +127,34 @@ def test_a_truncated_pillow_image_is_an_error_of_the_input(tmp_path: Path) -> No
     (tmp_path / "cut.png").write_bytes((tmp_path / "cut.png").read_bytes()[:600])
     with Image.open(tmp_path / "cut.png") as image, pytest.raises(InputError, match="cannot be decoded"):
         to_pixels(image, 3)
+
+
+def finite(rows: np.ndarray) -> list[bool]:
+    return finite_rows({"x": rows}).tolist()
+
+
+def test_rows_with_nan_or_infinite_values_are_found() -> None:
+    rows = np.zeros((6, 2, 3), np.float32)
+    rows[1, 1, 2], rows[2, 0, 0], rows[3, 0, 1] = np.nan, np.inf, -np.inf
+    rows[4] = np.finfo(np.float32).max
+    assert finite(rows) == [True, False, False, False, True, True]
+    rows[5, 0] = np.inf, -np.inf, 0
+    assert not finite(rows)[5]
+    assert finite(np.zeros((2, 3), np.int64)) == [True, True]
+
+
+@pytest.mark.parametrize("shape", [(1, 3), (1, 1, 28, 28), (1, 3, 64, 64)])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int64"])
+def test_one_broken_number_is_found_wherever_it_stands(shape: tuple[int, ...], dtype: str) -> None:
+    row = np.ones(shape, dtype)
+    largest = np.finfo(dtype).max if row.dtype.kind == "f" else np.iinfo(dtype).max
+    for number in (largest, -largest, 0):  # their squares overflow, and nothing is wrong with them
+        row.flat[0] = row.flat[-1] = number
+        assert all_finite(row)
+    if row.dtype.kind == "f":
+        for at, broken in ((0, np.nan), (1, np.inf), (-1, -np.inf)):
+            row[...] = 1
+            row.flat[at] = broken
+            assert not all_finite(row)
+        row.flat[:3] = np.inf, -np.inf, 1
+        assert not all_finite(row)

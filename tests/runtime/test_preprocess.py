@@ -12,7 +12,7 @@ from PIL import Image
 
 from eeinfer.bundle.manifest import Input, Preprocess, TensorSpec
 from eeinfer.errors import InputError
-from eeinfer.preprocess import all_finite, finite_rows, prepare
+from eeinfer.preprocess import prepare
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)
 
@@ -280,34 +280,3 @@ def test_a_rule_needs_channels_that_pillow_knows() -> None:
     with pytest.raises(InputError, match="2 channels"):
         prepare(Image.new("RGB", (8, 8)), two)
     assert prepare(pixels(9, 9, 2), two).shape == (1, 2, 8, 8)
-
-
-def finite(rows: np.ndarray) -> list[bool]:
-    return finite_rows({"x": rows}).tolist()
-
-
-def test_rows_with_nan_or_infinite_values_are_found() -> None:
-    rows = np.zeros((6, 2, 3), np.float32)
-    rows[1, 1, 2], rows[2, 0, 0], rows[3, 0, 1] = np.nan, np.inf, -np.inf
-    rows[4] = np.finfo(np.float32).max
-    assert finite(rows) == [True, False, False, False, True, True]
-    rows[5, 0] = np.inf, -np.inf, 0
-    assert not finite(rows)[5]
-    assert finite(np.zeros((2, 3), np.int64)) == [True, True]
-
-
-@pytest.mark.parametrize("shape", [(1, 3), (1, 1, 28, 28), (1, 3, 64, 64)])
-@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int64"])
-def test_one_broken_number_is_found_wherever_it_stands(shape: tuple[int, ...], dtype: str) -> None:
-    row = np.ones(shape, dtype)
-    largest = np.finfo(dtype).max if row.dtype.kind == "f" else np.iinfo(dtype).max
-    for number in (largest, -largest, 0):  # their squares overflow, and nothing is wrong with them
-        row.flat[0] = row.flat[-1] = number
-        assert all_finite(row)
-    if row.dtype.kind == "f":
-        for at, broken in ((0, np.nan), (1, np.inf), (-1, -np.inf)):
-            row[...] = 1
-            row.flat[at] = broken
-            assert not all_finite(row)
-        row.flat[:3] = np.inf, -np.inf, 1
-        assert not all_finite(row)

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eeinfer.arrays import is_finite
 from eeinfer.backends.base import Exit, Inputs
 from eeinfer.backends.native.memory import Given, view
 from eeinfer.backends.native.open_bundle import OpenBundle
 from eeinfer.bundle.manifest import Input
-from eeinfer.preprocess import is_finite
 
 
 class NativeLane:

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eeinfer.arrays import is_finite
 from eeinfer.backends.base import Exit, Inputs
 from eeinfer.backends.ort_gpu.providers import Provider
 from eeinfer.bundle.layout import EXIT_OUTPUTS
 from eeinfer.bundle.manifest import Manifest, TensorSpec
-from eeinfer.preprocess import is_finite
 
 LOGITS, SCORE, PREDICTION = EXIT_OUTPUTS
 

@@ -9,13 +9,13 @@ import logging
 from collections.abc import Callable, Sequence
 from functools import cached_property
 
+from eeinfer.arrays import is_finite
 from eeinfer.backends.base import Exit, Inputs
 from eeinfer.backends.cuda.api import CudaError, Event
 from eeinfer.backends.levels import Level
 from eeinfer.backends.trt.device_loop import DeviceLoop
 from eeinfer.backends.trt.engines import Engines
 from eeinfer.backends.trt.workspace import Workspace
-from eeinfer.preprocess import is_finite
 
 log = logging.getLogger(__name__)
 
