@@ -9,6 +9,7 @@ from eeinfer.errors import DependencyError
 from eeinfer.training.analysis.analyse import INFORMATION, LANDSCAPE, RANK, Analysis, Network
 from eeinfer.training.analysis.landscape import Landscape
 from eeinfer.training.analysis.overthinking import Overthinking
+from eeinfer.training.analysis.rank import LayerRank
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,7 +46,7 @@ def _title(analysis: Analysis) -> str:
         RANK: "Numerical rank of each layer",
         INFORMATION: "Information of each layer on the input",
         LANDSCAPE: "Loss around the weights",
-    }.get(analysis.kind, "Right at an exit, wrong at a later one")
+    }.get(analysis.kind, "Right at an exit, wrong at the last one")
     return f"{what}: {analysis.images} {analysis.part} images of {analysis.data}"
 
 
@@ -57,27 +58,32 @@ def _size(analysis: Analysis) -> tuple[float, float]:
 
 
 def _lines(axes: "Axes", analysis: Analysis) -> None:
+    longest = 0
     for network in analysis.networks:
         values = _values(network)
-        axes.plot(range(len(values)), values, marker="o", markersize=3, label=f"{network.label} ({network.regime})")
+        longest = max(longest, len(values))
+        if values:
+            label = f"{network.label} ({network.regime})"
+            axes.plot(range(len(values)), values, marker="o", markersize=3, label=label)
     first: Any = analysis.networks[0].found
     if isinstance(first, Overthinking):
-        axes.set(xlabel="exit", ylabel="share of images, right there and wrong at the last exit", ylim=(0, None))
-        axes.set_xticks(range(len(first.accuracy)))
+        axes.set(xlabel="exit", ylabel="share of images, wrong at the last exit", ylim=(0, None))
+        axes.set_xticks(range(longest))
     else:
         if analysis.kind == INFORMATION:
             axes.axhline(first[0].most, color="0.4", linestyle="--")
             axes.annotate("ln M: no more can be told", (0, first[0].most), va="bottom", color="0.3", fontsize=8)
-        label = "rank / min(images, width)" if analysis.kind == RANK else "I(X;Z), nats"
+        label = "rank" if analysis.kind == RANK else "I(X;Z), nats"
         axes.set(xlabel="layer, from the input on", ylabel=label, ylim=(0, None))
-    axes.legend(frameon=False)
+    if longest:
+        axes.legend(frameon=False)
 
 
 def _values(network: Network) -> list[float]:
     found: Any = network.found
     if isinstance(found, Overthinking):
-        return [line[-1] for line in found.spoiled]
-    return [layer.share if hasattr(layer, "share") else layer.nats for layer in found]
+        return [line[-1] for line in found.spoiled[:-1]]  # the last exit spoils nothing of its own
+    return [layer.rank if isinstance(layer, LayerRank) else layer.nats for layer in found]
 
 
 def _planes(figure: "Figure", analysis: Analysis) -> None:
