@@ -18,10 +18,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     module = Path(str(metafunc.module.__file__)).stem
     if module in OVER_ALL | OVER_LOOPS and "python_loop" not in metafunc.fixturenames:
         more = (OPENVINO,) if module in OVER_ALL and "keeps_nan" not in metafunc.fixturenames else ()
-        metafunc.parametrize("loop", (*LOOPS, *more), indirect=True, scope="package")
+        metafunc.parametrize("loop", (*LOOPS, *more), indirect=True, scope="module")
 
 
-@pytest.fixture(scope="package", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def loop(request: pytest.FixtureRequest) -> Iterator[str]:
     """Which loop every engine of the test runs that does not name its backend; tests elsewhere are not touched."""
     name: str = getattr(request, "param", "onnxruntime")
@@ -44,14 +44,14 @@ def python_loop() -> None:
     """For tests that look into the loop in Python, or into its backend: they have no second run."""
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def tiny_engine(tiny_bundle: Path, loop: str) -> Iterator[eeinfer.Engine]:
     with eeinfer.load(tiny_bundle, threads=1) as engine:
         assert engine.backend == loop
         yield engine
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def scripted_engine(scripted_bundle: Path, loop: str) -> Iterator[eeinfer.Engine]:
     with eeinfer.load(scripted_bundle, threads=1) as engine:
         assert engine.backend == loop
