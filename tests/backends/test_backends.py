@@ -20,7 +20,7 @@ def run(code: str, *arguments: object) -> str:
 
 
 def test_an_unknown_backend_is_refused_with_the_known_ones(tiny_bundle: Path) -> None:
-    with pytest.raises(ConfigError, match="unknown backend 'abacus'; known are: onnxruntime"):
+    with pytest.raises(ConfigError, match="unknown backend 'abacus': known are onnxruntime"):
         eeinfer.load(tiny_bundle, backend="abacus")
 
 

@@ -23,7 +23,7 @@ def test_without_a_name_the_studies_are_listed(run: Run) -> None:
 def test_an_unknown_name_gets_the_known_ones(run: Run) -> None:
     done = run("study", "regime")
     assert done.status == 1
-    assert "unknown study 'regime': known are regimes, pretrained" in done.err
+    assert "unknown study 'regime': did you mean 'regimes'? known are regimes, pretrained" in done.err
 
 
 def test_a_size_that_is_none_is_named(run: Run) -> None:

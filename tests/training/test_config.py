@@ -18,8 +18,8 @@ from eeinfer.training.recipes import RECIPES
         ({"lr": "0.1"}, "lr is '0.1'"),
         ({"epochs": 0}, "epochs is 0; allowed are whole numbers from 1"),
         ({"epochs": 1.5}, r"epochs is 1\.5"),
-        ({"optimizer": "adam"}, "unknown optimizer 'adam': known are sgd, adamw"),
-        ({"scheduler": "step"}, "unknown scheduler 'step': known are none, cosine"),
+        ({"optimizer": "adam"}, r"unknown optimizer 'adam': did you mean 'adamw'\? known are sgd, adamw"),
+        ({"scheduler": "step"}, r"unknown scheduler 'step': did you mean 'steps'\? known are none, cosine"),
         ({"momentum": 1.0}, r"momentum is 1\.0; allowed are numbers from 0 to below 1"),
         ({"patience": 0}, "patience is 0"),
         ({"clip": 0.0}, "clip is"),
@@ -103,8 +103,11 @@ def test_every_kind_of_exit_position_survives_json() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"sed": 3}, "unknown setting 'sed': known are"),
-        ({"phase1": {"learning_rate": 0.1}}, r"unknown setting 'phase1\.learning_rate': known are phase1\.epochs"),
+        ({"sed": 3}, r"unknown setting 'sed': did you mean 'seed'\? known are"),
+        (
+            {"phase1": {"learning_rate": 0.1}},
+            r"unknown setting 'phase1\.learning_rate': did you mean 'phase1\.lr'\? known are phase1\.epochs",
+        ),
         ({"seed": "three"}, "do not fit TrainConfig"),
         ({"phase1": {"lr": -1}}, "lr is -1"),
     ],

@@ -76,7 +76,13 @@ def _known(group: Plain, path: list[str], name: str, whole: Plain) -> str:
 
     listed = f"known are {', '.join('.'.join([*path, key]) for key in group)}"
     every = [*_paths(whole)]
-    near = [entry for entry in every if entry.rpartition(".")[2] == name] or meant(name, every)
+    last = name.rpartition(".")[2]
+    near = [entry for entry in every if entry.rpartition(".")[2] == name] or [
+        # A group in common is no likeness: phase1.speed is not phase1.patience.
+        entry
+        for entry in meant(name, every)
+        if meant(last, [entry.rpartition(".")[2]])
+    ]
     return f"did you mean {near[0]}? {listed}" if near else listed
 
 

@@ -154,7 +154,7 @@ def test_swin_maps_are_seen_to_have_their_channels_last() -> None:
         ("resnet21", "unknown backbone 'resnet21': closest of"),
         ("resnet21", "our own are resnet8, resnet14"),
         ("timm:resnet5000", "closest of .* are timm:resnet"),
-        ("tim:resnet18", "unknown library 'tim': known are timm, torchvision"),
+        ("tim:resnet18", r"unknown library 'tim': did you mean 'timm'\? known are timm, torchvision"),
         ("vgg11", "is in timm and torchvision: name timm:vgg11 or torchvision:vgg11"),
         ("", "unknown backbone ''"),
     ],

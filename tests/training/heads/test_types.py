@@ -159,7 +159,7 @@ def test_channels_last_maps_give_what_channels_first_maps_do(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"type": "conv_9l"}, "unknown type of head 'conv_9l': known are standard"),
+        ({"type": "conv_9l"}, r"unknown type of head 'conv_9l': did you mean 'conv_5l'\? known are standard"),
         ({"type": "conv_1l", "width": 8}, "head conv_1l has no width to set"),
         ({"type": "msd", "pool": 2}, "head msd has no mixed pooling"),
         ({"width": -1}, "width is -1"),

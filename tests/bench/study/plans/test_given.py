@@ -58,7 +58,7 @@ def test_set_ups_are_whole_configurations(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("sede = 3", r"unknown key 'sede': known are question, recipe, seeds"),
+        ("sede = 3", r"unknown key 'sede': did you mean 'seeds'\? known are question, recipe, seeds"),
         ("[grid]\nregime = []", r"regime has no values, so the grid is empty"),
         ("seeds = []", r"seeds is empty, so the grid is empty"),
         ("seeds = -1", r"seeds is -1; give how many"),
@@ -71,7 +71,10 @@ def test_set_ups_are_whole_configurations(tmp_path: Path) -> None:
         ('[grid]\n"phase9.lr" = [1]', r"unknown key of grid 'phase9\.lr'"),
         ('[grid]\n"phase1.lr" = 0.1', r"grid\.phase1\.lr is 0\.1; give a list"),
         ('[grid]\n"phase1.lr" = [-1.0]', r"grid\.phase1\.lr: .*lr is -1\.0; allowed are numbers above 0"),
-        ('[grid]\nregime = ["joined"]', r"grid\.regime: .*unknown regime 'joined': known are disjoint"),
+        (
+            '[grid]\nregime = ["joined"]',
+            r"grid\.regime: .*unknown regime 'joined': did you mean 'joint'\? known are disjoint",
+        ),
         ('[grid]\nregime = ["mixed", "mixed"]', r"two runs are the same: "),
         ('recipe = "sdn_digits"\n[grid]\nplacement = ["every 1", [0, 1]]', r"two runs are the same: placement"),
         ('recipe = "sdn_digits"\n[grid]\nplacement = ["all"]', r"placement is 'all'; allowed are 'every N'"),
