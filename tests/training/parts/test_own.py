@@ -172,7 +172,9 @@ def test_an_option_of_a_backbone_in_a_file_is_checked(tiny: TrainConfig, tmp_pat
     config = replace(
         own_config(tiny, tmp_path), backbone=BackboneConfig(name=f"{tmp_path}/net.py:Net", options={"widht": 3})
     )
-    with pytest.raises(ConfigError, match=r"unknown option of backbone .*net.py:Net 'widht': known are width"):
+    with pytest.raises(
+        ConfigError, match=r"unknown option of backbone .*net.py:Net 'widht': did you mean 'width'\? known are width"
+    ):
         train(config, tmp_path / "run")
 
 
