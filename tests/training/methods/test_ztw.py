@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -117,7 +118,7 @@ class Watch:
         self.weights: list[dict[str, torch.Tensor]] = []
 
     def __call__(self, doing: str, done: int = 0, planned: int = 0) -> None:
-        if planned or " epoch " not in doing:
+        if planned or "is over" in doing or not re.match(r"phase \d( \w+)? epoch ", doing):
             return
         self.weights.append(torch.load(self.folder / "state.pt", weights_only=True)["model"])
         if len(self.weights) == self.epochs:
