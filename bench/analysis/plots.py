@@ -1,11 +1,10 @@
 """An analysis as one picture, an SVG file."""
 
-import io
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eeinfer.errors import DependencyError
+from eeinfer.bench.reporting.plots import svg_file
 from eeinfer.training.analysis.analyse import INFORMATION, LANDSCAPE, RANK, Analysis, Network
 from eeinfer.training.analysis.landscape import Landscape
 from eeinfer.training.analysis.overthinking import Overthinking
@@ -24,21 +23,14 @@ def picture(analysis: Analysis) -> bytes:
     Raises:
         DependencyError: matplotlib is missing.
     """
-    try:
-        import matplotlib
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise DependencyError("the picture is drawn with matplotlib: pip install 'eeinfer[bench]'") from error
-    out = io.BytesIO()
-    with matplotlib.rc_context(
-        {"svg.hashsalt": analysis.kind, "font.size": 10, "axes.grid": analysis.kind != LANDSCAPE}
-    ):
-        planes = analysis.kind == LANDSCAPE
-        figure = Figure(figsize=_size(analysis), layout="constrained")
+    planes = analysis.kind == LANDSCAPE
+    style = {"font.size": 10, "axes.grid": not planes}
+
+    def draw(figure: "Figure") -> None:
         _planes(figure, analysis) if planes else _lines(figure.subplots(), analysis)
         figure.suptitle(_title(analysis), fontsize=11)
-        figure.savefig(out, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
-    return out.getvalue()
+
+    return svg_file(analysis.kind, _size(analysis), draw, style=style).encode()
 
 
 def _title(analysis: Analysis) -> str:

@@ -15,6 +15,7 @@ from eeinfer.errors import DependencyError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # What is drawn with and what the page calls it; any seven distinct colours would do.
 _THEME = {
@@ -157,6 +158,23 @@ def svg(name: str, inches: tuple[float, float], draw: Callable[["Axes"], None]) 
     Raises:
         DependencyError: matplotlib is missing.
     """
+    text = svg_file(name, inches, lambda figure: draw(figure.subplots()), style=_STYLE, transparent=True)
+    return _inline(text, name)
+
+
+def svg_file(
+    name: str,
+    inches: tuple[float, float],
+    draw: Callable[["Figure"], None],
+    *,
+    style: Any,  # what matplotlib calls rc parameters
+    transparent: bool = False,
+) -> str:
+    """Draw one figure as an SVG file of its own, the same bytes each time.
+
+    Raises:
+        DependencyError: matplotlib is missing.
+    """
     try:
         import matplotlib
         from matplotlib.figure import Figure
@@ -164,12 +182,12 @@ def svg(name: str, inches: tuple[float, float], draw: Callable[["Axes"], None]) 
         raise DependencyError("the plots are drawn with matplotlib: pip install 'eeinfer[bench]'") from error
 
     out = io.StringIO()
-    with matplotlib.rc_context({**_STYLE, "svg.hashsalt": name}):
+    with matplotlib.rc_context({**style, "svg.hashsalt": name}):
         figure = Figure(figsize=inches, layout="constrained")
-        draw(figure.subplots())
+        draw(figure)
         blank = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-        figure.savefig(out, format="svg", transparent=True, metadata=blank)
-    return _inline(out.getvalue(), name)
+        figure.savefig(out, format="svg", transparent=transparent, metadata=blank)
+    return out.getvalue()
 
 
 def _inline(text: str, name: str) -> str:
