@@ -1,5 +1,5 @@
-// What a report's page does by itself: plots that are drawn for the width there is, a slider through the operating points,
-// tables that sort. Everything comes from data attributes; text is only ever set as text. Without it the page shows the
+// What a report's page does by itself: plots that are drawn for the width there is, lines that are switched off, a slider
+// through the operating points. Everything comes from data attributes; text is only ever set as text. Without it the page shows the
 // same numbers, with plots that stand still.
 "use strict";
 (() => {
@@ -56,8 +56,9 @@ function draw(plot) {
   const height = rows ? 26 * rows + 54 : Math.round(Math.min(areas ? 300 : 400, Math.max(230, width * (areas ? 0.36 : 0.72))));
   const longest = Math.max(0, ...spec.y_names.map((name) => name.length));
   const box = { left: rows ? Math.min(width * 0.42, 12 + 6.6 * longest) : 50, right: width - 14, top: 12, bottom: height - 42 };
-  const points = spec.series.flatMap((series) => series.points.map((point) => ({ ...point, series })));
-  const ends = (axis) => points.map((point) => point[axis]);
+  const shown = spec.series.filter((_, place) => !plot.off.has(place));
+  const points = shown.flatMap((series) => series.points.map((point) => ({ ...point, series })));
+  const ends = (axis) => points.flatMap((point) => [point[axis], ...(point.series.whiskers || point.series.band ? [point[`${axis}_low`], point[`${axis}_high`]] : [])]).filter((value) => value !== null);
   const xs = bars ? stacked(spec).map((bar) => bar.end) : ends("x"), ys = areas ? [0, 100] : ends("y");
   const xRange = spec.x_names.length ? [-0.5, spec.x_names.length - 0.5] : range(xs, { log: spec.x_log, from: bars ? 0 : spec.x_from, room: areas ? 0 : 0.05 });
   const yRange = rows ? [rows - 0.5, -0.5] : areas ? [0, 100] : range(ys, { log: spec.y_log, from: spec.y_from, room: 0.08 });
@@ -65,7 +66,7 @@ function draw(plot) {
   const svg = make("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", tabindex: 0, "aria-label": spec.name });
   const clip = make("clipPath", { id: `inside-${plots.indexOf(plot)}` }, svg);
   make("rect", { x: box.left, y: 0, width: width - box.left, height: box.bottom }, clip);
-  Object.assign(plot, { svg, x, y, box, narrow, points });
+  Object.assign(plot, { svg, x, y, box, narrow, points, shown });
   axes(plot, xRange, yRange);
   if (areas) stack(plot); else if (bars) bar(plot); else lines(plot);
   plot.marks = make("g", {}, svg);
@@ -90,13 +91,14 @@ function axes({ spec, svg, x, y, box, narrow }, xRange, yRange) {
   if (spec.y) make("text", { x: -(box.top + box.bottom) / 2, y: 12, transform: "rotate(-90)", "text-anchor": "middle" }, svg, spec.y);
 }
 
-function lines({ spec, svg, x, y }) {
+function lines({ spec, svg, x, y, shown }) {
+  for (const series of shown) if (series.band) band(svg, series, x, y);
   if (spec.front.length) {
     const path = spec.front.map(([a, b], place) => (place ? `H${x(a)}V${y(b)}` : `M${x(a)},${y(b)}`)).join("");
     make("path", { d: path, class: "front" }, svg);
   }
   if (spec.y_line !== null) make("line", { class: "level", ...level(x, y, spec) }, svg);
-  for (const series of spec.series) {
+  for (const series of shown) {
     const drawn = series.points.map((point) => `${x(point.x)},${y(point.y)}`).join(" ");
     if (series.line) make("polyline", { points: drawn, fill: "none", stroke: colour(series.colour), "stroke-width": 1.4, opacity: 0.55 }, svg);
     for (const point of series.points) {
@@ -105,6 +107,12 @@ function lines({ spec, svg, x, y }) {
       if (point.number) make("text", { x: x(point.x) + 8, y: y(point.y) + 13, style: `fill:${colour(series.colour)}` }, svg, point.number);
     }
   }
+}
+
+function band(svg, series, x, y) {
+  const edge = (side) => series.points.map((point) => `${x(point.x)},${y(point[side] ?? point.y)}`);
+  const look = { fill: colour(series.colour), class: "band", "clip-path": `url(#${svg.querySelector("clipPath").id})` };
+  make("polygon", { points: [...edge("y_high"), ...edge("y_low").reverse()].join(" "), ...look }, svg);
 }
 
 function level(x, y, spec) {
@@ -199,7 +207,7 @@ function walk(plot, by) {
 }
 
 function begin(holder) {
-  const tip = document.createElement("div"), plot = { holder, tip, spec: JSON.parse(holder.dataset.plot), told: null };
+  const tip = document.createElement("div"), plot = { holder, tip, spec: JSON.parse(holder.dataset.plot), told: null, off: new Set() };
   tip.className = "tip";
   tip.hidden = true;
   tip.setAttribute("role", "status");
@@ -216,6 +224,24 @@ function begin(holder) {
   });
   draw(plot);
   plot.width = holder.clientWidth;
+  const legend = holder.parentElement.querySelector(".legend");
+  if (legend && plot.spec.kind === "xy") [...legend.children].forEach((item, place) => switchable(plot, item, place));
+}
+
+function switchable(plot, item, place) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.title = "show or hide";
+  button.setAttribute("aria-pressed", "true");
+  button.append(...item.childNodes);
+  item.append(button);
+  button.addEventListener("click", () => {
+    if (plot.off.has(place)) plot.off.delete(place);
+    else if (plot.off.size + 1 < plot.spec.series.length) plot.off.add(place); // the last one stays
+    button.setAttribute("aria-pressed", String(!plot.off.has(place)));
+    tell(plot, null);
+    draw(plot);
+  });
 }
 
 function go(to) {
@@ -236,33 +262,6 @@ function show(slider, { name, cards, cells }) {
   for (const row of document.querySelectorAll("tr.live")) [...row.cells].forEach((cell, place) => { cell.textContent = cells[place]; });
 }
 
-// --- Tables ---
-
-const number = (cell) => {
-  const text = cell.textContent.trim(), value = parseFloat(text.replace(/,/g, ""));
-  return Number.isNaN(value) ? (text === "-" || text === "" ? Infinity : text) : value;
-};
-
-function sort(table, column) {
-  const head = table.tHead.rows[0].cells, down = head[column].getAttribute("aria-sort") === "ascending";
-  [...head].forEach((cell) => cell.removeAttribute("aria-sort"));
-  head[column].setAttribute("aria-sort", down ? "descending" : "ascending");
-  const rows = [...table.tBodies[0].rows].map((row) => [number(row.cells[column]), row]);
-  const compare = ([a], [b]) => (typeof a === typeof b ? (a < b ? -1 : a > b ? 1 : 0) : typeof a === "number" ? -1 : 1);
-  rows.sort((one, other) => (down ? -1 : 1) * compare(one, other));
-  table.tBodies[0].append(...rows.map(([, row]) => row));
-}
-
-function sortable(table) {
-  [...table.tHead.rows[0].cells].forEach((cell, column) => {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.append(...cell.childNodes);
-    cell.append(button);
-    button.addEventListener("click", () => sort(table, column));
-  });
-}
-
 // --- The page ---
 
 const open = () => document.querySelectorAll("details:not(.long)").forEach((part) => { part.open = true; });
@@ -270,7 +269,6 @@ const redraw = () => plots.forEach((plot) => {
   if (plot.holder.clientWidth && plot.holder.clientWidth !== plot.width) { plot.width = plot.holder.clientWidth; draw(plot); }
 });
 
-document.querySelectorAll("table[data-sortable]").forEach(sortable);
 document.querySelectorAll("[data-plot]").forEach(begin);
 const slider = document.querySelector("input[data-steps]");
 if (slider) {

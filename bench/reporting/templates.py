@@ -32,7 +32,10 @@ def page(template: str, **values: Any) -> str:
         undefined=StrictUndefined,
     )
     return environment.get_template(template).render(
-        style=html(_source("page.css")), script=html(_source("page.js")), meaning=meaning, **values
+        style=html(_source("page.css")),
+        script=html(_source("sorting.js") + _source("page.js")),
+        meaning=meaning,
+        **values,
     )
 
 

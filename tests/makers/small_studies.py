@@ -38,8 +38,8 @@ def tiny_config() -> TrainConfig:
     )
 
 
-def tiny_runs(*names: str) -> tuple[Run, ...]:
-    return expand(tiny_config(), [regimes(*names)], [0])
+def tiny_runs(*names: str, seed: int = 0) -> tuple[Run, ...]:
+    return expand(tiny_config(), [regimes(*names)], [seed])
 
 
 def placed_runs() -> tuple[Run, ...]:

@@ -30,6 +30,7 @@ class Series(Record, frozen=True, kw_only=True):
     points: tuple[Point, ...]
     mark: str = "o"  # dot, o, s, d, hollow, star
     line: bool = False
+    band: bool = False  # the room between the points' intervals is filled
     whiskers: bool = False  # intervals are always drawn, not for the point in question alone
 
 

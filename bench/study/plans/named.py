@@ -16,7 +16,7 @@ from eeinfer.training.config import HeadConfig, TrainConfig
 from eeinfer.training.names import unknown
 
 SIZES = ("small", "paper")
-MATCHED = "joint, matched"  # joint trained for as many epochs as mixed has in both of its phases
+MATCHED = "joint (matched)"  # joint trained for as many epochs as mixed has in both of its phases
 _SEEDS = {"small": 2, "paper": 4}
 
 Grids = tuple[tuple[TrainConfig, tuple[Factor, ...]], ...]  # most studies have one

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eeinfer.bench.study.records import Curve, RunRecord
-from eeinfer.bench.study.results.groups import Group, mean_of
+from eeinfer.bench.study.results.groups import Group, mean_ms_of, mean_of
 from eeinfer.bench.study.results.shapes import FLOPS, MS, Cell, Row
 from eeinfer.bench.sweep.budget import BEST_AFFORDABLE, FRACTIONS, LAST_AFFORDABLE, best_below, last_within
 
@@ -37,9 +37,7 @@ def shares_of(record: RunRecord, curve: Curve, cost: str) -> Floats:
     """Return the mean cost of an image of `curve` at each threshold [T], as a share of the network without heads."""
     if cost == FLOPS:
         return curve.mean(tuple(map(float, record.exit_flops))) / record.static_flops
-    # Leaving later takes no less time: where the clock says so, it was disturbed.
-    times = np.maximum.accumulate([float(ms or 0) for ms in record.times.exits_ms])
-    return curve.mean(tuple(times)) / record.times.static_ms
+    return mean_ms_of(record, curve) / record.times.static_ms
 
 
 def _cell(group: Group, rule: str, cost: str, fraction: float | None) -> Cell:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from eeinfer.bench.reporting.files import write_all
+from eeinfer.bench.study.report.page import study_page
 from eeinfer.bench.study.results.budgets import COSTS, RULES
 from eeinfer.bench.study.results.formats import budgets_csv, curves_csv, latex, markdown
 from eeinfer.bench.study.results.shapes import Results
@@ -10,7 +11,8 @@ from eeinfer.bench.study.results.tables import TextTable, budget_table, differen
 
 
 def write_results(results: Results, folder: Path) -> None:
-    """Write study.json, results.json, curves.csv, budgets.csv, tables.tex and tables.md, each in one step.
+    """Write study.json, results.json, curves.csv, budgets.csv, tables.tex, tables.md and report.html, each in
+    one step.
 
     Raises:
         InputError: the folder cannot be written to.
@@ -24,6 +26,7 @@ def write_results(results: Results, folder: Path) -> None:
             "budgets.csv": lambda: budgets_csv(results).encode(),
             "tables.tex": lambda: "\n".join(map(latex, tables_of(results))).encode(),
             "tables.md": lambda: "\n".join(map(markdown, tables_of(results))).encode(),
+            "report.html": lambda: study_page(results).encode(),
         },
     )
 

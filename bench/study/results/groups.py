@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from eeinfer.bench.study.records import RunRecord, StudyPlan
+from eeinfer.bench.study.records import Curve, RunRecord, StudyPlan
 from eeinfer.bench.study.results.shapes import Line, Mean
 
 Floats = NDArray[np.float64]
@@ -67,7 +67,7 @@ def line_of(group: Group) -> Line:
         accuracy=_rounded(accuracy.mean(axis=0)),
         accuracy_std=_rounded(accuracy.std(axis=0, ddof=1)) if len(group.seeds) > 1 else None,
         flops=_rounded(np.mean([record.flops for record in group.records], axis=0), 1),
-        ms=_rounded(np.mean([record.times.mean_ms for record in group.records], axis=0), 5),
+        ms=_rounded(np.mean([mean_ms_of(record, record.test) for record in group.records], axis=0), 5),
         shares=tuple(map(_rounded, shares)),
         exits=tuple(map(mean_of, exits)),
         static=mean_of(static),
@@ -75,6 +75,18 @@ def line_of(group: Group) -> Line:
         static_ms=float(np.mean([record.times.static_ms for record in group.records])),
         exit_flops=first.exit_flops,
     )
+
+
+def mean_ms_of(record: RunRecord, curve: Curve) -> Floats:
+    """Return the milliseconds of an image of `curve` at each threshold [T]: the times of leaving at each exit, weighed.
+
+    So the same times stand behind the curve and the budgets. Where an exit could not be timed: what was measured at
+    each threshold, on the sample.
+    """
+    if None in record.times.exits_ms:
+        return np.asarray(record.times.mean_ms)
+    # Leaving later takes no less time: where the clock says so, it was disturbed.
+    return curve.mean(tuple(np.maximum.accumulate([float(ms or 0) for ms in record.times.exits_ms])))
 
 
 def _rounded(values: Floats, digits: int = 6) -> tuple[float, ...]:

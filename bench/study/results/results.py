@@ -1,6 +1,7 @@
 """From a plan and the records of its finished runs to its results."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,7 @@ def results_of(study: Study, records: Mapping[str, RunRecord]) -> Results:
     plan = plan_of(study)
     groups = groups_of(plan, records)
     rows = [row for rule in RULES for cost in COSTS for group in groups if (row := row_of(group, rule, cost))]
+    made = [record for group in groups for record in group.records]
     seconds, flops = _totals(study.runs, records)
     return Results(
         plan=plan,
@@ -39,10 +41,21 @@ def results_of(study: Study, records: Mapping[str, RunRecord]) -> Results:
         differences=tuple(d for rule in RULES for cost in COSTS for d in differences_between(groups, rule, cost)),
         efforts=tuple(effort for group in groups for effort in _efforts(group)),
         theirs=theirs_for(study.name),
+        settings=_shared_settings(made),
+        train_images=tuple(sorted({record.train_images for record in made})),
+        test_images=tuple(sorted({record.test.images for record in made})),
         train_seconds=seconds,
         train_flops=flops,
-        processors=tuple(sorted({record.times.environment.cpu for group in groups for record in group.records})),
+        processors=tuple(sorted({record.times.environment.cpu for record in made})),
     )
+
+
+def _shared_settings(records: Sequence[RunRecord]) -> dict[str, Any]:
+    """Return the settings in which all records agree."""
+    first = records[0].settings if records else {}
+    return {
+        name: value for name, value in first.items() if all(record.settings.get(name) == value for record in records)
+    }
 
 
 def _efforts(group: Group) -> list[Effort]:

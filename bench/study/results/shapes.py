@@ -3,12 +3,14 @@
 Accuracies are shares in [0, 1]; FLOPs and milliseconds are for one image; T thresholds, H exits.
 """
 
+from typing import Any
+
 import msgspec
 
 from eeinfer.bench.reporting.records import Record, decode
 from eeinfer.bench.study.records import StudyPlan
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 FLOPS, MS = "FLOPs", "ms"
 
 
@@ -60,8 +62,9 @@ class Line(Record, frozen=True, kw_only=True):
 
 
 class Difference(Record, frozen=True, kw_only=True):
-    """How much more accurate the first regime is than the second at one budget, seed by seed."""
+    """How much more accurate the first value of a factor is than the second at one budget, seed by seed."""
 
+    factor: str  # in which the two differ, such as regime
     labels: dict[str, str]  # what both share
     first: str
     second: str
@@ -105,6 +108,9 @@ class Results(Record, frozen=True, kw_only=True):
     differences: tuple[Difference, ...]
     efforts: tuple[Effort, ...]
     theirs: tuple[Theirs, ...]
+    settings: dict[str, Any]  # those that all finished runs share
+    train_images: tuple[int, ...]  # of the finished runs, each number once
+    test_images: tuple[int, ...]
     train_seconds: float  # of all runs, a shared phase 1 once
     train_flops: float
     processors: tuple[str, ...]

@@ -33,16 +33,17 @@ def budget_table(results: Results, rule: str, cost: str) -> TextTable:
 
 def difference_table(results: Results, rule: str, cost: str) -> TextTable:
     """Return the paired differences under one rule, in points of a per cent."""
-    names = [name for name in results.plan.factors if name != "regime"]
+    names = results.plan.factors
     found: dict[tuple[str, ...], list[Difference]] = {}
     for each in results.differences:
         if (each.rule, each.cost) == (rule, cost):
-            key = (*(each.labels.get(name, "") for name in names), f"{each.first} - {each.second}")
+            pair = f"{each.first} - {each.second}"
+            key = tuple(pair if name == each.factor else each.labels.get(name, "") for name in names)
             found.setdefault(key, []).append(each)
     return TextTable(
         title=f"paired differences in points within a budget of mean {cost}; mean over seeds and 95 % interval, "
         f"bootstrap over seeds; rule: {rule}",
-        columns=(*names, "difference", "seeds", *COLUMNS),
+        columns=(*names, "seeds", *COLUMNS),
         rows=tuple((*key, str(max(len(d.seeds) for d in each)), *_by_column(each)) for key, each in found.items()),
     )
 

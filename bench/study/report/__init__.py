@@ -1,0 +1,1 @@
+"""A study as one HTML file that answers its question in words first."""

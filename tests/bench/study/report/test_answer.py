@@ -1,0 +1,55 @@
+"""The answer in words, in cases whose order is known."""
+
+import pytest
+from small_studies import tiny_runs
+from study_records import record
+
+from eeinfer.bench.study.report.answer import choices, reasons, sentences
+from eeinfer.bench.study.report.contexts import contexts_of
+from eeinfer.bench.study.results.results import results_of
+from eeinfer.bench.study.results.shapes import Results
+from eeinfer.bench.study.runs import Run, Study
+
+LOW, MIDDLE, HIGH = (50, 60, 70, 80), (55, 65, 75, 85), (60, 70, 80, 90)
+
+
+def results(accuracies: dict[str, list[tuple[int, ...]]]) -> Results:
+    """The results of runs of each regime, one accuracy curve for each seed."""
+    runs, records = list[Run](), {}
+    for seed in range(max(map(len, accuracies.values()))):
+        for run in tiny_runs(*accuracies, seed=seed):
+            if seed < len(accuracies[run.labels["regime"]]):
+                runs.append(run)
+                records[run.key] = record(run.key, test=accuracies[run.labels["regime"]][seed])
+    study = Study(name="mine", size="given", question="Which?", runs=tuple(runs))
+    return results_of(study, records)
+
+
+def test_what_leads_in_every_seed_is_taken() -> None:
+    found = results({"disjoint": [LOW, LOW], "mixed": [HIGH, MIDDLE]})
+    assert sentences(found) == ["take mixed whatever the budget."]
+    (context,) = contexts_of(found, "regime")
+    first = choices(found, context)[0]
+    assert (first.best, first.level, first.seeds) == ("mixed", (), 2)
+    assert first.behind == (("disjoint", pytest.approx(0.075), 2),)
+    assert reasons(found).rows[0][1][-1] == "disjoint by 7.50 (both seeds)"
+
+
+def test_seeds_that_do_not_agree_decide_nothing() -> None:
+    found = results({"disjoint": [LOW, HIGH], "mixed": [LOW, LOW]})
+    assert sentences(found) == ["take any (disjoint is highest, the seeds do not agree) whatever the budget."]
+
+
+def test_one_seed_decides_nothing_and_says_so() -> None:
+    found = results({"disjoint": [LOW], "mixed": [HIGH]})
+    assert "the only seed" in sentences(found)[0]
+    assert "(one seed)" in reasons(found).rows[0][1][3]
+
+
+def test_what_is_level_with_the_best_is_named_beside_it() -> None:
+    found = results({"disjoint": [LOW, LOW], "joint": [HIGH, MIDDLE], "mixed": [MIDDLE, HIGH]})
+    assert sentences(found) == ["take joint or mixed whatever the budget."]
+
+
+def test_one_regime_alone_has_no_answer() -> None:
+    assert sentences(results({"mixed": [LOW, LOW]})) == []

@@ -1,0 +1,78 @@
+"""The page of a study: everything on it, nothing from elsewhere, and its lines can be switched off."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from browser import needs_browser, visit
+from small_studies import tiny_runs
+from study_records import record
+
+from eeinfer.bench.study.report.page import study_page
+from eeinfer.bench.study.results.results import results_of
+from eeinfer.bench.study.results.shapes import Results, Theirs
+from eeinfer.bench.study.runs import Study
+
+ACT = """
+const plot = document.querySelector(".plot"), items = plot.parentElement.querySelectorAll(".legend button");
+const lines = () => plot.querySelectorAll("polyline").length;
+seen.before = lines(); items[0].click(); seen.one = lines(); seen.pressed = items[0].getAttribute("aria-pressed");
+for (const item of items) if (item.getAttribute("aria-pressed") === "true") item.click();
+seen.last = lines(); items[0].click(); seen.again = lines();
+plot.dispatchEvent(new KeyboardEvent("keydown", {key: "ArrowRight"}));
+seen.tip = plot.querySelector(".tip").textContent;
+seen.bands = document.querySelectorAll("polygon.band").length;
+seen.wide = document.documentElement.scrollWidth; seen.window = innerWidth;
+"""
+
+
+@pytest.fixture(scope="module")
+def results() -> Results:
+    runs = [run for seed in (0, 1) for run in tiny_runs("disjoint", "joint", "mixed", seed=seed)]
+    accuracies = {"disjoint": 0, "joint": 5, "mixed": 6}
+    records = {
+        run.key: record(run.key, test=[at + accuracies[run.labels["regime"]] for at in (50, 60, 70, 80)])
+        for run in runs
+    }
+    return results_of(Study(name="mine", size="given", question="Which <b>?", runs=tuple(runs)), records)
+
+
+def test_the_page_answers_first_and_escapes_what_others_wrote(results: Results) -> None:
+    page = study_page(results)
+    assert page.index("take mixed whatever the budget") < page.index("Accuracy against work on paper")
+    assert "Which &lt;b&gt;?" in page
+    assert "not finished" not in page
+    for text in ("both seeds", "largest affordable tau", "best affordable accuracy", "Every exit alone", "a processor"):
+        assert text in page
+
+
+def test_missing_runs_and_the_papers_rows_are_told(results: Results) -> None:
+    assert "1 of 6 runs are not finished" in study_page(msgspec.structs.replace(results, missing=("a",)))
+    row = Theirs(labels={"regime": "mixed"}, cells=((82.21, 0.08),) * 5)
+    theirs = study_page(msgspec.structs.replace(results, theirs=(row,)))
+    assert "paper: mixed" in theirs
+    assert "82.21 ± 0.08" in theirs
+    assert "Kubaty" in theirs
+
+
+def test_a_study_of_nothing_yet_has_a_page() -> None:
+    runs = tiny_runs("mixed")
+    assert "1 of 1 runs are not finished" in study_page(
+        results_of(Study(name="mine", size="given", question="?", runs=runs), {})
+    )
+
+
+@needs_browser
+@pytest.mark.parametrize("width", [500, 1400])
+def test_lines_are_switched_off_but_for_the_last_and_nothing_overflows(
+    results: Results, tmp_path: Path, width: int
+) -> None:
+    seen = visit(study_page(results), tmp_path, ACT, width=width)
+    assert seen["errors"] == []
+    assert seen["loaded"] == []
+    assert (seen["before"], seen["one"], seen["pressed"]) == (3, 2, "false")
+    assert seen["last"] == 1
+    assert seen["again"] == 2
+    assert "threshold" in seen["tip"]
+    assert seen["bands"] >= 5
+    assert seen["wide"] <= seen["window"]
