@@ -8,8 +8,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from eeinfer.serving.request import Row
-
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -18,7 +16,7 @@ class Standing:
     k: int
     rows: int
     full: int  # rows from which on more company saves hardly anything
-    first: Row  # the row that goes first
+    rank: tuple[int, float]  # of the row that goes first
     since: float  # when the row that waits longest here began to
     deadline: float  # the earliest of its rows
     ms: float  # what running it now takes
@@ -33,5 +31,5 @@ def chosen(queues: Sequence[Standing], now: float, max_wait_ms: float) -> Standi
         return min(urgent, key=lambda queue: (queue.deadline, -queue.k))
     ready = [queue for queue in queues if queue.rows >= queue.full or now - queue.since >= max_wait_ms / 1e3]
     if ready:
-        return min(ready, key=lambda queue: (queue.first.request.priority, queue.first.request.arrived, -queue.k))
+        return min(ready, key=lambda queue: (queue.rank, -queue.k))
     return max(queues, key=lambda queue: (queue.rows / queue.full, queue.k))

@@ -52,6 +52,7 @@ class Core:
         whole = sum(costs.ms(k, 1) for k in range(len(self.full)))
         self._max_wait_ms = whole if config.max_wait_ms is None else config.max_wait_ms
         self._row_s = sum(costs.ms(k, n) / n for k, n in enumerate(self.full)) / 1e3  # of the machine, per row
+        self._given_up = False  # whether rows may wait that nobody waits for
         self._spent_s = 0.0  # since a row was last answered
 
     def put(self, request: Request, rows: Iterable[int]) -> None:
@@ -64,20 +65,21 @@ class Core:
         request.ticket.add_done_callback(self._tell_cancelled)
         with self.changed:
             now = request.arrived = self._clock()
-            waiting = [Row(request, i, now) for i in rows]
+            waiting = [Row(request, i) for i in rows]
             request.unanswered = len(waiting)
             self._check_room(request, now)
             if waiting:
                 self.queues.entrance.put(waiting)
                 self.changed.notify()
         if not waiting:
-            self._close([Row(request, 0, now)], now)
+            self._close([Row(request, 0)], now)
 
     def turn(self) -> bool:
         """Run one segment for the rows that are worth most; False where nobody waits."""
         with self.changed:
             now = self._clock()
-            late = self.queues.take_late(now)
+            given_up, self._given_up = self._given_up, False
+            late = self.queues.take_late(now, given_up=given_up)
             standing = self.queues.standing()
             k = chosen(standing, now, self._max_wait_ms).k if standing else -1
             rows = self.queues.entrance.take(self.full[0]) if k == 0 else []
@@ -148,6 +150,7 @@ class Core:
             self._steps.end(part.batch)
         elif self._config.rebatching:
             self._steps.leave(part.batch)
+            part.wait(now)
             self.queues.later[k + 1].parts.append(part)
         else:
             self._run(k + 1, part)
@@ -158,13 +161,17 @@ class Core:
             row = part.rows.pop(number)
             row.answer(Held.of(step, i, near), late=False)
             left.append(row)
-        for i, number in enumerate(part.batch.rows if part.rows else ()):
-            stays = part.rows.get(number)
-            if stays is not None:
-                stays.since = now
-                if stays.request.deadline < math.inf:
-                    stays.held = Held.of(step, i, part.batch.near[i])
+        self._hold(part, step)
         self._close(left, now)
+
+    def _hold(self, part: Part, step: Step) -> None:
+        """Keep the answers of those who stay and have a deadline: one of them may be their last."""
+        if not any(row.request.deadline < math.inf for row in part.rows.values()):
+            return
+        for i, number in enumerate(part.batch.rows):
+            stays = part.rows.get(number)
+            if stays is not None and stays.request.deadline < math.inf:
+                stays.held = Held.of(step, i, part.batch.near[i])
 
     def _answer_held(self, late: list[tuple[Part, dict[int, Row]]], now: float) -> None:
         for part, rows in late:
@@ -196,10 +203,12 @@ class Core:
 
     def _tell_cancelled(self, ticket: "Future[Served]") -> None:
         if ticket.cancelled():
+            self._given_up = True
             self._observer.cancelled()
 
     def _fail(self, request: Request, error: EeinferError) -> None:
         if request.begin_answer():
+            self._given_up = True  # its other rows may wait somewhere
             request.ticket.set_exception(error)
             self._observer.failed()
 

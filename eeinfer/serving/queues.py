@@ -1,7 +1,5 @@
 """The queues in front of all segments, and what is known of each when the next one is chosen."""
 
-from collections.abc import Iterable
-
 from eeinfer.backends.row_costs import RowCosts
 from eeinfer.serving.choice import Standing
 from eeinfer.serving.entrance import Entrance
@@ -17,7 +15,9 @@ class Queues:
     def __init__(self, costs: RowCosts, full: tuple[int, ...]) -> None:
         """Begin empty; ``full`` are the rows of a full batch of every segment."""
         self.entrance, self.later = Entrance(), [Waiting() for _ in full]  # the first of them stays empty
-        self._costs, self._full = costs, full
+        self._full = full
+        self._ms = [[costs.ms(k, rows) for rows in range(most + 1)] for k, most in enumerate(full)]  # looked up often
+        self._rest_ms = [sum(times[1] for times in self._ms[k + 1 :]) for k in range(len(full))]  # of one row
         self._room = _MOST_UNDER_WAY * sum(full)
 
     def __len__(self) -> int:
@@ -25,24 +25,31 @@ class Queues:
 
     def standing(self) -> list[Standing]:
         """Describe every queue that may be run."""
-        found = [self._of(k, len(queue), queue.rows()) for k, queue in enumerate(self.later) if queue.parts]
-        if len(self.entrance) and sum(queue.rows for queue in found) < self._room:
-            found.append(self._of(0, len(self.entrance), self.entrance.heads()))
+        found = [self._later(k, queue) for k, queue in enumerate(self.later) if queue.parts]
+        if len(self.entrance) and sum([queue.rows for queue in found]) < self._room:
+            found.append(self._entrance())
         return found
 
-    def take_late(self, now: float) -> list[tuple[Part, dict[int, Row]]]:
-        """Take rows out that would miss their deadline even alone, and those nobody waits for, with their part."""
+    def take_late(self, now: float, *, given_up: bool) -> list[tuple[Part, dict[int, Row]]]:
+        """Take rows out that would miss their deadline even alone, with their part.
+
+        Args:
+            now: on the scheduler's clock, in seconds.
+            given_up: whether a caller may have given up since the last time: such rows are taken out too.
+        """
         found = []
         for k, queue in enumerate(self.later):
+            ends = now + self._ms[k][1] / 1e3
+            changed = False
             for part in queue.parts:
-                ends = now + self._costs.ms(k, 1) / 1e3
-                late = {
-                    n: row for n, row in part.rows.items() if row.over or (row.held and row.request.deadline < ends)
-                }
-                if late:
-                    part.rows = {n: row for n, row in part.rows.items() if n not in late}
-                    found.append((part, late))
-            queue.parts = [part for part in queue.parts if part.rows]
+                if given_up or part.deadline < ends:
+                    late = {n: row for n, row in part.rows.items() if row.over or row.is_late(ends)}
+                    if late:
+                        part.rows = {n: row for n, row in part.rows.items() if n not in late}
+                        found.append((part, late))
+                        changed = True
+            if changed:
+                queue.parts = [part for part in queue.parts if part.rows]
         return found
 
     def take_all(self) -> list[Row]:
@@ -53,15 +60,26 @@ class Queues:
             queue.parts = []
         return rows
 
-    def _of(self, k: int, count: int, rows: Iterable[Row]) -> Standing:
-        known, ms = list(rows), self._costs.ms(k, min(count, self._full[k]))
+    def _later(self, k: int, queue: Waiting) -> Standing:
+        parts, rows = queue.parts, len(queue)
+        return self._of(
+            k, rows, min([part.rank for part in parts]), parts[0].since, min([part.deadline for part in parts])
+        )
+
+    def _entrance(self) -> Standing:
+        heads = [row.request for row in self.entrance.heads()]
+        arrived, deadline = min([head.arrived for head in heads]), min([head.deadline for head in heads])
+        return self._of(0, len(self.entrance), min([head.rank for head in heads]), arrived, deadline)
+
+    def _of(self, k: int, rows: int, rank: tuple[int, float], since: float, deadline: float) -> Standing:
+        ms = self._ms[k][min(rows, self._full[k])]
         return Standing(
             k=k,
-            rows=count,
+            rows=rows,
             full=self._full[k],
-            first=min(known, key=lambda row: row.rank),
-            since=min(row.since for row in known),
-            deadline=min(row.request.deadline for row in known),
+            rank=rank,
+            since=since,
+            deadline=deadline,
             ms=ms,
-            all_ms=ms + sum(self._costs.ms(later, 1) for later in range(k + 1, len(self._full))),
+            all_ms=ms + self._rest_ms[k],
         )

@@ -61,6 +61,11 @@ class Request:
         self.near, self.late = np.zeros(count, np.bool_), np.zeros(count, np.bool_)
         self.shapes = tuple(array.shape[1:] for array in self.inputs.values())
 
+    @property
+    def rank(self) -> tuple[int, float]:
+        """What is smaller goes first."""
+        return self.priority, self.arrived
+
     def begin_answer(self) -> bool:
         """Claim the right to answer; False where the caller has given up or an answer is there."""
         return not self.ticket.done() and self.ticket.set_running_or_notify_cancel()
@@ -88,7 +93,6 @@ class Row:
 
     request: Request
     index: int  # its place in the request
-    since: float  # when it began to wait where it waits
     held: Held | None = None  # the last finished exit's answer, kept where there is a deadline
 
     @property
@@ -103,7 +107,7 @@ class Row:
     @property
     def rank(self) -> tuple[int, float]:
         """What is smaller goes first."""
-        return self.request.priority, self.request.arrived
+        return self.request.rank
 
     def answer(self, held: Held, *, late: bool) -> None:
         """Write what an exit says; a score that is not finite is no answer."""

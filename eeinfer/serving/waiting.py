@@ -1,5 +1,6 @@
 """The queue in front of a later segment: parts of batches that survived the segment before."""
 
+import math
 from dataclasses import dataclass
 
 from eeinfer.serving.request import Row
@@ -12,14 +13,18 @@ class Part:
 
     batch: Batch
     rows: dict[int, Row]  # by their number in the batch: those who are still in
+    since: float = 0.0  # when they began to wait where they wait
+    deadline: float = math.inf  # the earliest of theirs
+    rank: tuple[int, float] = (0, 0.0)  # of the row that goes first
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    @property
-    def rank(self) -> tuple[int, float]:
-        """Of the row that goes first."""
-        return min(row.rank for row in self.rows.values())
+    def wait(self, since: float) -> None:
+        """Begin to wait: note once what every later turn looks at."""
+        self.since = since
+        self.deadline = min([row.request.deadline for row in self.rows.values()])
+        self.rank = min([row.rank for row in self.rows.values()])
 
     @property
     def shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -28,13 +33,13 @@ class Part:
 
 
 class Waiting:
-    """Parts in front of one segment. For one thread at a time."""
+    """Parts in front of one segment, in the order in which they came. For one thread at a time."""
 
     def __init__(self) -> None:
         self.parts: list[Part] = []
 
     def __len__(self) -> int:
-        return sum(map(len, self.parts))
+        return sum([len(part.rows) for part in self.parts])
 
     def rows(self) -> list[Row]:
         """Return all rows."""
@@ -42,11 +47,15 @@ class Waiting:
 
     def take(self, most: int) -> list[Part]:
         """Take the part that goes first, and more of its shapes while ``most`` rows are not exceeded."""
-        first, *others = sorted(self.parts, key=lambda part: part.rank)
-        taken, count = [first], len(first)
-        for part in others:
-            if part.shapes == first.shapes and count + len(part) <= most:
+        first = min(self.parts, key=lambda part: part.rank)
+        taken, count, left = [first], len(first), []
+        for part in sorted(self.parts, key=lambda part: part.rank):
+            if part is first:
+                continue
+            if count + len(part) <= most and part.shapes == first.shapes:
                 taken.append(part)
                 count += len(part)
-        self.parts = [part for part in self.parts if part not in taken]
+            else:
+                left.append(part)
+        self.parts = sorted(left, key=lambda part: part.since)
         return taken
