@@ -48,16 +48,22 @@ class HttpTarget:
     async def _exchange(self, message: bytes, done: Done) -> None:
         exit = FAILED
         try:
-            if self._idle:
-                reader, writer = self._idle.pop()
-            else:
-                reader, writer = await asyncio.open_connection(self._host, self._port)
+            reader, writer = await self._connection()
             writer.write(message)
             exit = await _exit(reader)
             self._idle.append((reader, writer))
         except (OSError, EOFError, ValueError):
             pass
         done(exit)
+
+    async def _connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Take a connection that is free. Servers close those that rest for long."""
+        while self._idle:
+            reader, writer = self._idle.pop()
+            if not reader.at_eof():
+                return reader, writer
+            writer.close()
+        return await asyncio.open_connection(self._host, self._port)
 
 
 async def _exit(reader: asyncio.StreamReader) -> int:

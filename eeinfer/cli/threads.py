@@ -11,9 +11,18 @@ def claim_process() -> None:
     _ours = True
 
 
-def share_pool(bundle: Path, threads: int | None) -> None:
-    """Make the process-wide pool, unless somebody else's sessions may want to live in this process too."""
+def share_pool(bundle: Path, threads: int | None, *, serves: bool = False) -> None:
+    """Make the process-wide pool, unless somebody else's sessions may want to live in this process too.
+
+    Args:
+        bundle: what is about to be opened.
+        threads: of the pool; None takes what suits the bundle.
+        serves: whether several threads of Python answer requests here.
+    """
     if _ours:
         from eeinfer.backends.ort.process import take_process
+        from eeinfer.serving.threads import hand_over_soon
 
         take_process(bundle, threads)
+        if serves:
+            hand_over_soon()

@@ -10,7 +10,8 @@ from eeinfer.bundle.layout import bytes_in_front
 from eeinfer.bundle.manifest import Manifest
 from eeinfer.steps import Steps
 
-_ROUNDS = 3
+_FEWEST, _MOST = 3, 20  # rounds over all sizes
+_SPENDS_MS = 400.0  # on rounds beyond the fewest
 _NEAR_BEST = 1.08  # a batch is full where a row costs hardly more than in the best batch: more would only wait
 _LARGE_MS = 2000.0  # a batch that takes longer is the last one that is measured
 
@@ -19,22 +20,27 @@ def measured(steps: Steps, manifest: Manifest, most: int) -> RowCosts:
     """Run batches of 1, 2, 4, ... up to ``most`` rows past every exit, and keep the quickest time of each segment.
 
     It is the warm-up too: buffers of these sizes are bound afterwards. Inputs with dynamic axes are as short as they
-    may be.
+    may be. The sizes take turns, so that what disturbs the machine for a while does not make one of them look dear.
     """
     sizes: list[int] = []
     times: list[list[float]] = []
     for size in _doubling(most):
-        inputs = _zeros(manifest, size)
-        rounds = [_once(steps, inputs, size) for _ in range(_ROUNDS)]
         sizes.append(size)
-        times.append([min(column) for column in zip(*rounds, strict=True)])
+        times.append(_once(steps, _zeros(manifest, size), size))
         if sum(times[-1]) > _LARGE_MS:
             break
+    for _ in range(_further_rounds(sum(map(sum, times)))):
+        for place, size in enumerate(sizes):
+            times[place] = list(map(min, times[place], _once(steps, _zeros(manifest, size), size)))
     return RowCosts(
         sizes=tuple(sizes),
         segment_ms=tuple(zip(*times, strict=True)),
         alive_bytes=tuple(bytes_in_front(manifest)),
     )
+
+
+def _further_rounds(round_ms: float) -> int:
+    return min(max(int(_SPENDS_MS / round_ms), _FEWEST - 1), _MOST - 1)
 
 
 def full_sizes(costs: RowCosts, most: int) -> tuple[int, ...]:

@@ -35,6 +35,7 @@ def loadtest(
     ] = None,
     max_batch: Annotated[int, typer.Option(help="Rows that run a segment together, at most.")] = 32,
     queue: Annotated[int, typer.Option(help="Rows that may wait.")] = 1000,
+    threads: Annotated[int | None, typer.Option(help="Of the scheduler here; without it one per core.")] = None,
     out: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
     json_output: Json = False,
     debug: Debug = False,
@@ -61,7 +62,7 @@ def loadtest(
     )
     with shown_progress() as progress:
         if url is None:
-            share_pool(path, None)
+            share_pool(path, threads, serves=True)
             report = load_bundle(path, ServingConfig(max_batch=max_batch, queue=queue), plan, progress)
         else:
             report = load_server(url, path, model_name(path), plan, progress)

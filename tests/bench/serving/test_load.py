@@ -1,5 +1,6 @@
 """Load tests: arrivals that nobody slows down, latencies from when a request was due, peers, and the simulation."""
 
+import socketserver
 import threading
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from eeinfer.backends.row_costs import RowCosts
 from eeinfer.bench.serving.arrivals import arrivals
 from eeinfer.bench.serving.driving import FAILED, REFUSED, Done, drive
+from eeinfer.bench.serving.http_target import HttpTarget
 from eeinfer.bench.serving.measure import LoadConfig
 from eeinfer.bench.serving.run import LoadPlan, load_bundle
 from eeinfer.bench.serving.simulate import simulate
@@ -60,6 +62,27 @@ def test_latencies_count_from_when_a_request_was_due() -> None:
     assert found.share(FAILED) == 0
     assert found.late_ms > 50
     assert found.goodput(50) == 1 / 0.2
+
+
+class Closes(socketserver.StreamRequestHandler):
+    """Answers one request of a connection that was to be kept open, and closes it."""
+
+    def handle(self) -> None:
+        head = b"".join(iter(self.rfile.readline, b"\r\n"))
+        self.rfile.read(int(head.lower().partition(b"content-length: ")[2].split()[0]))
+        body = b'{"outputs": [{"data": [2]}]}'
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+
+def test_connections_that_the_server_has_closed_are_not_used_again() -> None:
+    with socketserver.TCPServer(("127.0.0.1", 0), Closes) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        target = HttpTarget(url, "m", "input", np.zeros((1, 2), np.float32), None, 3)
+        found = drive(target, [0.0, 0.2, 0.4], 0.5)
+        server.shutdown()
+    target.close()
+    assert found.exits.tolist() == [2, 2, 2]
 
 
 def test_a_bundle_is_loaded_beside_its_peers(tiny_bundle: Path) -> None:

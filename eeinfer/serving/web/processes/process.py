@@ -9,6 +9,7 @@ import threading
 from multiprocessing.connection import Connection
 
 from eeinfer.errors import EeinferError
+from eeinfer.serving.threads import hand_over_soon
 from eeinfer.serving.web.settings import ServerSettings
 
 
@@ -34,7 +35,8 @@ async def _serve(settings: ServerSettings, http: socket.socket, grpc_port: int |
 
 
 def _own_process(settings: ServerSettings) -> None:
-    """One thread pool for all sessions: this process has no other purpose."""
+    """One thread pool for all sessions, and quick hand-overs: this process has no other purpose."""
+    hand_over_soon()
     if settings.device == "cpu":
         from eeinfer.backends.ort.process import take_process
 

@@ -25,6 +25,7 @@ from eeinfer.serving.web.state import State
 _LOOKS_EVERY_S = 1.0  # whether a bundle was replaced
 _GRACE_S = 1.0  # beyond the drain, for what is on its way to a client
 _HEADER_BYTES = 16 << 10
+_KEEPS_OPEN_S = 75  # a connection that rests; a proxy in front, which keeps it for 60 s, is to be the first to close it
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +80,7 @@ def _http_server(settings: ServerSettings, state: State) -> uvicorn.Server:
         log_config=None,
         access_log=False,
         server_header=False,
+        timeout_keep_alive=_KEEPS_OPEN_S,
         timeout_graceful_shutdown=round(settings.drain_s + _GRACE_S),
         ssl_certfile=settings.certificate,
         ssl_keyfile=settings.key,
