@@ -19,6 +19,7 @@ from eeinfer.golden.file import Golden, golden_path, write_golden
 from eeinfer.loading import load
 from eeinfer.machine.instructions import instruction_sets
 from eeinfer.machine.versions import version_of
+from eeinfer.pixels import in_order, pixel_shape
 from eeinfer.preprocess import prepare
 from eeinfer.progress import Progress, silent
 
@@ -45,8 +46,8 @@ def export_golden(
 
     Raises:
         BundleError: the bundle is missing or damaged, or does not run on a CPU.
-        DataError: `root` holds no such data set.
-        ExportError: the file exists.
+        DataError: `root` holds no such data set, or images of another size than a bundle of 8-bit pixels takes.
+        ExportError: the file exists, or `root` is given for a bundle that reads no images.
         InputError: the inputs are not what the bundle takes.
     """
     opened = Bundle.open(bundle)
@@ -85,7 +86,7 @@ def record(engine: Engine, inputs: Inputs) -> Golden:
 
 
 def _drawn(bundle: Bundle, root: str | os.PathLike[str] | None, progress: Progress) -> Inputs:
-    if len(bundle.manifest.inputs) == 1 and bundle.manifest.inputs[0].preprocess is not None:
+    if _reads_images(bundle):
         try:
             name, images = _images(bundle, root)
         except (DataError, DependencyError) as error:
@@ -95,6 +96,8 @@ def _drawn(bundle: Bundle, root: str | os.PathLike[str] | None, progress: Progre
         else:
             progress(f"recording {len(images)} images of {name}")
             return {bundle.manifest.inputs[0].tensor.name: images}
+    elif root is not None:
+        raise ExportError(f"{bundle.path} reads no images, so --root {root} has no effect; leave it out")
     drawn = dict(trial_inputs(bundle, rows=ROWS))
     floats = next((array for array in drawn.values() if array.dtype.kind == "f"), None)
     if floats is not None:
@@ -102,13 +105,24 @@ def _drawn(bundle: Bundle, root: str | os.PathLike[str] | None, progress: Progre
     return drawn
 
 
+def _reads_images(bundle: Bundle) -> bool:
+    only = len(bundle.manifest.inputs) == 1
+    return only and (bundle.manifest.inputs[0].preprocess is not None or pixel_shape(bundle.manifest) is not None)
+
+
 def _images(bundle: Bundle, root: str | os.PathLike[str] | None) -> tuple[str, NDArray[np.generic]]:
     """Images as they are where they have the size of the input, so that 8-bit pixels are recorded; else prepared."""
     found = real_images(bundle, None, root=root, seed=0).at_most(1, ROWS, seed=0)
     input, part = bundle.manifest.inputs[0], found.report
-    images = take(part.images, part.rows)
+    images, shape = take(part.images, part.rows), pixel_shape(bundle.manifest)
+    if shape is not None:
+        return found.name, np.stack([in_order(_with_channels(image), shape) for image in images])
     if isinstance(images, np.ndarray) and images.dtype == np.uint8:
         pixels = images[..., np.newaxis] if images.ndim == 3 else images
         if pixels.shape[1:3] == input.tensor.sizes()[1:] and pixels.shape[3] == input.tensor.sizes()[0]:
             return found.name, np.ascontiguousarray(pixels)
     return found.name, prepare(images, input)
+
+
+def _with_channels(image: NDArray[np.generic]) -> NDArray[np.generic]:
+    return image[..., np.newaxis] if image.ndim == 2 else image

@@ -5,15 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from eeinfer.arrays import ImageFiles
 from eeinfer.bench.data.images import GivenImages
 from eeinfer.bundle.manifest import Manifest
-from eeinfer.errors import DataError
-
-Array = NDArray[Any]
-Shape = tuple[int, int, int]
+from eeinfer.pixels import Array, Shape, in_order, pixel_shape
 
 _CHANNELS = (1, 3)
 
@@ -24,46 +20,23 @@ def as_read(found: GivenImages, manifest: Manifest) -> GivenImages:
     Raises:
         DataError: the images have another size: such a bundle leaves scaling and cropping to the caller.
     """
-    shape = _pixels(manifest)
+    shape = pixel_shape(manifest)
     if shape is None:
         return found
     if isinstance(found.images, ImageFiles):
         return replace(found, images=RawFiles(found.images, shape))
     if isinstance(found.images, np.ndarray) and found.images.dtype == np.uint8:
         grey = found.images.ndim == len(shape) and found.images.shape != (len(found), *shape)
-        return replace(found, images=_ordered(found.images[..., np.newaxis] if grey else found.images, shape))
+        return replace(found, images=in_order(found.images[..., np.newaxis] if grey else found.images, shape))
     return found
 
 
 def channels(manifest: Manifest) -> int:
     """Return how many channels the images of a bundle have."""
-    shape = _pixels(manifest)
+    shape = pixel_shape(manifest)
     if shape is None:
         return manifest.input.tensor.sizes()[0]
     return shape[-1] if shape[-1] in _CHANNELS else shape[0]
-
-
-def _pixels(manifest: Manifest) -> Shape | None:
-    if len(manifest.inputs) != 1:
-        return None
-    spec = manifest.inputs[0].tensor
-    if spec.dtype != "uint8" or len(spec.shape) != 3 or not all(isinstance(size, int) for size in spec.shape):
-        return None
-    first, second, third = spec.sizes()
-    return first, second, third
-
-
-def _ordered(images: Array, shape: Shape) -> Array:
-    """Return images [..., H, W, C], or as the bundle reads them already, as [..., *shape]."""
-    if images.shape[-3:] == shape:
-        return images
-    planes = np.moveaxis(images, -1, -3)
-    if planes.shape[-3:] == shape:
-        return planes
-    raise DataError(
-        f"the images are {' x '.join(map(str, images.shape[-3:]))}, and the bundle takes 8-bit pixels of exactly "
-        f"{' x '.join(map(str, shape))}: scale them first, or give the bundle that this one was made from"
-    )
 
 
 class RawFiles(Sequence[Array]):
@@ -80,5 +53,5 @@ class RawFiles(Sequence[Array]):
             return RawFiles(self._files[index], self._shape)
         found = self._files[index]
         if isinstance(found, list):
-            return [_ordered(image, self._shape) for image in found]
-        return _ordered(found, self._shape)
+            return [in_order(image, self._shape) for image in found]
+        return in_order(found, self._shape)

@@ -95,6 +95,34 @@ def test_a_root_without_the_images_of_the_run_is_refused(run: Run, checkpoint: P
     assert not golden_path(Path("mine.eeb")).exists()
 
 
+def test_the_images_of_a_run_are_recorded_of_a_bundle_that_normalises_them(
+    run: Run, checkpoint: Path, tmp_path: Path
+) -> None:
+    root = image_folder(tmp_path / "images")
+    trained = planted(checkpoint, tmp_path / "elsewhere.pt", root)
+    assert run("export", trained, "--root", root, "--out", "mine.eeb").status == 0
+    assert run("export", "mine.eeb", "--fold-preprocess", "nchw", "--out", "pixels.eeb").status == 0
+    other = run("export", "pixels.eeb", "--golden", "--root", root)
+    assert other.status == 1
+    assert "scale them first" in only_line(other.err)
+    channels, height, _ = Bundle.open("pixels.eeb").manifest.input.tensor.sizes()
+    fitting = image_folder(tmp_path / "fitting", size=height)
+    done = run("export", "pixels.eeb", "--golden", "--root", fitting)
+    assert done.status == 0, done.err
+    assert "recording 24 images of imagefolder" in done.err
+    with np.load(golden_path(Path("pixels.eeb"))) as arrays:
+        assert arrays["input_00"].shape == (24, channels, height, height)
+    assert run("check", "pixels.eeb", "--tolerance", 0).status == 0
+
+
+def test_a_root_is_refused_where_no_images_are_read(run: Run, words_bundle: Path, tmp_path: Path) -> None:
+    shutil.copytree(words_bundle, tmp_path / "words.eeb")
+    done = run("export", "words.eeb", "--golden", "--root", tmp_path)
+    assert done.status == 1
+    assert "reads no images" in only_line(done.err)
+    assert not golden_path(tmp_path / "words.eeb").exists()
+
+
 def test_without_a_golden_file_nothing_is_compared_and_that_is_said(run: Run, bundle_copy: Path) -> None:
     done = run("check", bundle_copy)
     assert done.status == 0

@@ -10,7 +10,7 @@ from PIL import Image
 from eeinfer.training.runs.sealed import save_sealed
 
 
-def image_folder(root: Path, classes: str = "abcd", count: int = 6) -> Path:
+def image_folder(root: Path, classes: str = "abcd", count: int = 6, size: int = 20) -> Path:
     """Write images as the data set `imagefolder` has them."""
     draw = np.random.default_rng(0)
     for part in ("train", "test"):
@@ -18,7 +18,7 @@ def image_folder(root: Path, classes: str = "abcd", count: int = 6) -> Path:
             folder = root / part / name
             folder.mkdir(parents=True)
             for k in range(count):
-                Image.fromarray(draw.integers(0, 256, (20, 20, 3), dtype=np.uint8)).save(folder / f"{k}.png")
+                Image.fromarray(draw.integers(0, 256, (size, size, 3), dtype=np.uint8)).save(folder / f"{k}.png")
     return root
 
 
