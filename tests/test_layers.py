@@ -16,7 +16,7 @@ LAYERS = (
     ("errors", "files", "numbers", "progress"),
     ("bundle", "rule", "machine"),
     ("thresholds",),
-    ("arrays", "preprocess", "samples", "labelled"),
+    ("arrays", "pixels", "preprocess", "samples", "labelled"),
     ("backends",),
     ("result", "watching"),
     ("steps",),
