@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from eeinfer.arrays import take
 from eeinfer.backends.base import Inputs
 from eeinfer.bundle.folder import Bundle
+from eeinfer.bundle.pixels import in_order, pixel_shape
 from eeinfer.engine import Engine
 from eeinfer.errors import DataError, DependencyError, ExportError, NonFiniteWarning
 from eeinfer.export.optimise.trial import trial_inputs
@@ -19,7 +20,6 @@ from eeinfer.golden.file import Golden, golden_path, write_golden
 from eeinfer.loading import load
 from eeinfer.machine.instructions import instruction_sets
 from eeinfer.machine.versions import version_of
-from eeinfer.pixels import in_order, pixel_shape
 from eeinfer.preprocess import prepare
 from eeinfer.progress import Progress, silent
 

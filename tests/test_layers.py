@@ -16,7 +16,7 @@ LAYERS = (
     ("errors", "files", "numbers", "progress"),
     ("bundle", "rule", "machine"),
     ("thresholds",),
-    ("arrays", "pixels", "preprocess", "samples", "labelled"),
+    ("arrays", "preprocess", "samples", "labelled"),
     ("backends",),
     ("result", "watching"),
     ("steps",),

@@ -9,7 +9,7 @@ import numpy as np
 from eeinfer.arrays import ImageFiles
 from eeinfer.bench.data.images import GivenImages
 from eeinfer.bundle.manifest import Manifest
-from eeinfer.pixels import Array, Shape, in_order, pixel_shape
+from eeinfer.bundle.pixels import Array, Shape, in_order, pixel_shape
 
 _CHANNELS = (1, 3)
 
