@@ -1,17 +1,20 @@
 """Before anything is trained: does every network of a study exist, and how long will all of it take?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
 
-from eeinfer.bench.study.work.jobs import Job
+from eeinfer.bench.study.analyses.estimate import analysis_seconds
+from eeinfer.bench.study.analyses.plan import PLAN
+from eeinfer.bench.study.work.jobs import ANALYSIS, Job
 from eeinfer.bundle.manifest import Input
 from eeinfer.training import TrainConfig
 from eeinfer.training.build import Built, build_model, check_names, model_input
 from eeinfer.training.config import config_to_dict
 from eeinfer.training.data import load_dataset
 from eeinfer.training.file_options import without_downloads
+from eeinfer.training.model import EarlyExitModel
 from eeinfer.training.runs.speed import step_seconds
 
 _AROUND_S = 12.0  # starting a process, export and measurement of a run, on one core
@@ -44,16 +47,29 @@ def estimate(jobs: Sequence[Job]) -> Estimate:
     Raises:
         ConfigError, DataError: as `check`.
     """
-    steps: dict[bytes, dict[int, float]] = {}
-    for job in _distinct(jobs):
-        built, input = _built(job.config)
-        steps[_shape(job.config)] = step_seconds(job.config, built.model, input.tensor.sizes())
-    return Estimate(seconds={job.key: _seconds(job, steps[_shape(job.config)]) for job in jobs})
+    costs = {_shape(job.config): _measured(job.config) for job in _distinct(jobs)}
+    return Estimate(seconds={job.key: _seconds(job, costs[_shape(job.config)]) for job in jobs})
 
 
-def _seconds(job: Job, steps: Mapping[int, float]) -> float:
-    config = job.config
-    phases = [number for number in config.phases if number != 1 or job.needs is None]
+@dataclass(frozen=True, kw_only=True)
+class _Costs:
+    """Seconds of one network."""
+
+    steps: dict[int, float]  # of a training step of each phase
+    model: EarlyExitModel
+
+
+def _measured(config: TrainConfig) -> _Costs:
+    built, input = _built(config)
+    return _Costs(steps=step_seconds(config, built.model, input.tensor.sizes()), model=built.model)
+
+
+def _seconds(job: Job, costs: _Costs) -> float:
+    config, steps = job.config, costs.steps
+    if job.task == ANALYSIS:
+        whole = max(steps[number] for number in config.phases if number != 3)
+        return analysis_seconds(costs.model, whole, config.data.batch_size, PLAN, chooses=job.noise is None)
+    phases = [number for number in config.phases if number != 1 or not job.needs]
     count = _steps_per_epoch(config)
     return sum(config.phase(number).epochs * count * steps[number] for number in phases) + _AROUND_S
 

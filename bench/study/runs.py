@@ -42,6 +42,7 @@ class Study:
     question: str  # one sentence
     shows: str = ""  # the figure or table of "Joint or Disjoint" that it answers to
     runs: tuple[Run, ...]
+    analyses: bool = True  # whether the networks are looked at, once they are trained
 
 
 def settings_of(config: TrainConfig) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from eeinfer.bench.study.analyses.plan import analyses_of
 from eeinfer.bench.study.check import Estimate, check, estimate
 from eeinfer.bench.study.places import Places
 from eeinfer.bench.study.plans.given import given_study
@@ -38,7 +39,7 @@ def left(study: Study, places: Places) -> tuple[Job, ...]:
     Raises:
         InputError: a record is damaged.
     """
-    standing = standing_of(study.runs, places)
+    standing = standing_of(study.runs, places, analyses=study.analyses)
     return tuple(job for job in standing.jobs if job.key not in standing.done)
 
 
@@ -70,7 +71,7 @@ def run_study(study: Study, places: Places, *, watch: Watch, workers: int = 1, p
     check_folder(places.results(study.name), "the study")
     check(left(study, places))
     try:
-        return carry_out(study.runs, places, pool or Processes(places), workers, watch)
+        return carry_out(study.runs, places, pool or Processes(places), workers, watch, analyses=study.analyses)
     finally:
         write_results(results(study, places), places.results(study.name))
 
@@ -91,10 +92,22 @@ def time_study(study: Study, places: Places, progress: Progress) -> int:
     return count
 
 
+def not_looked_at(study: Study, places: Places) -> int:
+    """Return how many finished runs have no analysis.
+
+    Raises:
+        InputError: a record is damaged.
+    """
+    finished = places.finished(run.key for run in study.runs)
+    return sum(each.run in finished and places.read_analysis(each.key) is None for each in analyses_of(study.runs))
+
+
 def results(study: Study, places: Places) -> Results:
     """Return the results of a study as far as it is.
 
     Raises:
         InputError: a record is damaged.
     """
-    return results_of(study, places.finished(run.key for run in study.runs))
+    looked = {each.run: places.read_analysis(each.key) for each in analyses_of(study.runs)}
+    analyses = {run: record for run, record in looked.items() if record is not None}
+    return results_of(study, places.finished(run.key for run in study.runs), analyses)

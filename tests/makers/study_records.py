@@ -3,7 +3,13 @@
 from collections.abc import Sequence
 
 from eeinfer.bench.environment import Environment
+from eeinfer.bench.study.analyses.plan import PLAN
+from eeinfer.bench.study.analyses.records import AnalysisRecord
 from eeinfer.bench.study.records import Curve, PhaseCost, RunRecord, Times
+from eeinfer.training.analysis.information import LayerInformation
+from eeinfer.training.analysis.landscape import Landscape
+from eeinfer.training.analysis.overthinking import Overthinking
+from eeinfer.training.analysis.rank import LayerRank
 
 TAUS = (0.0, 0.3, 0.6, 1.0)
 STATIC = 100  # FLOPs; exit 0 costs 25, the last one 105: its head is paid on the way
@@ -58,4 +64,29 @@ def record(
         seconds=5.0,
         created="2026-01-01T00:00:00+00:00",
         versions={},
+    )
+
+
+def analysis_record(run: str, ranks: tuple[int, int] = (6, 4), nats: float = 3.0, rim: float = 2.0) -> AnalysisRecord:
+    """Two layers, two exits; the loss is 0.5 at the weights and `rim` everywhere else."""
+    plane = ((rim, rim, rim), (rim, 0.5, rim), (rim, rim, rim))
+    held = {"sigma": 0.5, "most": 4.6}
+    return AnalysisRecord(
+        key=f"of {run}",
+        run=run,
+        reference=run,
+        plan=PLAN,
+        rank=tuple(
+            LayerRank(layer=layer, width=8, rank=rank, share=rank / 8)
+            for layer, rank in zip(("stem", "block"), ranks, strict=True)
+        ),
+        information=(
+            LayerInformation(layer="stem", nats=4.6, saturated=True, **held),
+            LayerInformation(layer="block", nats=nats, saturated=False, **held),
+        ),
+        landscape=Landscape(coordinates=(-0.4, 0.0, 0.4), total=plane, exits=(plane, plane)),
+        overthinking=Overthinking(
+            accuracy=(0.5, 0.75), spoiled=((0.0, 0.125), (0.0, 0.0)), destructive=0.125, wasteful=0.375, oracle=0.875
+        ),
+        seconds=1.0,
     )

@@ -1,6 +1,6 @@
 """One analysis of one or several checkpoints: of several runs, or of one along its training."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ class AnalysisConfig:
 
     images: int | None = None  # None: as IMAGES says
     columns: int = 1024  # of rank and information: numbers of a wide layer that are looked at
+    sigmas: Mapping[str, float] | None = None  # of information, layer -> noise; None: as the first network asks for
     seed: int = 0  # of every draw
     plane: LandscapeConfig = field(default_factory=LandscapeConfig)
     root: Path | None = None  # folder of the data set's files
@@ -118,7 +119,9 @@ def _finder(
     if kind == RANK:
         return lambda one: layer_ranks(one.model, x, columns=columns, seed=seed)
     if kind == INFORMATION:
-        sigmas = choose_sigmas(features_of(first.model, x, columns=columns, seed=seed), seed=seed)
+        sigmas = config.sigmas
+        if sigmas is None:
+            sigmas = choose_sigmas(features_of(first.model, x, columns=columns, seed=seed), seed=seed)
         return lambda one: layer_information(one.model, x, sigmas, columns=columns, seed=seed)
     if kind == LANDSCAPE:
         return lambda one: landscape(one.model, x, labels, config.plane)

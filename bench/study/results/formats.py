@@ -4,6 +4,7 @@ import re
 from typing import TYPE_CHECKING
 
 from eeinfer.bench.reporting.files import csv_text
+from eeinfer.bench.study.results.network_tables import LAYER_COLUMNS, layers_csv_rows
 from eeinfer.bench.study.results.shapes import Results
 from eeinfer.bench.study.results.tables import TextTable
 
@@ -94,6 +95,11 @@ def budgets_csv(results: Results) -> str:
     ]
     columns = ("rule", "cost", "budget", "seed", "accuracy", "mean_cost_share", "threshold")
     return csv_text((*names, "phases", *columns), rows)
+
+
+def layers_csv(results: Results) -> str:
+    """Return one row for each set of labels and layer that was looked at, mean over seeds."""
+    return csv_text((*results.plan.factors, *LAYER_COLUMNS), layers_csv_rows(results))
 
 
 def _tex(text: str) -> str:

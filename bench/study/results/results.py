@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from eeinfer.bench.study.analyses.records import AnalysisRecord
 from eeinfer.bench.study.records import Point, RunRecord, StudyPlan
 from eeinfer.bench.study.results.budgets import COSTS, RULES, row_of
 from eeinfer.bench.study.results.differences import differences_between
 from eeinfer.bench.study.results.groups import Group, groups_of, line_of
+from eeinfer.bench.study.results.networks import networks_of
 from eeinfer.bench.study.results.paper import theirs_for
 from eeinfer.bench.study.results.shapes import Effort, Results
 from eeinfer.bench.study.runs import Run, Study, key_of
@@ -26,8 +28,10 @@ def plan_of(study: Study) -> StudyPlan:
     )
 
 
-def results_of(study: Study, records: Mapping[str, RunRecord]) -> Results:
-    """Put together what the finished runs of `study` say; `records` by their keys."""
+def results_of(
+    study: Study, records: Mapping[str, RunRecord], analyses: Mapping[str, AnalysisRecord] | None = None
+) -> Results:
+    """Put together what the finished runs of `study` and the analyses of their networks say; both by runs' keys."""
     plan = plan_of(study)
     groups = groups_of(plan, records)
     rows = [row for rule in RULES for cost in COSTS for group in groups if (row := row_of(group, rule, cost))]
@@ -44,6 +48,7 @@ def results_of(study: Study, records: Mapping[str, RunRecord]) -> Results:
         settings=_shared_settings(made),
         train_images=tuple(sorted({record.train_images for record in made})),
         test_images=tuple(sorted({record.test.images for record in made})),
+        networks=networks_of(groups, analyses or {}),
         train_seconds=seconds,
         train_flops=flops,
         processors=tuple(sorted({record.times.environment.cpu for record in made})),

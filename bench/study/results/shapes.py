@@ -97,6 +97,41 @@ class Theirs(Record, frozen=True, kw_only=True):
     cells: tuple[tuple[float, float], ...]  # accuracy and deviation over four seeds, in per cent; 25 ... Max
 
 
+class LayerFacts(Record, frozen=True, kw_only=True):
+    """One layer of the backbone: numerical rank, and information on the input under a noise that all networks share."""
+
+    layer: str  # its name in the backbone
+    rank: Mean
+    nats: Mean
+    most: float  # ln of the images, where the information ends
+    saturated: int  # seeds in which it ends there, so that nothing more is known
+
+
+class PlaneFacts(Record, frozen=True, kw_only=True):
+    """The cross-entropy around the weights of the first seed, in nats; S points a side, H exits."""
+
+    coordinates: tuple[float, ...]  # [S] in lengths of the weights' filters
+    total: tuple[tuple[float, ...], ...]  # [S][S] mean over exits
+    exits: tuple[tuple[tuple[float, ...], ...], ...]  # [H][S][S]
+
+
+class NetworkFacts(Record, frozen=True, kw_only=True):
+    """What the analyses found in the networks of one set of labels."""
+
+    labels: dict[str, str]
+    phases: str
+    seeds: tuple[int, ...]
+    images: dict[str, int]  # kind of analysis -> how many
+    layers: tuple[LayerFacts, ...]  # in the order in which they run
+    spoiled: tuple[Mean, ...]  # [H - 1] share of images right at that exit and wrong at the last one
+    destructive: Mean  # right at an earlier exit, wrong at the last
+    wasteful: Mean  # right at the last, and at an earlier one too
+    oracle: Mean  # right at any exit
+    plane: PlaneFacts
+    at_weights: tuple[Mean, ...]  # [1 + H] loss at the weights: mean over exits, then of each
+    around: tuple[Mean, ...]  # [1 + H] mean loss on the plane within 0.4 of the weights along both directions
+
+
 class Results(Record, frozen=True, kw_only=True):
     """A study, as far as it is."""
 
@@ -111,6 +146,7 @@ class Results(Record, frozen=True, kw_only=True):
     settings: dict[str, Any]  # those that all finished runs share
     train_images: tuple[int, ...]  # of the finished runs, each number once
     test_images: tuple[int, ...]
+    networks: tuple[NetworkFacts, ...] = ()  # of those whose networks were looked at
     train_seconds: float  # of all runs, a shared phase 1 once
     train_flops: float
     processors: tuple[str, ...]

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from eeinfer.bench.study.places import Places
 from eeinfer.bench.study.runs import Run
+from eeinfer.bench.study.work.analysing import analysis_jobs
 from eeinfer.bench.study.work.jobs import Job, jobs_for
 from eeinfer.bench.study.work.messages import Finished, Moved
 from eeinfer.bench.study.work.processes import Event, Pool
@@ -26,7 +27,7 @@ class Standing:
     def ready(self) -> Job | None:
         """Return the next job that can begin."""
         over = {*self.done, *self.running, *self.failed}
-        return next((job for job in self.jobs if job.key not in over and job.needs in (None, *self.done)), None)
+        return next((job for job in self.jobs if job.key not in over and self.done.issuperset(job.needs)), None)
 
     def hear(self, event: Event) -> None:
         """Take in what a job says; those that needed one that failed fail with it."""
@@ -37,17 +38,23 @@ class Standing:
         if isinstance(event.message, Finished):
             self.done.add(event.key)
             return
-        self.failed[event.key] = event.message.reason
+        self._fail(event.key, event.message.reason)
+
+    def _fail(self, key: str, reason: str) -> None:
+        self.failed[key] = reason
+        tasks = {job.key: job.task for job in self.jobs}
         for job in self.jobs:
-            if job.needs == event.key:
-                self.failed[job.key] = f"its phase 1 failed: {event.message.reason}"
+            if key in job.needs and job.key not in self.failed:
+                self._fail(job.key, f"its {tasks[key] if job.task != tasks[key] else 'reference'} failed: {reason}")
 
 
 Watch: TypeAlias = Callable[[Standing], None]
 
 
-def carry_out(runs: Sequence[Run], places: Places, pool: Pool, workers: int, watch: Watch) -> Standing:
-    """Make every run that has no record yet.
+def carry_out(
+    runs: Sequence[Run], places: Places, pool: Pool, workers: int, watch: Watch, *, analyses: bool = False
+) -> Standing:
+    """Make every run that has no record yet, and then every analysis.
 
     Whenever this ends, by an error, by Ctrl-C or by force, the same call goes on from there.
 
@@ -57,11 +64,12 @@ def carry_out(runs: Sequence[Run], places: Places, pool: Pool, workers: int, wat
         pool: where jobs run.
         workers: jobs at once.
         watch: told whenever something moved.
+        analyses: whether the runs' networks are looked at.
 
     Raises:
         InputError: the folder cannot be written, holds damaged records, or another study is being made in it.
     """
-    standing = standing_of(runs, places)
+    standing = standing_of(runs, places, analyses=analyses)
     check_folder(places.work, "the study")
     places.work.mkdir(parents=True, exist_ok=True)
     with locked(places.work / ".lock", wait_s=2) as mine:
@@ -74,8 +82,8 @@ def carry_out(runs: Sequence[Run], places: Places, pool: Pool, workers: int, wat
     return standing
 
 
-def standing_of(runs: Sequence[Run], places: Places) -> Standing:
-    """Return what there is to do for `runs`, finished ones counted as done.
+def standing_of(runs: Sequence[Run], places: Places, *, analyses: bool = False) -> Standing:
+    """Return what there is to do for `runs`, finished ones counted as done, analyses last and only those to be made.
 
     Raises:
         InputError: a record is damaged.
@@ -84,7 +92,9 @@ def standing_of(runs: Sequence[Run], places: Places) -> Standing:
     needed = tuple(run for run in runs if run.key not in finished)
     jobs = jobs_for(tuple(runs))
     due = {job.key for job in jobs_for(needed)}
-    return Standing(jobs=jobs, done={job.key for job in jobs if job.key not in due})
+    done = {job.key for job in jobs if job.key not in due}
+    looks = analysis_jobs(runs, places, due) if analyses else ()
+    return Standing(jobs=(*jobs, *looks), done=done)
 
 
 def _loop(standing: Standing, pool: Pool, workers: int, watch: Watch) -> None:

@@ -41,22 +41,29 @@ def watching(found: "Study") -> "Iterator[Watch]":
 
 
 def plan_table(found: "Study", estimate: "Estimate") -> "Table":
-    """Return every run of a study with its key and what is left of it."""
+    """Return every run of a study with its key, what is left of it, and of the look at its network."""
     from eeinfer.bench.reporting.table import plain_table
+    from eeinfer.bench.study.analyses.plan import analyses_of
 
     factors = [*dict.fromkeys(name for run in found.runs for name in run.labels)]
-    table = plain_table("run", *factors, "seed", "time")
+    table = plain_table("run", *factors, "seed", "time", "analysis")
+    analyses = {each.run: each.key for each in analyses_of(found.runs)}
     for run in found.runs:
-        shared = run.phase1
-        seconds = estimate.seconds.get(run.key)
+        seconds, looking = estimate.seconds.get(run.key), estimate.seconds.get(analyses[run.key])
         labels = [run.labels.get(name, "") for name in factors]
-        time = "done" if seconds is None else f"{seconds / 60:.1f} min{' after phase 1' if shared else ''}"
-        table.add_row(run.key, *labels, str(run.config.seed), time)
+        time = "done" if seconds is None else f"{_minutes(seconds)}{' after phase 1' if run.phase1 else ''}"
+        analysis = "-" if looking is None else _minutes(looking)
+        table.add_row(run.key, *labels, str(run.config.seed), time, analysis)
     return table
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.1f} min"
 
 
 def _names(found: "Study") -> dict[str, str]:
     """What each job is called: a run by the first place it has, a shared phase 1 by who needs it."""
+    from eeinfer.bench.study.analyses.plan import analyses_of
     from eeinfer.bench.study.runs import key_of
 
     names: dict[str, str] = {}
@@ -64,7 +71,7 @@ def _names(found: "Study") -> dict[str, str]:
         names.setdefault(run.key, f"{', '.join(run.labels.values())}, seed {run.config.seed}")
         if run.phase1 is not None:
             names.setdefault(key_of(run.phase1), f"phase 1 of {names[run.key]}")
-    return names
+    return names | {each.key: f"analysis of {names[each.run]}" for each in analyses_of(found.runs)}
 
 
 def _logged(names: dict[str, str]) -> "Watch":

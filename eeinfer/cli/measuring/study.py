@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,6 +36,12 @@ def study(
     retime: Annotated[
         bool, typer.Option("--retime", help="Time finished runs again, with nothing beside them, and stop.")
     ] = False,
+    analyses: Annotated[
+        bool,
+        typer.Option(
+            "--analyses/--no-analyses", help="Look at every network: rank, information, loss landscape, overthinking."
+        ),
+    ] = True,
     ray: Annotated[
         str | None,
         typer.Option(metavar="ADDRESS", help="Run on this Ray cluster; 'local' starts one here.", show_default=False),
@@ -44,8 +51,8 @@ def study(
 ) -> None:
     """Compare training regimes, placements, heads or methods: many runs, their tables and curves.
 
-    Each run is trained, exported and measured. Interrupted at any moment, the same command goes on. Results are in
-    OUT/NAME, finished runs in OUT/records.
+    Each run is trained, exported, measured and looked at. Interrupted at any moment, the same command goes on. Results
+    are in OUT/NAME, finished runs in OUT/records.
     """
     from eeinfer.bench.study import study as studies
     from eeinfer.bench.study.places import Places
@@ -54,7 +61,7 @@ def study(
     if not name:
         show("\n".join(f"{key:<18}{question}" for key, (_, question, *_) in STUDIES.items()))
         return
-    found, places = studies.find_study(name, size, seeds), Places(out)
+    found, places = replace(studies.find_study(name, size, seeds), analyses=analyses), Places(out)
     if plan_only:
         _show_plan(found, places, workers)
         return
@@ -111,4 +118,6 @@ def _show_results(found: "Study", places: "Places", as_json: bool) -> None:
         return
     for table in tables_of(results)[:2]:
         print_table(rendered(table))
+    if found.analyses and (count := studies.not_looked_at(found, places)):
+        say(f"{count} finished runs go without analyses: their weights are not in {places.work}")
     say(f"all tables and curves are in {places.results(found.name)}")
