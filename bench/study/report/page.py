@@ -5,9 +5,10 @@ from types import SimpleNamespace
 from eeinfer.bench.reporting.page import Row
 from eeinfer.bench.reporting.templates import drawn, page
 from eeinfer.bench.reporting.words import WORDS
-from eeinfer.bench.study.report import answer, plots
+from eeinfer.bench.study.report import answer, networks, plots
 from eeinfer.bench.study.report.contexts import REGIME, Context, contexts_of
 from eeinfer.bench.study.results.budgets import COSTS, RULES
+from eeinfer.bench.study.results.network_tables import network_tables
 from eeinfer.bench.study.results.shapes import FLOPS, MS, Results
 from eeinfer.bench.study.results.tables import TextTable, budget_table, difference_table, effort_table, exit_table
 
@@ -18,6 +19,10 @@ _WORDS = {
     "joint": "phase 2 (-+-): everything from the start.",
     "mixed": "phases 1 and 2 (++-): the network first, then everything together.",
     "joint (matched)": "joint for as many epochs as mixed has in both of its phases.",
+    "rank": "how many directions a layer uses: eigenvalues of its covariance above a thousandth of the largest.",
+    "information": "what four numbers of a layer, with noise of one size for all networks, still tell of the input.",
+    "overthinking": "a later exit is wrong where an earlier one was right.",
+    "filter length": "how far every filter is from zero: at distance 1 the step is as long as the weights.",
     "budget": "what an image may cost on average, as a share of the network without exits. Max: no limit.",
     "seed": "a run's own start and order of images. Bands and ± are the deviation over seeds.",
 }
@@ -45,6 +50,7 @@ def study_page(results: Results) -> str:
             if len(contexts) > 1
         ],
         sections=[_section(results, context) for context in contexts],
+        networks=[found for context in contexts if (found := networks.section(results, context)) is not None],
         tables=[_table(results, budget_table(results, RULES[0], FLOPS))],
         differences=[_table(results, difference_table(results, RULES[0], FLOPS))],
         theirs=bool(results.theirs),
@@ -70,7 +76,7 @@ def _further(results: Results) -> list[TextTable]:
     """Every table that does not stand on the page by itself."""
     pairs = [(rule, cost) for cost in COSTS for rule in RULES][1:]
     others = [table(results, *pair) for pair in pairs for table in (budget_table, difference_table)]
-    return [*others, exit_table(results), effort_table(results)]
+    return [*others, exit_table(results), effort_table(results), *network_tables(results)]
 
 
 def _table(results: Results, table: TextTable) -> SimpleNamespace:

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from browser import needs_browser, visit
 from small_studies import tiny_runs
-from study_records import record
+from study_records import analysis_record, record
 
 from eeinfer.bench.study.report.page import study_page
 from eeinfer.bench.study.results.results import results_of
@@ -34,7 +34,8 @@ def results() -> Results:
         run.key: record(run.key, test=[at + accuracies[run.labels["regime"]] for at in (50, 60, 70, 80)])
         for run in runs
     }
-    return results_of(Study(name="mine", size="given", question="Which <b>?", runs=tuple(runs)), records)
+    analyses = {run.key: analysis_record(run.key) for run in runs}
+    return results_of(Study(name="mine", size="given", question="Which <b>?", runs=tuple(runs)), records, analyses)
 
 
 def test_the_page_answers_first_and_escapes_what_others_wrote(results: Results) -> None:
@@ -44,6 +45,20 @@ def test_the_page_answers_first_and_escapes_what_others_wrote(results: Results) 
     assert "not finished" not in page
     for text in ("both seeds", "largest affordable tau", "best affordable accuracy", "Every exit alone", "a processor"):
         assert text in page
+
+
+def test_what_was_found_in_the_networks_is_drawn_where_they_were_looked_at(results: Results) -> None:
+    page = study_page(results)
+    for text in (
+        "Numerical rank of each layer",
+        "wrong at the last one",
+        "Loss around the weights",
+        "saturated in 2 of 2",
+    ):
+        assert text in page
+    assert page.count('class="map"') == 3
+    assert page.count("<title>0.5 nats</title>") == 3
+    assert "Numerical rank of each layer" not in study_page(msgspec.structs.replace(results, networks=()))
 
 
 def test_missing_runs_and_the_papers_rows_are_told(results: Results) -> None:
