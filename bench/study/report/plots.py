@@ -95,7 +95,7 @@ def single_exits(results: Results, context: Context) -> Plot:
     """The accuracy of each exit alone, and of the network without exits."""
     named, lines = colours(context.values), lines_in(results, context)
     most = max(len(line.exits) for line in lines.values())
-    names = (*(f"exit {k}" for k in range(most - 1)), "last exit", "no exits")
+    names = (*(f"exit {k}" for k in range(most - 1)), "last", "no exits")
     return Plot(
         name="test accuracy of each exit alone",
         x="",
