@@ -5,6 +5,7 @@ import json
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,7 +33,8 @@ class HttpTarget:
         self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
         self._under_way: set[Future[None]] = set()
         self._loop = asyncio.new_event_loop()
-        threading.Thread(target=self._loop.run_forever, daemon=True).start()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
 
     def send(self, number: int, done: Done) -> None:
         """Write a request on a connection that is free, or on a new one."""
@@ -43,7 +45,10 @@ class HttpTarget:
 
     def close(self) -> None:
         """Close the connections."""
+        asyncio.run_coroutine_threadsafe(self._close_idle(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
 
     async def _exchange(self, message: bytes, done: Done) -> None:
         exit = FAILED
@@ -64,6 +69,12 @@ class HttpTarget:
                 return reader, writer
             writer.close()
         return await asyncio.open_connection(self._host, self._port)
+
+    async def _close_idle(self) -> None:
+        for _, writer in self._idle:
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
 
 
 async def _exit(reader: asyncio.StreamReader) -> int:

@@ -51,6 +51,7 @@ def serve(
     certificate: Annotated[Path | None, typer.Option(help="PEM file: TLS.")] = None,
     key: Annotated[Path | None, typer.Option(help="PEM file of the certificate's key.")] = None,
     max_body_mb: Annotated[int, typer.Option(help="Of a request.")] = 64,
+    connections: Annotated[int, typer.Option(help="Of HTTP, to each worker; beyond them requests are refused.")] = 1024,
     debug: Debug = False,
 ) -> None:
     """Serve bundles over HTTP and gRPC, by the Open Inference Protocol.
@@ -82,6 +83,7 @@ def serve(
             certificate=certificate,
             key=key,
             max_body_bytes=max_body_mb << 20,
+            connections=connections,
         )
     )
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -86,7 +86,12 @@ def _reply(call: Call, model: Model, wanted: tuple[Wanted, ...], served: Served)
     outputs = tuple(
         (one, _named(tensors[one.name], classes, one.classes) if one.classes else tensors[one.name]) for one in wanted
     )
-    facts = {"degraded": served.degraded, "late": bool(served.late.any()), "queue_ms": round(served.queue_ms, 3)}
+    facts = {
+        "degraded": served.degraded,
+        "late": bool(served.late.any()),
+        "queue_ms": round(served.queue_ms, 3),
+        "latency_ms": round(served.latency_ms, 3),
+    }
     return Reply(call=call, version=model.version, outputs=outputs, parameters=facts)
 
 

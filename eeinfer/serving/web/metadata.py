@@ -43,6 +43,7 @@ def _facts(model: Model) -> Mapping[str, Any]:
         "exits": len(engine.tau),
         "promise": None if certificate is None else str(certificate.promise),
         "backend": engine.backend,
+        "images": len(engine.manifest.inputs) == 1 and engine.manifest.inputs[0].preprocess is not None,
         "full_batches": list(model.scheduler.full),
     }
 

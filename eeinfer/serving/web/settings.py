@@ -30,7 +30,8 @@ class ServerSettings:
     max_body_bytes: int = 64 << 20  # of a request
     max_pixels: int = 64_000_000  # that the encoded images of a request decode to, together
     concurrency: int = 4096  # requests that are answered at the same time
-    body_timeout_s: float = 30.0  # for a request to arrive whole
+    connections: int = 1024  # of HTTP, open at the same time in each worker; beyond them requests are refused
+    body_timeout_s: float = 30.0  # for the head of a request to arrive, and for its body
     drain_s: float = 30.0  # for requests that were taken in, once the server is asked to stop
 
     def __post_init__(self) -> None:
@@ -42,7 +43,7 @@ class ServerSettings:
             raise ConfigError(f"two bundles are named {twice!r}; a model is named after its folder: rename one")
         if (self.certificate is None) != (self.key is None):
             raise ConfigError("TLS takes a certificate and its key; give both files or none")
-        for name in ("workers", "max_body_bytes", "max_pixels", "concurrency"):
+        for name in ("workers", "max_body_bytes", "max_pixels", "concurrency", "connections"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; a server takes {name} of 1 or more")
         for name in ("http", "grpc", "metrics"):

@@ -19,7 +19,9 @@ from eeinfer.serving.web.http.openapi import openapi
 from eeinfer.serving.web.http.receive import Gone, unless_gone, whole_body
 from eeinfer.serving.web.inference import infer
 from eeinfer.serving.web.metadata import model_metadata, server_metadata
+from eeinfer.serving.web.page.render import HEADERS, page
 from eeinfer.serving.web.state import State
+from eeinfer.serving.web.traffic import traffic
 
 _MODEL = "/v2/models/{model}"
 _VERSION = "/v2/models/{model}/versions/{version}"
@@ -150,6 +152,12 @@ def _routes(state: State) -> list[Route]:
         await asyncio.to_thread(models.unload, request.path_params["model"])
         return _json({})
 
+    async def shown(_: Request) -> Response:
+        return Response(page(), media_type="text/html", headers=HEADERS)
+
+    async def counted(_: Request) -> Response:
+        return _json(await asyncio.to_thread(traffic))
+
     async def description(_: Request) -> Response:
         return _json(openapi())
 
@@ -163,7 +171,7 @@ def _routes(state: State) -> list[Route]:
 
         return checked
 
-    found = [Route("/v2/health/live", live), Route("/v2/health/ready", ready)]
+    found = [Route("/v2/health/live", live), Route("/v2/health/ready", ready), Route("/", shown)]
     for path, endpoint, method in (
         ("/v2", server, "GET"),
         ("/v2/", server, "GET"),
@@ -175,6 +183,7 @@ def _routes(state: State) -> list[Route]:
         ("/v2/repository/models/{model}/load", load, "POST"),
         ("/v2/repository/models/{model}/unload", unload, "POST"),
         ("/openapi.json", description, "GET"),
+        ("/live", counted, "GET"),
     ):
         found.append(Route(path, guarded(endpoint), methods=[method]))
     return found

@@ -12,6 +12,8 @@ from eeinfer.errors import EeinferError
 from eeinfer.serving.threads import hand_over_soon
 from eeinfer.serving.web.settings import ServerSettings
 
+_OTHER_FILES = 512
+
 
 def run_worker(settings: ServerSettings, http: socket.socket, grpc_port: int | None, news: Connection) -> None:
     """Serve until SIGTERM; say "ready" or what is wrong through ``news``."""
@@ -37,10 +39,22 @@ async def _serve(settings: ServerSettings, http: socket.socket, grpc_port: int |
 def _own_process(settings: ServerSettings) -> None:
     """One thread pool for all sessions, and quick hand-overs: this process has no other purpose."""
     hand_over_soon()
+    _allow_files(settings.connections)
     if settings.device == "cpu":
         from eeinfer.backends.ort.process import take_process
 
         take_process(settings.bundles[0], settings.threads)
+
+
+def _allow_files(connections: int) -> None:
+    """Let the process open as many files as it takes connections: a system's usual limit is lower."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = connections + _OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        most = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _end_with_parent(parent: int) -> None:

@@ -16,6 +16,7 @@ from eeinfer.engine import Engine
 from eeinfer.serving.observer import Observer
 from eeinfer.serving.web.failures import RequestError
 from eeinfer.serving.web.http.app import http_app
+from eeinfer.serving.web.http.connections import limited
 from eeinfer.serving.web.metrics import Measured, Metrics
 from eeinfer.serving.web.models import Models
 from eeinfer.serving.web.rpc.app import GrpcApp
@@ -24,7 +25,6 @@ from eeinfer.serving.web.state import State
 
 _LOOKS_EVERY_S = 1.0  # whether a bundle was replaced
 _GRACE_S = 1.0  # beyond the drain, for what is on its way to a client
-_HEADER_BYTES = 16 << 10
 _KEEPS_OPEN_S = 75  # a connection that rests; a proxy in front, which keeps it for 60 s, is to be the first to close it
 
 log = logging.getLogger(__name__)
@@ -80,11 +80,11 @@ def _http_server(settings: ServerSettings, state: State) -> uvicorn.Server:
         log_config=None,
         access_log=False,
         server_header=False,
+        http=limited(settings.connections, settings.body_timeout_s),
         timeout_keep_alive=_KEEPS_OPEN_S,
         timeout_graceful_shutdown=round(settings.drain_s + _GRACE_S),
         ssl_certfile=settings.certificate,
         ssl_keyfile=settings.key,
-        h11_max_incomplete_event_size=_HEADER_BYTES,
         lifespan="off",
         ws="none",
     )

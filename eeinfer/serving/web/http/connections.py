@@ -1,0 +1,82 @@
+"""Connections within limits: of their number, and of the time and the size that the head of a request may take."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+_HEAD_BYTES = 64 << 10
+_REASONS = {
+    400: "Bad Request",
+    408: "Request Timeout",
+    431: "Request Header Fields Too Large",
+    503: "Service Unavailable",
+}
+_LEAVES_S = 1.0  # a connection beyond the limit that asks nothing
+
+
+def limited(most: int, timeout_s: float) -> type[asyncio.Protocol]:
+    """Return the protocol of a server with ``most`` connections.
+
+    A request on a connection beyond them is answered with 503, and the connection is closed. So is one whose head does
+    not arrive within ``timeout_s`` seconds, or is larger than 64 KiB.
+    """
+
+    class Limited(HttpToolsProtocol):
+        _head = 0  # bytes of a head that is not complete
+        _patience: asyncio.TimerHandle | None = None
+        _surplus = False
+
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            assert isinstance(transport, asyncio.Transport)
+            super().connection_made(transport)
+            self._surplus = len(self.connections) > most
+            self._patience = self.loop.call_later(_LEAVES_S if self._surplus else timeout_s, self._lose_patience)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._be_patient()
+            super().connection_lost(exc)
+
+        def data_received(self, data: bytes) -> None:
+            if self._surplus:
+                self._end(503, f"{most} clients are connected, which is as many as are taken; retry")
+                return
+            if self.cycle is None or self.cycle.response_complete:
+                self._head += len(data)
+                self._patience = self._patience or self.loop.call_later(timeout_s, self._lose_patience)
+            super().data_received(data)
+            if self._patience is not None and self._head > _HEAD_BYTES:
+                self._end(431, f"the head of the request has more than {_HEAD_BYTES} bytes")
+
+        def on_headers_complete(self) -> None:
+            self._be_patient()
+            super().on_headers_complete()
+
+        def send_400_response(self, msg: str) -> None:
+            self._end(400, msg)
+
+        def _be_patient(self) -> None:
+            if self._patience is not None:
+                self._patience.cancel()
+            self._patience, self._head = None, 0
+
+        def _lose_patience(self) -> None:
+            if self._head:
+                self._end(408, f"the head of the request did not arrive within {timeout_s:g} s")
+            else:
+                self.transport.close()
+
+        def _end(self, status: int, text: str) -> None:
+            self._be_patient()
+            body = msgspec.json.encode({"error": text})
+            again = "retry-after: 1\r\n" if status == 503 else ""
+            head = (
+                f"HTTP/1.1 {status} {_REASONS[status]}\r\ncontent-type: application/json\r\n{again}"
+                f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+            )
+            self.transport.write(head.encode() + body)
+            self.transport.close()
+
+    protocol: Any = Limited
+    return protocol  # type: ignore[no-any-return]
