@@ -92,14 +92,19 @@ def serve(
 
 
 def _tell(addresses: "Addresses", paths: tuple[Path, ...], *, tls: bool) -> None:
+    from contextlib import suppress
+
     from eeinfer.serving.web.settings import model_name
 
     scheme = "https" if tls else "http"
-    say(f"ready: {scheme}://{addresses.host}:{addresses.http}/v2  models: {', '.join(map(model_name, paths))}")
+    at = f"{scheme}://{addresses.host}:{addresses.http}"
+    lines = [f"ready: {at}/v2  models: {', '.join(map(model_name, paths))}", f"       page {at}/"]
     if addresses.grpc is not None:
-        say(f"       gRPC {addresses.host}:{addresses.grpc}")
+        lines.append(f"       gRPC {addresses.host}:{addresses.grpc}")
     if addresses.metrics is not None:
-        say(f"       metrics http://{addresses.host}:{addresses.metrics}/metrics")
+        lines.append(f"       metrics http://{addresses.host}:{addresses.metrics}/metrics")
+    with suppress(OSError):  # a log that cannot be written, as on a full disk, is no reason not to serve
+        say("\n".join(lines))
 
 
 def _with_floor(serving: "ServingConfig", paths: tuple[Path, ...], degrade: Path | None) -> "ServingConfig":

@@ -144,7 +144,12 @@ class Models:
     def _opened(self, name: str, path: Path) -> Scheduler:
         settings = self._settings
         engine = eeinfer.load(path, device=settings.device, tau=settings.tau, backend=settings.backend)
-        if settings.backend is None and not isinstance(engine.loop, Steps):  # the compiled loop serves single callers
+        if settings.backend is None and not isinstance(engine.loop, Steps):
+            log.info(
+                "model %s runs on onnxruntime: backend %s brings a loop that requests cannot share",
+                name,
+                engine.backend,
+            )
             engine = eeinfer.load(path, device=settings.device, tau=settings.tau, backend="onnxruntime")
         return Scheduler(engine, settings.serving, observer=self._observe(name, engine))
 

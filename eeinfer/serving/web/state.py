@@ -35,6 +35,19 @@ class State:
         if token is not None and not hmac.compare_digest((shown or "").encode(), f"Bearer {token}".encode()):
             raise RequestError("this server asks for a token: send the header Authorization: Bearer TOKEN", status=401)
 
+    def check_alone(self) -> None:
+        """Let a client load or unload a model.
+
+        Raises:
+            RequestError: there are workers beside this one, which would not hear of it.
+        """
+        if self.settings.workers > 1:
+            raise RequestError(
+                f"this server has {self.settings.workers} workers, and only one would hear of it; start it with "
+                "--reload, by which every worker loads a bundle that is replaced",
+                status=409,
+            )
+
     def enter(self) -> None:
         """Count a request that begins.
 

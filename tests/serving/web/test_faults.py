@@ -203,3 +203,11 @@ def test_metrics_count_what_happened(server: servers.Server) -> None:
     for name in ("requests_total", "exits_total", "batch_rows_count", "queue_seconds_count", "latency_seconds_count"):
         lines = [line for line in io.StringIO(text) if line.startswith(f"eeinfer_{name}{{") and "tiny" in line]
         assert sum(float(line.rsplit(" ", 1)[1]) for line in lines) >= 1, name
+
+
+def test_a_deadline_over_the_wire_is_kept_or_refused_at_once(server: servers.Server) -> None:
+    status, reply = ask(server, INFER, json.dumps(GOOD | {"parameters": {"deadline_ms": 10_000}}).encode())
+    assert (status, reply["parameters"]["late"]) == (200, False)
+    assert 0 <= reply["parameters"]["queue_ms"] <= reply["parameters"]["latency_ms"]
+    status, reply = ask(server, INFER, json.dumps(GOOD | {"parameters": {"deadline_ms": 1e-6}}).encode())
+    assert (status, "after the deadline" in reply["error"]) == (503, True)

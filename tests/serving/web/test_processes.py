@@ -4,10 +4,15 @@ import json
 import os
 import shutil
 import signal
+import socket
+import ssl
+import subprocess
+import sys
 import threading
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -103,10 +108,55 @@ def test_a_token_is_asked_for_and_a_stop_drains(tiny_bundle: Path) -> None:
         assert server.process.wait(20) == 0
 
 
-def test_a_port_in_use_is_told_at_once(tiny_bundle: Path, server: servers.Server) -> None:
-    import subprocess
-    import sys
+def test_tls_and_workers_serve_on_where_the_log_cannot_be_written(tiny_bundle: Path, tmp_path: Path) -> None:
+    if (openssl := shutil.which("openssl")) is None or not Path("/dev/full").exists():
+        pytest.skip("no openssl to make a certificate, or no device that is always full")
+    pair = [tmp_path / "key.pem", tmp_path / "certificate.pem"]
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+    made = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", pair[0], "-out", pair[1], *subject]
+    subprocess.run(made, check=True, capture_output=True)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "eeinfer", "serve", str(tiny_bundle), "--http", str(port), "--grpc", "-1"]
+    command += [
+        "--metrics",
+        "-1",
+        "--workers",
+        "2",
+        "--threads",
+        "1",
+        "--key",
+        str(pair[0]),
+        "--certificate",
+        str(pair[1]),
+    ]
+    trusted, url = ssl.create_default_context(cafile=pair[1]), f"https://127.0.0.1:{port}/v2"
+    with Path("/dev/full").open("w") as full, subprocess.Popen([*command, "--max-batch", "2"], stderr=full) as process:
+        try:
+            wait_until_ready(f"{url}/health/ready", trusted)
+            time.sleep(1)  # by then all workers are ready, and that was told
+            with urllib.request.urlopen(f"{url}/models/tiny/infer", GOOD, timeout=20, context=trusted) as reply:
+                assert reply.status == 200
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                urllib.request.urlopen(f"{url}/repository/models/tiny/load", b"", timeout=20, context=trusted)
+            with refused.value as error:
+                assert (error.code, "2 workers" in json.loads(error.read())["error"]) == (409, True)
+            assert process.poll() is None
+        finally:
+            process.terminate()
 
+
+def wait_until_ready(url: str, trusted: ssl.SSLContext) -> None:
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        with suppress(OSError):
+            urllib.request.urlopen(url, timeout=5, context=trusted).close()
+            return
+        time.sleep(0.1)
+    raise AssertionError("the server does not start")
+
+
+def test_a_port_in_use_is_told_at_once(tiny_bundle: Path, server: servers.Server) -> None:
     port = server.http.rsplit(":", 1)[1]
     command = [sys.executable, "-m", "eeinfer", "serve", str(tiny_bundle), "--http", port, "--grpc", "-1"]
     found = subprocess.run(command, capture_output=True, text=True, timeout=60)

@@ -145,10 +145,12 @@ def _routes(state: State) -> list[Route]:
         return _json([row for row in models.index() if row["state"] == "READY" or not only_ready])
 
     async def load(request: Request) -> Response:
+        state.check_alone()
         await asyncio.to_thread(models.load, request.path_params["model"])
         return _json({})
 
     async def unload(request: Request) -> Response:
+        state.check_alone()
         await asyncio.to_thread(models.unload, request.path_params["model"])
         return _json({})
 

@@ -26,7 +26,7 @@ def limited(most: int, timeout_s: float) -> type[asyncio.Protocol]:
     class Limited(HttpToolsProtocol):
         _head = 0  # bytes of a head that is not complete
         _patience: asyncio.TimerHandle | None = None
-        _surplus = False
+        _surplus = _over = False
 
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
             assert isinstance(transport, asyncio.Transport)
@@ -39,6 +39,8 @@ def limited(most: int, timeout_s: float) -> type[asyncio.Protocol]:
             super().connection_lost(exc)
 
         def data_received(self, data: bytes) -> None:
+            if self._over:
+                return
             if self._surplus:
                 self._end(503, f"{most} clients are connected, which is as many as are taken; retry")
                 return
@@ -69,6 +71,9 @@ def limited(most: int, timeout_s: float) -> type[asyncio.Protocol]:
 
         def _end(self, status: int, text: str) -> None:
             self._be_patient()
+            if self.cycle is not None and not self.cycle.response_complete:
+                self.cycle.disconnected = True  # what it has to say comes too late
+                self.cycle.message_event.set()
             body = msgspec.json.encode({"error": text})
             again = "retry-after: 1\r\n" if status == 503 else ""
             head = (
@@ -76,7 +81,12 @@ def limited(most: int, timeout_s: float) -> type[asyncio.Protocol]:
                 f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
             )
             self.transport.write(head.encode() + body)
-            self.transport.close()
+            self._over = True
+            if self.transport.can_write_eof():  # closed at once with something unread, the answer would be lost too
+                self.transport.write_eof()
+                self.loop.call_later(_LEAVES_S, self.transport.close)
+            else:
+                self.transport.close()
 
     protocol: Any = Limited
     return protocol  # type: ignore[no-any-return]

@@ -21,9 +21,12 @@ def openapi() -> dict[str, Any]:
             "/v2/repository/index": {"post": _answers("Every bundle and its state.")},
             "/v2/repository/models/{model}/load": {
                 "parameters": [model],
-                "post": _answers("Loads the bundle again; a broken one changes nothing.", 400, 404),
+                "post": _answers("Loads the bundle again; a broken one changes nothing.", 400, 404, 409),
             },
-            "/v2/repository/models/{model}/unload": {"parameters": [model], "post": _answers("Takes it out.", 404)},
+            "/v2/repository/models/{model}/unload": {
+                "parameters": [model],
+                "post": _answers("Takes it out.", 404, 409),
+            },
         },
     }
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import grpc
+from google.protobuf.message import DecodeError
 
 from eeinfer.serving.web.failures import RequestError, failure
 from eeinfer.serving.web.inference import infer
@@ -42,10 +43,12 @@ class GrpcApp:
         return grpc.method_handlers_generic_handler(SERVICE, handlers)
 
     def _handled(self, name: str, method: Method) -> Any:
-        async def call(request: Any, context: Any) -> Any:
+        kind = message(f"{name}Request")
+
+        async def call(raw: bytes, context: Any) -> Any:
             try:
                 self._state.check_token(dict(context.invocation_metadata() or ()).get("authorization"))
-                return await method(request, context)
+                return await method(_parsed(kind, raw), context)
             except Exception as error:
                 found = failure(error)
                 if found.status == 500:
@@ -56,7 +59,6 @@ class GrpcApp:
 
         return grpc.unary_unary_rpc_method_handler(
             call,
-            request_deserializer=message(f"{name}Request").FromString,
             response_serializer=message(f"{name}Response").SerializeToString,
         )
 
@@ -94,9 +96,19 @@ class GrpcApp:
         return message("RepositoryIndexResponse")(models=rows)
 
     async def _load(self, request: Any, _: Any) -> Any:
+        self._state.check_alone()
         await asyncio.to_thread(self._models.load, request.model_name)
         return message("RepositoryModelLoadResponse")()
 
     async def _unload(self, request: Any, _: Any) -> Any:
+        self._state.check_alone()
         await asyncio.to_thread(self._models.unload, request.model_name)
         return message("RepositoryModelUnloadResponse")()
+
+
+def _parsed(kind: Any, raw: bytes) -> Any:
+    """Read a message here: one that gRPC itself cannot read would end as an error of the server's."""
+    try:
+        return kind.FromString(raw)
+    except DecodeError as error:
+        raise RequestError(f"this is no {kind.DESCRIPTOR.name}: {error}") from error
