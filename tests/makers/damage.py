@@ -122,6 +122,7 @@ def _json_and_binary(rng: random.Random) -> tuple[bytes, bytes]:
         part = INPUT | {"datatype": "BYTES", "shape": [1], "parameters": {"binary_data_size": len(tail)}}
     request: Any = {"inputs": [part], "outputs": [{"name": "logits", "parameters": {"classification": 2}}]}
     request["parameters"] = {"tau": [0.5, 0.5, 0.5], "deadline_ms": 50, "priority": 2}
+    request = deepcopy(request)
     for _ in range(rng.choice([0, 1, 1, 2])):
         _change(rng, request)
     return json.dumps(request).encode(), tail
