@@ -76,3 +76,23 @@ def test_a_head_that_is_slow_long_or_none_ends_its_connection(
         found, body = answer(connection)
     assert found == status
     assert status == 0 or list(body) == ["error"]
+
+
+def test_what_is_accepted_sends_without_delay() -> None:
+    """Answers are written in two parts: with Nagle's delay the second waits 40 ms for the first one's receipt."""
+    from eeinfer.serving.web.processes.sockets import listening
+
+    async def delayed() -> int:
+        found = asyncio.get_running_loop().create_future()
+        port = listening("127.0.0.1", 0)
+
+        def told(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            found.set_result(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        async with await asyncio.start_server(told, sock=port):
+            _, writer = await asyncio.open_connection(*port.getsockname())
+            writer.close()
+            return int(await found)
+
+    assert asyncio.run(delayed())
