@@ -28,10 +28,16 @@ async def whole_body(receive: Receive, headers: Headers, most: int, timeout_s: f
     length = headers.get(b"content-length", b"")
     if length.isdigit() and int(length) > most:
         raise RequestError(f"the body has {int(length)} bytes; this server takes {most}", status=413)
+    stop = _Stop()
+    timer = asyncio.get_running_loop().call_later(timeout_s, stop)
     try:
-        return await asyncio.wait_for(_read(receive, most), timeout_s)
-    except asyncio.TimeoutError:
-        raise RequestError(f"the body did not arrive within {timeout_s:g} s", status=408) from None
+        return await _read(receive, most)
+    except asyncio.CancelledError:
+        if stop.asked:
+            raise RequestError(f"the body did not arrive within {timeout_s:g} s", status=408) from None
+        raise
+    finally:
+        timer.cancel()
 
 
 async def _read(receive: Receive, most: int) -> bytes:
@@ -54,27 +60,36 @@ async def unless_gone(receive: Receive, work: Awaitable[Answer]) -> Answer:
     Raises:
         Gone: it did.
     """
-    task = asyncio.ensure_future(work)
+    stop, watches = _Stop(), list[asyncio.Future[None]]()
+    timer = asyncio.get_running_loop().call_later(
+        _LOOKS_AFTER_S, lambda: watches.append(asyncio.ensure_future(_watch(receive, stop)))
+    )
     try:
-        done, _ = await asyncio.wait({task}, timeout=_LOOKS_AFTER_S)
-        if not done:
-            await _either(receive, task)
-        return await task
+        return await work
+    except asyncio.CancelledError:
+        if stop.asked:
+            raise Gone from None
+        raise
     finally:
-        task.cancel()
+        timer.cancel()
+        for watch in watches:
+            watch.cancel()
 
 
-async def _end(receive: Receive) -> None:
+class _Stop:
+    """Cancels the task that made it: quicker than a task of its own for whatever may be stopped."""
+
+    def __init__(self) -> None:
+        self._task = asyncio.current_task()
+        self.asked = False
+
+    def __call__(self) -> None:
+        self.asked = True
+        if self._task is not None:
+            self._task.cancel()
+
+
+async def _watch(receive: Receive, stop: _Stop) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-async def _either(receive: Receive, task: "asyncio.Future[Answer]") -> None:
-    gone = asyncio.ensure_future(_end(receive))
-    try:
-        both: set[asyncio.Future[Any]] = {task, gone}
-        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise Gone
-    finally:
-        gone.cancel()
+    stop()
