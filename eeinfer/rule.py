@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from functools import lru_cache
+from operator import gt, sub
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -28,6 +29,11 @@ def leaves(score: Any, tau: Any) -> Any:
     return (score > tau) & (tau < 1)
 
 
+# The same for one score and a limit of `as_limits`, which at tau = 1 is infinite: a function of C, since in a loop that
+# runs cold, after a network, another one in Python costs microseconds.
+passes = gt
+
+
 def exits_at(scores: NDArray[Any], tau: Taus) -> NDArray[np.int64]:
     """Return the exit [N] at which each row leaves: the first one that the rule says, else the last.
 
@@ -46,6 +52,11 @@ def exits_at(scores: NDArray[Any], tau: Taus) -> NDArray[np.int64]:
 def near(score: float, tau: float) -> bool:
     """Return whether a score is so close to tau that kernels for another batch size may decide otherwise."""
     return abs(score - tau) <= SCORE_EPSILON
+
+
+def any_near(scores: Sequence[float], taus: Sequence[float]) -> bool:
+    """Return whether one of the scores is `near` its tau; of taus there may be more. In functions of C, as `passes`."""
+    return any(map(SCORE_EPSILON.__ge__, map(abs, map(sub, scores, taus))))
 
 
 def answer_fault(score: float, prediction: int, classes: int) -> str | None:

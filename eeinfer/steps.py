@@ -17,7 +17,7 @@ from eeinfer.backends.loop import Step as Step
 from eeinfer.backends.row_costs import compacted
 from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import BundleError, EeinferError, first_line
-from eeinfer.rule import answer_fault, leaves, near
+from eeinfer.rule import answer_fault, any_near, leaves, near, passes
 
 GONE = -1  # the number of a row that left and is computed along, because taking it out would cost more
 
@@ -149,7 +149,7 @@ class Steps:
         try:
             for k, tau in enumerate(taus):
                 scores.append(score := run(k))
-                if k == last or leaves(score, tau) or (timed and perf_counter() >= deadline):
+                if k == last or passes(score, tau) or (timed and perf_counter() >= deadline):
                     break
         except EeinferError:
             raise
@@ -158,11 +158,7 @@ class Steps:
         prediction = lane.exits[k].prediction.item()
         if not (0 <= score <= 1 and 0 <= prediction < self._classes):
             self._check(k, score, prediction)
-        return k, score, self._any_near(scores, taus)
-
-    def _any_near(self, scores: Sequence[float], taus: tuple[float, ...]) -> bool:
-        """Whether one of a row's decisions was near its threshold; at the last exit none is made."""
-        return any(map(near, scores, taus[: self._last]))
+        return k, score, any_near(scores, taus[:last])
 
     def _on_device(
         self, lane: Lane, run: Callable[[Sequence[float]], int], taus: tuple[float, ...]
@@ -170,7 +166,7 @@ class Steps:
         k = run(taus)
         scores = [exit.score.item() for exit in lane.exits[: k + 1]]
         self._check(k, scores[k], lane.exits[k].prediction.item())
-        return k, scores[k], self._any_near(scores, taus)
+        return k, scores[k], any_near(scores, taus[: self._last])
 
     def alone(self, lane: Lane) -> Iterator[tuple[int, float]]:
         """Take the row in a lane past every exit, whatever its score: yields each exit and its score."""

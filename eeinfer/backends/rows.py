@@ -1,12 +1,13 @@
 """Rows on the host, in memory of our own: what segments read and write is bound, not passed, whatever the library."""
 
 from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eeinfer.arrays import all_finite
+from eeinfer.arrays import all_finite, square_sum
 from eeinfer.backends.base import Exit, Inputs
 from eeinfer.backends.memory import DynamicAxes, Memory
 from eeinfer.bundle.layout import EXIT_OUTPUTS, alive
@@ -14,6 +15,7 @@ from eeinfer.bundle.manifest import Manifest
 
 _MOST_CALLS = 1024  # bound beforehand, of all segments, batch sizes and lengths
 
+_Given: TypeAlias = tuple[str, NDArray[Any], Callable[[], float]]  # an input's name, its memory, the sum of its squares
 Tensors: TypeAlias = Mapping[str, NDArray[Any]]  # [B, *shape] each, by the names of the graph
 
 
@@ -134,18 +136,24 @@ class HostLane:
         # What is bound does not own its memory: it is kept here.
         self._memory = Memory((*(input.tensor for input in manifest.inputs), *carried), 1)
         self._axes = DynamicAxes(manifest)
-        self._ways: dict[tuple[int, ...], tuple[list[tuple[str, NDArray[Any]]], list[Callable[[], object]]]] = {}
+        self._dynamic = bool(self._axes.shortest)
+        self._ways: dict[tuple[int, ...], tuple[list[_Given], list[Callable[[], object]]]] = {}
         self._turn(self._axes.shortest)
 
     def load(self, inputs: Inputs) -> bool:
         """Copy the row to where the segments read it: that costs no more than binding it would."""
-        if self._axes.shortest and (lengths := self._axes.lengths(inputs)) != self._lengths:
+        if self._dynamic and (lengths := self._axes.lengths(inputs)) != self._lengths:
             self._turn(lengths)
-        finite = True
-        for name, memory in self._given:
+        for name, memory, squares in self._given:
             memory[...] = inputs[name]
-            finite = finite and all_finite(memory)  # while the copy is in the cache
-        return finite
+            if not isfinite(squares()) and not all_finite(memory):  # while the copy is in the cache
+                return False
+        return True
+
+    @property
+    def runs(self) -> Sequence[Callable[[], object]]:
+        """What computes each segment, and nothing else."""
+        return self._runs
 
     def run(self, segment: int) -> float:
         """Compute a segment from buffer to buffer and return its score."""
@@ -163,9 +171,7 @@ class HostLane:
         self._lengths = lengths
         self._given, self._runs = self._ways[key]
 
-    def _bound(
-        self, tensors: dict[str, NDArray[Any]]
-    ) -> tuple[list[tuple[str, NDArray[Any]]], list[Callable[[], object]]]:
+    def _bound(self, tensors: dict[str, NDArray[Any]]) -> tuple[list[_Given], list[Callable[[], object]]]:
         runs = []
         for k, (segment, exit) in enumerate(zip(self._segments, self.exits, strict=True)):
             inputs = {spec.name: tensors[spec.name] for spec in segment.inputs}
@@ -173,4 +179,4 @@ class HostLane:
                 spec.name: tensors[spec.name] for spec in segment.carried
             }
             runs.append(self._bind(k, inputs, outputs).run)
-        return [(name, tensors[name]) for name in self._names], runs
+        return [(name, tensors[name], square_sum(tensors[name])) for name in self._names], runs

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from eeinfer import InputError
-from eeinfer.rule import as_given, as_limits, as_taus, exits_at, leaves, near
+from eeinfer.rule import any_near, as_given, as_limits, as_taus, exits_at, leaves, near, passes
 
 LEVELS = [0.0, 0.1, 0.9, float(np.float32(0.9)), float(np.nextafter(np.float32(0.9), np.float32(1))), 1.0, np.nan]
 levels = st.sampled_from(LEVELS)
@@ -72,6 +72,17 @@ def test_scores_within_1e_5_of_tau_are_near() -> None:
     assert near(0.5 - 9e-6, 0.5)
     assert not near(0.5 + 1.1e-5, 0.5)
     assert not near(float("nan"), 0.5)
+
+
+@given(
+    scores=st.lists(st.sampled_from([0.0, 0.3, 0.5, 0.5 + 9e-6, 0.50002, 1.0, math.nan]), max_size=4),
+    taus=st.lists(st.sampled_from([0.0, 0.3, 0.5, 1.0]), min_size=4, max_size=4),
+)
+def test_the_rule_for_single_rows_is_the_rule(scores: list[float], taus: list[float]) -> None:
+    limits = as_limits(taus, 4)
+    assert any_near(scores, limits) == any(map(near, scores, limits))
+    for score, tau, limit in zip(scores, taus, limits, strict=False):
+        assert passes(score, limit) == leaves(score, np.float32(tau).item())
 
 
 @pytest.mark.parametrize("tau", [-0.1, 1.5, float("nan"), [0.5, 0.5], "high"])
