@@ -1,15 +1,13 @@
 """Backends by name. Each is imported when it is asked for, so that none is needed that is not used."""
 
 import logging
-import os
 from collections.abc import Callable, Mapping
 from importlib import import_module
 
 from eeinfer.backends.base import Backend
 from eeinfer.backends.choice import candidates, gpu_index, refusal
-from eeinfer.backends.chosen import find_choice
+from eeinfer.backends.chosen import preferred
 from eeinfer.backends.loop import LoopBackend
-from eeinfer.backends.onnx_runtime import LIBRARY, shared_threads
 from eeinfer.backends.onnx_runtime import share_threads as share_threads
 from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import ConfigError, EeinferError
@@ -54,7 +52,7 @@ def open_backend(
     names = candidates(name, device)
     index = gpu_index(device)
     if name is None and index is None:
-        names = _on_this_machine(bundle, names)
+        names = preferred(bundle, names)
     facts = None if index is None else collect()
     reasons: dict[str, str] = {}
     for candidate in names:
@@ -70,17 +68,6 @@ def open_backend(
         reasons[candidate] = reason
         log.info("backend %s is passed over: %s", candidate, reason)
     raise refusal(device, reasons)
-
-
-def _on_this_machine(bundle: Bundle, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Put first what `eeinfer tune` found quickest, unless the process has one pool for all its sessions."""
-    if shared_threads() is not None:  # a runtime that is named, and another library, would bring a second pool
-        return names[-1:] if os.environ.get("EEINFER_ONNXRUNTIME") else names
-    choice = find_choice(bundle)
-    if choice is None or choice.backend == LIBRARY or choice.backend not in BACKENDS:
-        return names
-    log.info("%s", choice.why)
-    return (choice.backend, *names)
 
 
 def _maker(name: str) -> Callable[..., Backend | LoopBackend]:

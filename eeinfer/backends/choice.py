@@ -5,8 +5,8 @@ import re
 from eeinfer.errors import ConfigError
 from eeinfer.machine.requirements import GPU_BACKENDS
 
-_ON_CPU = ("native", "onnxruntime")  # the first where the compiled library is there and opens the bundle
-_CPU_ALONE = (*_ON_CPU, "openvino")
+ON_CPU = ("native", "onnxruntime")  # the first where the compiled library is there and opens the bundle
+_CPU_ALONE = (*ON_CPU, "openvino")
 _ON_GPU = {None: GPU_BACKENDS, "onnxruntime": tuple(name for name in GPU_BACKENDS if name.startswith("onnxruntime"))}
 
 
@@ -36,7 +36,7 @@ def candidates(backend: str | None, device: str) -> tuple[str, ...]:
     """
     on_gpu = gpu_index(device) is not None
     if backend is None and not on_gpu:
-        return _ON_CPU
+        return ON_CPU
     if backend in _ON_GPU:
         return _ON_GPU[backend] if on_gpu else ("onnxruntime",)
     assert backend is not None

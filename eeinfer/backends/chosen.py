@@ -1,12 +1,15 @@
 """Which backend `eeinfer tune` found quickest for one bundle on this machine: what `eeinfer.load` takes by itself."""
 
 import logging
+import os
 from pathlib import Path
 
 import msgspec
 
-from eeinfer.backends.native.library import obstacle
+from eeinfer.backends.choice import ON_CPU
+from eeinfer.backends.native.library import ONNXRUNTIME, obstacle
 from eeinfer.backends.onnx_runtime import LIBRARY as ONNX_RUNTIME
+from eeinfer.backends.onnx_runtime import shared_threads
 from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import EeinferError
 from eeinfer.machine import cache
@@ -91,12 +94,26 @@ def save_choice(bundle: Bundle, choice: Choice) -> Path | None:
     return save_record(choice_path(bundle), choice)
 
 
+def quickest(bundle: Bundle) -> str | None:
+    """Return the backend that `eeinfer tune` found quicker than ONNX Runtime; None: it found none, or never ran."""
+    choice = find_choice(bundle)
+    if choice is None or choice.backend == ONNX_RUNTIME or choice.backend not in _HOW:
+        return None
+    log.info("%s", choice.why)
+    return choice.backend
+
+
+def preferred(bundle: Bundle, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Put first what `eeinfer tune` found quickest, unless the process has one pool for all its sessions."""
+    if shared_threads() is not None:  # a runtime that is named, and another library, would bring a second pool
+        return names[-1:] if os.environ.get(ONNXRUNTIME) else names
+    found = quickest(bundle)
+    return names if found is None else (found, *names)
+
+
 def expected(bundle: Bundle) -> str:
     """Return the backend that ``eeinfer.load`` takes by itself on the CPU, if it opens the bundle."""
-    choice = find_choice(bundle)
-    if choice is not None and choice.backend != ONNX_RUNTIME:
-        return choice.backend
-    return _NATIVE if obstacle() is None else ONNX_RUNTIME
+    return next(name for name in preferred(bundle, ON_CPU) if name != _NATIVE or obstacle() is None)
 
 
 def how(bundle: Bundle, backend: str) -> str:

@@ -148,6 +148,16 @@ def test_nothing_is_kept_where_the_cache_is_off(bundle: Bundle, monkeypatch: pyt
 
 
 @pytest.mark.usefixtures("openvino")
+def test_what_is_expected_is_what_an_engine_runs_in_a_process_with_one_pool_too(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_choice(bundle, CHOICE)
+    monkeypatch.setattr("eeinfer.backends.chosen.shared_threads", lambda: 1)
+    with eeinfer.load(bundle.path) as engine:
+        assert expected(bundle) == engine.backend == "onnxruntime"
+
+
+@pytest.mark.usefixtures("openvino")
 def test_what_runs_and_why_is_a_sentence(bundle: Bundle) -> None:
     assert expected(bundle) == "onnxruntime"
     assert how(bundle, "onnxruntime").startswith("ONNX Runtime, the loop in Python: EEINFER_NATIVE is off")

@@ -59,8 +59,9 @@ class Compiled:
             found = self._each(self._core.import_model, blobs)
             for k, compiled in enumerate(found):
                 self._check(compiled, k, one=one)
-        except Exception as error:  # whatever it is: they can be compiled
-            log.warning("%s is not used: %s", path, reason(error))
+        except Exception as error:  # whatever it is: they can be compiled, and are kept anew
+            log.warning("%s is not used, it is made again: %s", path, reason(error))
+            kept.discard(path)
             return None
         return found
 

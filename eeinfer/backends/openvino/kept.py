@@ -58,10 +58,16 @@ def find(path: Path | None, segments: int) -> list[bytes] | None:
         return None
     except (ValueError, msgspec.MsgspecError) as error:
         log.warning("%s is damaged (%s); it is made again", path, error)
-        cache.discard(path.parent)  # type: ignore[union-attr]  # nothing is read where it is None
+        discard(path)
     except Exception as error:  # not damaged: it cannot be read just now
         log.warning("%s is not used: %s", path, first_line(error))
     return None
+
+
+def discard(path: Path | None) -> None:
+    """Delete what does not run, so that it is not tried at each opening."""
+    if path is not None:
+        cache.discard(path.parent)
 
 
 def _read(path: Path, segments: int) -> list[bytes]:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from eeinfer.backends.chosen import find_choice
-from eeinfer.backends.onnx_runtime import LIBRARY, library, share_threads
+from eeinfer.backends.chosen import quickest
+from eeinfer.backends.onnx_runtime import library, share_threads
 from eeinfer.backends.profile import find_profile
 from eeinfer.backends.threads import SHARED, as_threads
 from eeinfer.bundle.folder import Bundle
@@ -24,8 +24,7 @@ def take_process(bundle: Path, threads: int | None) -> None:
         share_threads(threads)
         return
     opened = Bundle.open(bundle, verify=False)
-    choice = find_choice(opened)
-    if choice is not None and choice.backend != LIBRARY:
+    if quickest(opened) is not None:
         return  # another library runs it, which has pools of its own
     profile, flops = find_profile(opened, library()), [segment.flops for segment in opened.manifest.segments]
     plan = None if profile is None else as_threads(profile.process, flops)

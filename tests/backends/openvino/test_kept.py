@@ -106,6 +106,9 @@ def test_what_openvino_refuses_is_compiled(
     assert compiled == [True]
     [told] = caplog.messages
     assert f"{path} is not used" in told
+    compiled.clear()
+    np.testing.assert_array_equal(scores(tiny_bundle), first)
+    assert not compiled, "it was made again, and is not tried in vain at each opening"
 
 
 def test_an_altered_bundle_leaves_nothing(bundle_copy: Path) -> None:
