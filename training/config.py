@@ -5,9 +5,8 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from eeinfer.errors import ConfigError
+from eeinfer.errors import ConfigError, unknown
 from eeinfer.numbers import is_number, is_whole
-from eeinfer.training.names import unknown
 from eeinfer.training.regimes import phase_string, phases
 
 Option: TypeAlias = bool | int | float | str

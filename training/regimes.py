@@ -4,8 +4,7 @@ A regime is three characters, one per phase, `+` where it runs: phase 1 trains t
 backbone and heads together, phase 3 the heads on a frozen backbone ("Joint or Disjoint", section on regimes).
 """
 
-from eeinfer.errors import ConfigError
-from eeinfer.training.names import meant
+from eeinfer.errors import ConfigError, meant
 
 REGIMES = {"disjoint": "+-+", "joint": "-+-", "mixed": "++-"}
 TRAINED = {1: frozenset({"backbone"}), 2: frozenset({"backbone", "heads"}), 3: frozenset({"heads"})}

@@ -1,10 +1,10 @@
 """Many callers as a page and as CSV."""
 
-from eeinfer.bench.callers.measure import CallersReport
+from eeinfer.bench.callers.measure import CallersReport, CallersRow
 from eeinfer.bench.reporting.drawings import Plot, Point, Series
 from eeinfer.bench.reporting.files import csv_text
 from eeinfer.bench.reporting.formats import percent, significant
-from eeinfer.bench.reporting.sentences import about_system, library, threads
+from eeinfer.bench.reporting.sentences import about_system, busy, library, threads
 from eeinfer.bench.reporting.templates import drawn, page
 
 NOTE = (
@@ -29,6 +29,7 @@ def callers_page(report: CallersReport) -> str:
         title=f"{report.bundle}: threads calling one engine",
         circumstances=f"{place.cpu}, {place.cores} cores, {pool}; batch 1; {report.created}",
         advice=_advice(report),
+        busy=busy(place),
         throughput=drawn(_throughput(report), ""),
         slowest=drawn(_slowest(report), ""),
         columns=list(_COLUMNS),
@@ -50,12 +51,19 @@ def callers_csv(report: CallersReport) -> str:
 
 
 def _advice(report: CallersReport) -> str:
-    best = max(report.rows, key=lambda row: row.images_per_second)
+    first, best = report.rows[0], max(report.rows, key=lambda row: row.images_per_second)
+    slow = f"one call in a hundred takes longer than {significant(best.p99_ms)} ms"
+    if best is first:
+        return f"Let {_callers(first)} share the engine: more get no more out of it; {slow}."
     return (
-        f"{best.callers} callers get the most out of it: {significant(best.images_per_second)} images per second, "
-        f"{best.speedup:.2f} times those of {report.rows[0].callers}; one call in a hundred takes longer than "
-        f"{significant(best.p99_ms)} ms."
+        f"Let {_callers(best)} share the engine where throughput counts: {significant(best.images_per_second)} images "
+        f"per second, {best.speedup:.2f} times those of {_callers(first)}. The price: {slow}, and "
+        f"{significant(first.p99_ms)} ms with {_callers(first)}."
     )
+
+
+def _callers(row: CallersRow) -> str:
+    return f"{row.callers} thread{'s' if row.callers != 1 else ''}"
 
 
 def _cells(report: CallersReport, at: int) -> list[str]:
@@ -81,7 +89,10 @@ def _throughput(report: CallersReport) -> Plot:
 
 
 def _slowest(report: CallersReport) -> Plot:
-    kinds = (("half of the calls take no longer", "cascade", "p50_ms"), ("99 of 100", "static", "p99_ms"))
+    kinds = (
+        ("half of the calls take no longer", "cascade", "p50_ms"),
+        ("99 of 100 take no longer", "static", "p99_ms"),
+    )
     return _plot(
         report,
         "milliseconds of a call",

@@ -17,6 +17,10 @@ NOTE = (
     "Calibration moves probabilities, no weights. It was fitted on validation images; what stands first is of test "
     "images, which had no part in it."
 )
+GIVEN = (
+    "Calibration moves probabilities, no weights. It was fitted on one half of the images that were given; test images "
+    "below are the other half, and validation images those that fitted it."
+)
 RANKS = (
     "NLL in nats; calibration error over ten bins of confidence; Brier score from 0 to 2: lower is better in all "
     "three. Ranks right: how likely a right answer has a higher confidence than a wrong one (AUROC, 0.5 is chance). "
@@ -28,7 +32,7 @@ DIAGRAM = (
     "Accuracy over mean confidence of the images in each tenth of confidence; on the line an exit is as often right as "
     "it says, below it is too sure of itself. The larger a point, the more images."
 )
-_COLUMNS = ["", "accuracy %", "NLL", "calibration error", "Brier score", "ranks right", "ranks safe"]
+_COLUMNS = ["exit", "accuracy %", "NLL", "calibration error", "Brier score", "ranks right", "ranks safe"]
 
 
 def calibration_page(found: Calibration) -> str:
@@ -41,8 +45,9 @@ def calibration_page(found: Calibration) -> str:
     return page(
         "calibration.html",
         command="eeinfer calibrate",
-        title=f"{found.path.stem}: {found.kind}",
-        NOTE=NOTE,
+        title=f"{found.path.name}: calibrated by {found.kind}",
+        advice=_advice(found),
+        NOTE=GIVEN if found.given else NOTE,
         RANKS=RANKS,
         DIAGRAM=DIAGRAM,
         columns=_COLUMNS,
@@ -53,6 +58,18 @@ def calibration_page(found: Calibration) -> str:
             for k, (before, after) in enumerate(pairs)
         ],
     )
+
+
+def _advice(found: Calibration) -> str:
+    """What to take from it."""
+    before, after = ([exit.ece for exit in exits] for exits in (found.test_before, found.test_after))
+    errors = f"calibration error {sum(before) / len(before):.3f} before, {sum(after) / len(after):.3f} after"
+    if sum(after) < sum(before):
+        return (
+            f"Export {found.path.name}: its probabilities are truer on test images ({errors}, mean over exits). "
+            "Thresholds that were chosen before no longer fit: choose them anew."
+        )
+    return f"Keep the checkpoint you had: on test images this brought nothing ({errors}, mean over exits)."
 
 
 def reliability(exit: int, before: ExitQuality, after: ExitQuality) -> Plot:
@@ -73,11 +90,13 @@ def reliability(exit: int, before: ExitQuality, after: ExitQuality) -> Plot:
 
 
 def _binned(name: str, colour: str, bins: Sequence[ReliabilityBin]) -> Series:
+    total = sum(bin.images for bin in bins)
     points = tuple(
         Point(
             x=bin.confidence,
             y=bin.accuracy,
             label=name.partition(",")[0],
+            radius=2 + 9 * (bin.images / total) ** 0.5,
             facts=(f"confidence {bin.confidence:.3f}, accuracy {bin.accuracy:.3f}", f"{bin.images} images"),
         )
         for bin in bins
@@ -112,7 +131,7 @@ def _points(axes: "Axes", bins: Sequence[ReliabilityBin], colour: str, label: st
 
 def _rows(before: Sequence[ExitQuality], after: Sequence[ExitQuality]) -> list[Row]:
     pairs = zip(before, after, strict=True)
-    return [("", [f"exit {k}", *_cells(old, new)]) for k, (old, new) in enumerate(pairs)]
+    return [("", [str(k), *_cells(old, new)]) for k, (old, new) in enumerate(pairs)]
 
 
 def _cells(before: ExitQuality, after: ExitQuality) -> list[str]:

@@ -29,7 +29,7 @@ def break_even(report: Report) -> Cells:
     """Whether each exit pays at the headline threshold."""
     rows: list[Sequence[str]] = [
         (
-            f"exit {row.exit}",
+            str(row.exit),
             percent(row.reached),
             percent(row.fired),
             percent(row.needed),
@@ -39,4 +39,4 @@ def break_even(report: Report) -> Cells:
         )
         for row in report.break_even
     ]
-    return ["", "reached %", "leave %", "must leave %", "costs ms", "saves ms", "pays"], rows
+    return ["exit", "reached %", "leave %", "must leave %", "costs ms", "saves ms", "pays"], rows

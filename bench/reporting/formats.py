@@ -55,6 +55,14 @@ def chosen(report: Report) -> str:
     return f"{report.grid.parameter} {point_text(report, headline(report).point)}"
 
 
+def use(report: Report, row: Threshold) -> str:
+    """How a program runs the bundle at a threshold."""
+    early = row.taus[:-1] or row.taus
+    every = [f"{tau:.6g}" for tau in (early[:1] if len(set(early)) == 1 else row.taus)]
+    tau = every[0] if len(every) == 1 else f"[{', '.join(every)}]"
+    return f'eeinfer.load("{report.bundle.name}.eeb", tau={tau})'
+
+
 def own_name(report: Report) -> str:
     """What the bundle's own thresholds are called."""
     return "own taus" if report.own.promise is None else "certified"

@@ -54,14 +54,15 @@ function draw(plot) {
   const { holder, spec } = plot, width = Math.max(240, holder.clientWidth), narrow = width < 430;
   const areas = spec.kind === "areas", bars = spec.kind === "bars", rows = spec.y_names.length;
   const height = rows ? 26 * rows + 54 : Math.round(Math.min(areas ? 300 : 400, Math.max(230, width * (areas ? 0.36 : 0.72))));
-  const longest = Math.max(0, ...spec.y_names.map((name) => name.length));
-  const box = { left: rows ? Math.min(width * 0.42, 12 + 6.6 * longest) : 50, right: width - 14, top: 12, bottom: height - 42 };
   const shown = spec.series.filter((_, place) => !plot.off.has(place));
   const points = shown.flatMap((series) => series.points.map((point) => ({ ...point, series })));
   const ends = (axis) => points.flatMap((point) => [point[axis], ...(point.series.whiskers || point.series.band ? [point[`${axis}_low`], point[`${axis}_high`]] : [])]).filter((value) => value !== null);
   const xs = bars ? stacked(spec).map((bar) => bar.end) : ends("x"), ys = areas ? [0, 100] : ends("y");
   const xRange = spec.x_names.length ? [-0.5, spec.x_names.length - 0.5] : range(xs, { log: spec.x_log, from: bars ? 0 : spec.x_from, room: areas ? 0 : 0.05 });
   const yRange = rows ? [rows - 0.5, -0.5] : areas ? [0, 100] : range(ys, { log: spec.y_log, from: spec.y_from, room: 0.08 });
+  const up = rows ? spec.y_names : ticks(...yRange, 6, spec.y_log).map(short), longest = Math.max(...up.map((text) => text.length));
+  const left = Math.max(50, Math.min(width * 0.42, (rows ? 12 : 26) + 6.6 * longest));
+  const box = { left, right: width - (bars ? 34 : 14), top: 12, bottom: height - 42 };
   const x = scale(xRange, [box.left, box.right], spec.x_log), y = scale(yRange, [box.bottom, box.top], spec.y_log);
   const svg = make("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", tabindex: 0, "aria-label": spec.name });
   const clip = make("clipPath", { id: `inside-${plots.indexOf(plot)}` }, svg);
@@ -103,7 +104,7 @@ function lines({ spec, svg, x, y, shown }) {
     if (series.line) make("polyline", { points: drawn, fill: "none", stroke: colour(series.colour), "stroke-width": 1.4, opacity: 0.55 }, svg);
     for (const point of series.points) {
       if (series.whiskers) whiskers(svg, point, x, y, colour(series.colour));
-      shape(svg, series.mark, x(point.x), y(point.y), colour(series.colour), point.faded);
+      shape(svg, series.mark, x(point.x), y(point.y), colour(series.colour), point);
       if (point.number) make("text", { x: x(point.x) + 8, y: y(point.y) + 13, style: `fill:${colour(series.colour)}` }, svg, point.number);
     }
   }
@@ -125,14 +126,14 @@ function whiskers(parent, point, x, y, stroke) {
   if (point.x_low !== null) make("line", { x1: x(point.x_low), x2: x(point.x_high), y1: y(point.y), y2: y(point.y), ...look }, parent);
 }
 
-function shape(parent, mark, x, y, fill, faded) {
+function shape(parent, mark, x, y, fill, { faded, radius }) {
   const look = { fill: mark === "hollow" ? "var(--paper)" : fill, stroke: fill, opacity: faded ? 0.3 : 1, class: "mark" };
   if (mark === "s") make("rect", { x: x - 4, y: y - 4, width: 8, height: 8, ...look }, parent);
   else if (mark === "d" || mark === "hollow") make("path", { d: `M${x},${y - 6}l6,6l-6,6l-6,-6z`, ...look }, parent);
   else if (mark === "star") {
     const tips = [...Array(10).keys()].map((k) => [k % 2 ? 3.2 : 7.5, (k * Math.PI) / 5]);
     make("path", { d: "M" + tips.map(([r, a]) => `${x + r * Math.sin(a)},${y - r * Math.cos(a)}`).join("L") + "z", ...look }, parent);
-  } else make("circle", { cx: x, cy: y, r: mark === "dot" ? 2.4 : 5, ...look }, parent);
+  } else make("circle", { cx: x, cy: y, r: radius ?? (mark === "dot" ? 2.4 : 5), ...look }, parent);
 }
 
 function stack({ spec, svg, x, y }) {
@@ -156,8 +157,7 @@ function stacked(spec) {
 
 function bar({ spec, svg, x, y }) {
   for (const { series, point, start, end } of stacked(spec)) {
-    const place = { x: x(start), y: y(point.y) - 8, width: Math.max(0, x(end) - x(start)), height: 16 };
-    make("rect", { ...place, fill: colour(point.colour || series.colour), opacity: point.faded ? 0.45 : 1 }, svg);
+    make("rect", { x: x(start), y: y(point.y) - 8, width: Math.max(0, x(end) - x(start)), height: 16, fill: colour(point.colour || series.colour), opacity: point.faded ? 0.45 : 1 }, svg);
     if (point.number) make("text", { x: x(end) + 5, y: y(point.y) + 4 }, svg, point.number);
   }
 }
@@ -165,8 +165,7 @@ function bar({ spec, svg, x, y }) {
 // --- What moves: the point under the pointer, and the operating point of the slider ---
 
 function mark(plot) {
-  const { spec, svg, x, y, box, marks, points } = plot;
-  if (!svg) return;
+  const { spec, x, y, box, marks, points } = plot;
   marks.replaceChildren();
   const here = points.find((point) => point.step !== null && point.step === step);
   if (!here) return;
@@ -252,22 +251,35 @@ function go(to) {
   for (const row of document.querySelectorAll("tr[data-step]")) row.classList.toggle("here", Number(row.dataset.step) === to);
 }
 
-function show(slider, { name, cards, cells }) {
+function show(slider, { name, use, cards, cells }) {
   slider.value = step;
   slider.setAttribute("aria-valuetext", name);
   for (const output of document.querySelectorAll("output[data-name]")) output.textContent = name;
+  for (const code of document.querySelectorAll("code[data-use]")) code.textContent = use;
   document.querySelectorAll("[data-card]").forEach((card, place) => {
     card.querySelectorAll("[data-part]").forEach((part, which) => { part.textContent = cards[place][which]; });
   });
   for (const row of document.querySelectorAll("tr.live")) [...row.cells].forEach((cell, place) => { cell.textContent = cells[place]; });
 }
 
+// A table that is wider than the page says so, and fades where it goes on.
+function fade(area) {
+  const left = area.scrollWidth - area.clientWidth;
+  area.classList.toggle("wide", left > 1);
+  area.classList.toggle("more", left - area.scrollLeft > 1);
+}
+
 // --- The page ---
 
+const areas = document.querySelectorAll(".scroll");
 const open = () => document.querySelectorAll("details:not(.long)").forEach((part) => { part.open = true; });
-const redraw = () => plots.forEach((plot) => {
-  if (plot.holder.clientWidth && plot.holder.clientWidth !== plot.width) { plot.width = plot.holder.clientWidth; draw(plot); }
-});
+const redraw = () => {
+  for (const plot of plots.filter(({ holder, width }) => holder.clientWidth && holder.clientWidth !== width)) {
+    plot.width = plot.holder.clientWidth;
+    draw(plot);
+  }
+  areas.forEach(fade);
+};
 
 document.querySelectorAll("[data-plot]").forEach(begin);
 const slider = document.querySelector("input[data-steps]");
@@ -278,6 +290,8 @@ if (slider) {
   document.querySelector("button[data-reset]").addEventListener("click", () => go(first));
   go(first);
 }
+for (const area of areas) area.addEventListener("scroll", () => fade(area));
+for (const part of document.querySelectorAll("details")) part.addEventListener("toggle", redraw);
 new ResizeObserver(redraw).observe(document.querySelector("main"));
 addEventListener("beforeprint", () => { open(); redraw(); });
 document.documentElement.dataset.ready = "yes";

@@ -20,6 +20,7 @@ from eeinfer.bench.reporting.formats import (
     point_text,
     selection,
     times,
+    use,
 )
 from eeinfer.bench.reporting.report import Network, Report, Threshold
 from eeinfer.bench.reporting.templates import drawn, page
@@ -54,6 +55,7 @@ def html_page(report: Report) -> str:
         ),
         chosen=chosen(report),
         cards=_cards(report, headline(report)),
+        use=use(report, headline(report)),
         steps=_steps(report),
         columns=[report.grid.parameter, "accuracy %", unit.name, *exits, *clock],
         live=_threshold(report, report.headline)[1],
@@ -75,6 +77,7 @@ def _steps(report: Report) -> str:
     steps = [
         {
             "name": f"{report.grid.parameter} {point_text(report, row.point)}",
+            "use": use(report, row),
             "cards": _cards(report, row),
             "cells": _threshold(report, index)[1],
         }

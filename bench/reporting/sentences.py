@@ -82,13 +82,12 @@ def circumstances(report: Report) -> str:
     others = f"; thresholds fitted on {report.data.calibration} others" if report.data.calibration else ""
     return (
         f"{processor(place, _threads(report))}, batch {settings.batch}; {versions}; accuracy on {report.data.images} "
-        f"images, time on {report.data.timed} of them x {settings.rounds} rounds{others}; {report.flops.convention}"
+        f"images, time on {report.data.timed} of them x {rounds(settings.rounds)}{others}; {report.flops.convention}"
     )
 
 
-def warning(report: Report) -> str:
-    """What a reader must know before believing the times; nothing where all is well."""
-    place = report.environment
+def busy(place: Environment) -> str:
+    """What a reader must know before believing times; nothing where all is well."""
     if place.load is None or place.load <= 1.5 * place.cores:
         return ""
     return (
@@ -150,6 +149,11 @@ def _gpu_facts(report: Report) -> list[tuple[str, str]]:
 def threads(count: int) -> str:
     """So many threads."""
     return f"{count} thread{'s' if count != 1 else ''}"
+
+
+def rounds(count: int) -> str:
+    """So many rounds."""
+    return f"{count} round{'s' if count != 1 else ''}"
 
 
 def _threads(report: Report) -> str:
@@ -250,7 +254,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
         ("FLOPs", f"{report.flops.convention}; operators without a rule to count them: {uncounted}"),
         ("data", f"{report.data.name}: {report.data.images} images for accuracy, {report.data.timed} of them for time"),
         ("thresholds", f"{report.grid.family}: {len(report.thresholds)}, {_runs(report)}. {grid(report)}"),
-        ("timing", f"{settings.rounds} rounds, {settings.warmup} untimed calls of each variant, seed {settings.seed}"),
+        ("timing", f"{rounds(settings.rounds)}, {settings.warmup} untimed calls of each variant, seed {settings.seed}"),
         ("agreement", f"{percent(agreement)} % of the timed images left where the sweep says, at every threshold"),
         ("device", f"{place.device}: {place.cpu}, {place.cores} cores, {_threads(report)}, load {load(place)}"),
         *form(report.environment),

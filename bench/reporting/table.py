@@ -31,7 +31,7 @@ def render(report: Report) -> Group:
     return Group(
         Text(sentences.title(report), style="bold"),
         Text(sentences.circumstances(report), style="dim"),
-        Text(sentences.warning(report), style="bold yellow"),
+        Text(sentences.busy(report.environment), style="bold yellow"),
         _thresholds(report),
         Text(sentences.selection_note(report), style="dim"),
         Text(sentences.own(report)),

@@ -35,6 +35,14 @@ _COLUMNS = {
     "costs ms": "what an image that goes on pays for having been asked here",
     "saves ms": "what an image that leaves here would still have taken",
     "pairs": "back-to-back calls behind the ratio",
+    "95 %": "between these two the true value lies, 95 times of a hundred",
+    "over the first": "its milliseconds over those of the first bundle",
+    "mean exit": "the exit at which images leave, in the mean; exits are counted from 0",
+    "memory MB": "what the process grew by when the bundle was opened",
+    "files MB": "on disk",
+    "same answers %": "share of images that it answers as the first one does",
+    "p": "how likely so uneven a split is if both are equally good",
+    "points": "accuracy of the first named minus that of the other, in percentage points",
     "ratio": "the cascade's time over that of one session doing the same work",
 }
 

@@ -14,10 +14,9 @@ from eeinfer.bench.study.runs import Study
 from eeinfer.bench.study.work.carrying_out import Standing, Watch, carry_out, standing_of
 from eeinfer.bench.study.work.jobs import Job, time_again
 from eeinfer.bench.study.work.processes import Pool, Processes
-from eeinfer.errors import ConfigError
+from eeinfer.errors import ConfigError, unknown
 from eeinfer.files import check_folder
 from eeinfer.progress import Progress, silent
-from eeinfer.training.names import unknown
 
 
 def find_study(name: str, size: str = "small", seeds: int | None = None) -> Study:

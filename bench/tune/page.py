@@ -18,6 +18,14 @@ ROWS = (
     "A row that leaves a batch is taken out where the rest of the network, for the smaller batch, is quicker by more "
     "than the move takes."
 )
+MODES = {
+    "parked": "each segment has threads of its own, which sleep while they have nothing to do.",
+    "stopping": "the same, but they wait awake inside a call and sleep after it.",
+    "spinning": "the same, always awake: ONNX Runtime's own way, in which segments disturb each other.",
+    "shared": "all segments, and whatever else runs in the process, share one set of threads.",
+    "the number": "how many threads compute; several numbers are of the segments in their order.",
+    "segment": "the part of the network from one exit to the next.",
+}
 _COLOURS = ("cascade", "static", "cut", "own", "#e8a200", "#56b4e9", "#cc79a7", "#8c6d31")
 
 
@@ -33,9 +41,9 @@ def tune_page(tuned: Tuned) -> str:
     return page(
         "tune.html",
         command="eeinfer tune",
-        title=profile.bundle,
+        title=f"{profile.bundle}: settings tried on this machine",
         circumstances=f"{profile.cores} physical cores, {tuned.choice.processor}; {profile.created}",
-        advice=f"eeinfer.load takes {profile.threads} by itself now. {tuned.choice.why}",
+        advice=_advice(tuned),
         settings=drawn(_settings(tuned), ""),
         costs=drawn(_costs(profile), ""),
         columns=["setting", *exits, "mean over quickest"],
@@ -44,7 +52,21 @@ def tune_page(tuned: Tuned) -> str:
         ],
         note_text=NOTE,
         rows_text=ROWS,
+        modes=list(MODES.items()),
         facts=[(backend, f"left out: {reason}") for backend, reason in tuned.left_out.items()],
+    )
+
+
+def _advice(tuned: Tuned) -> str:
+    """What there is left to do: nothing."""
+    backend = tuned.choice.backend
+    taken = f"Nothing is left to do: on this machine eeinfer.load takes {backend} {tuned.profiles[backend].threads} now"
+    slowest, name, trial = ranked(tuned)[-1]
+    same = f"{name} {trial.threads}" == f"{backend} {tuned.profiles[backend].threads}"
+    return (
+        f"{taken}."
+        if same
+        else f"{taken}. The slowest setting, {name} {trial.threads}, takes {slowest:.2f} times as long."
     )
 
 

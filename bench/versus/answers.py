@@ -38,6 +38,11 @@ class Answers:
         left = exits_at(self.scores, taus)
         return left, self.predictions[np.arange(len(left)), left]
 
+    @property
+    def right(self) -> Array:
+        """Return whether each image [N] is answered right at its own thresholds."""
+        return np.equal(self.at(self.taus)[1], self.labels)
+
 
 def answers_of(path: Path, images: Any, labels: Array, timed: Array, threads: int | None, tell: Progress) -> Answers:
     """Run every exit of a bundle on every image.

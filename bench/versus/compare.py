@@ -15,6 +15,7 @@ from eeinfer.bench.environment import environment, load_average
 from eeinfer.bench.peers.registry import SUBJECT
 from eeinfer.bench.versus.answers import Answers, answers_of, group_of
 from eeinfer.bench.versus.config import VersusConfig
+from eeinfer.bench.versus.paired import paired
 from eeinfer.bench.versus.report import Contestant, Operating, VersusReport
 from eeinfer.bench.workers import messages
 from eeinfer.bench.workers.base import Setup, Workload
@@ -65,6 +66,7 @@ def compare_bundles(
             _contestant(label, answers, found[0], opened, memory, ms, config)
             for label, answers, (_, opened, memory), ms in zip(labels, found, running, times, strict=True)
         ),
+        pairs=paired({label: answers.right for label, answers in zip(labels, found, strict=True)}, config.seed),
     )
 
 

@@ -3,17 +3,24 @@
 from eeinfer.bench.reporting.drawings import Plot, Point, Series, pareto_front
 from eeinfer.bench.reporting.files import csv_text
 from eeinfer.bench.reporting.formats import percent, significant
-from eeinfer.bench.reporting.sentences import about_system, threads
+from eeinfer.bench.reporting.sentences import about_system, busy, threads
 from eeinfer.bench.reporting.templates import drawn, page
 from eeinfer.bench.reporting.words import WORDS
+from eeinfer.bench.versus.advice import advice
 from eeinfer.bench.versus.report import Contestant, Operating, VersusReport
-from eeinfer.bench.versus.table import COLUMNS, advice, bands, cells, unit
+from eeinfer.bench.versus.table import COLUMNS, PAIR_COLUMNS, bands, cells, pair_cells, unit
 
 NOTE = (
     "Every bundle has a process of its own and sees the same images; all take turns, in an order drawn anew in each "
     "round. A time is the mean over the timed images, the median over rounds; bars reach from the least to the most "
-    "round. Bars of accuracies are exact 95 % intervals: bundles whose bars overlap may be equally good. A star "
-    "is a bundle at its own thresholds; lines go through the same thresholds for all."
+    "round. Bars of accuracies are exact 95 % intervals, each for itself; whether two bundles differ says the table of "
+    "pairs. A star is a bundle at its own thresholds; lines go through the same thresholds for all."
+)
+PAIRS = (
+    "Both saw the same images, so only those count that one of them alone gets right. p is how likely so uneven a "
+    "split is if both are equally good (McNemar's exact test, corrected for the number of pairs by Holm); below 0.05 "
+    "one is called better. The interval of the points is a bootstrap over images. All this is about these bundles: "
+    "what a way of training is worth, several seeds of it say."
 )
 _COLOURS = ("cascade", "static", "cut", "own", "#e8a200", "#56b4e9", "#cc79a7", "#8c6d31", "#2f8f9d", "#8a8f98")
 _WORDS = ("tau", "exit", "cascade", "FLOPs", "Pareto front", "interval")
@@ -25,15 +32,15 @@ def versus_page(report: VersusReport) -> str:
     Raises:
         DependencyError: Jinja2 is missing.
     """
-    place = report.environment
-    count = "as the engine chooses" if place.threads is None else threads(place.threads)
+    place, listed = report.environment, ", ".join(one.label for one in report.bundles[1:])
+    count = "threads as the engine chooses" if place.threads is None else threads(place.threads)
     exits = max(one.exits for one in report.bundles)
     return page(
         "versus.html",
         command="eeinfer compare",
-        title=" / ".join(one.label for one in report.bundles),
+        title=f"{report.bundles[0].label} beside {listed}",
         circumstances=f"{report.data}: {report.images} images, {report.timed} of them timed over {report.rounds} "
-        f"rounds; {place.cpu}, threads {count}; {report.created}",
+        f"rounds; {place.cpu}, {count}; {report.created}",
         advice=advice(report),
         by_ms=drawn(_plot(report, by_ms=True), ""),
         by_flops=drawn(_plot(report, by_ms=False), ""),
@@ -43,6 +50,10 @@ def versus_page(report: VersusReport) -> str:
         exit_rows=[("", _padded(one.label, map(percent, one.exit_accuracy), exits)) for one in report.bundles],
         share_rows=[("", _padded(one.label, map(percent, one.own.shares), exits)) for one in report.bundles],
         note_text=NOTE,
+        pair_columns=list(PAIR_COLUMNS),
+        pairs=[("chosen" if pair.sure else "", pair_cells(pair)) for pair in report.pairs],
+        pairs_text=PAIRS,
+        busy=busy(place),
         facts=[(one.label, f"{one.name}, {one.precision}, manifest SHA-256 {one.sha256}") for one in report.bundles]
         + about_system(place),
         glossary=[(word, WORDS[word]) for word in _WORDS],

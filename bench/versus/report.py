@@ -2,8 +2,9 @@
 
 from eeinfer.bench.environment import Environment
 from eeinfer.bench.reporting.records import Record, encode
+from eeinfer.bench.versus.paired import Paired
 
-VERSUS_SCHEMA = 1
+VERSUS_SCHEMA = 2
 
 
 class Operating(Record, frozen=True, kw_only=True):
@@ -50,6 +51,7 @@ class VersusReport(Record, frozen=True, kw_only=True):
     rounds: int
     environment: Environment
     bundles: tuple[Contestant, ...]
+    pairs: tuple[Paired, ...]  # every two of them
 
     def to_json(self) -> bytes:
         """Encode as indented JSON."""

@@ -8,8 +8,11 @@ from rich.text import Text
 
 from eeinfer.bench.reporting.formats import NONE, FlopsUnit, percent, significant
 from eeinfer.bench.reporting.table import plain_table
+from eeinfer.bench.versus.advice import advice, p_text
+from eeinfer.bench.versus.paired import Paired
 from eeinfer.bench.versus.report import Contestant, VersusReport
 
+PAIR_COLUMNS = ("is it better", "right there alone", "right here alone", "points", "95 %", "p", "better")
 COLUMNS = ("bundle", "accuracy %", "95 %", "ms", "over the first", "open s", "memory MB", "files MB", "same answers %")
 
 
@@ -20,9 +23,14 @@ def render_versus(report: VersusReport) -> Group:
         table.add_row(*cells(report, one))
     for row in bands(report):
         table.add_row(*row, style="bold")
+    pairs = plain_table(*PAIR_COLUMNS)
+    for pair in report.pairs:
+        pairs.add_row(*pair_cells(pair))
     return Group(
         Text(f"{len(report.bundles)} bundles on {report.data}: {report.images} images, at their own thresholds"),
         table,
+        "",
+        pairs,
         Text(advice(report), style="bold"),
     )
 
@@ -51,6 +59,15 @@ def cells(report: VersusReport, one: Contestant) -> list[str]:
     ]
 
 
+def pair_cells(pair: Paired) -> list[str]:
+    """Two bundles' row: whether the second is better than the first, on the same images."""
+    low, high = (100 * end for end in pair.interval)
+    better = "not shown" if not pair.sure else pair.other if pair.difference > 0 else pair.one
+    alone = (str(pair.only_one), str(pair.only_other))
+    points = f"{100 * pair.difference:+.2f}", f"{low:+.2f} to {high:+.2f}"
+    return [f"{pair.other} than {pair.one}", *alone, *points, p_text(pair.p_corrected), better]
+
+
 def bands(report: VersusReport) -> list[list[str]]:
     """A row for each group of bundles that differ in their seed alone: mean and deviation over them."""
     groups: dict[str, list[Contestant]] = {}
@@ -67,19 +84,3 @@ def _band(report: VersusReport, group: Sequence[Contestant]) -> list[str]:
 
 def _spread(values: Sequence[float]) -> str:
     return f"{significant(float(np.mean(values)))} ± {significant(float(np.std(values, ddof=1)))}"
-
-
-def advice(report: VersusReport) -> str:
-    """What to take from it, in one line: differences within the intervals are none."""
-    best = max(report.bundles, key=lambda one: one.own.accuracy)
-    quick = min(report.bundles, key=lambda one: one.own.median_ms)
-    if quick is best:
-        return f"{best.label} is both the quickest and the most accurate of them."
-    beats = quick.own.interval[1] >= best.own.interval[0]
-    gain = best.own.median_ms / quick.own.median_ms
-    lost = 100 * (best.own.accuracy - quick.own.accuracy)
-    sure = "within what so many images can tell apart" if beats else "more than these images explain by chance"
-    return (
-        f"{quick.label} is {gain:.2f} times as fast as {best.label}, the most accurate, and {lost:.1f} points less "
-        f"accurate: {sure}."
-    )

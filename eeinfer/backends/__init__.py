@@ -10,7 +10,7 @@ from eeinfer.backends.chosen import preferred
 from eeinfer.backends.loop import LoopBackend
 from eeinfer.backends.onnx_runtime import share_threads as share_threads
 from eeinfer.bundle.folder import Bundle
-from eeinfer.errors import ConfigError, EeinferError
+from eeinfer.errors import ConfigError, EeinferError, unknown
 from eeinfer.machine.installed import collect
 from eeinfer.machine.packages import declared, find_declared, load_declared
 from eeinfer.machine.requirements import obstacle
@@ -48,7 +48,7 @@ def open_backend(
         BundleError: a segment is not what the manifest says.
     """
     if name is not None and name not in BACKENDS and name not in declared(_GROUP):
-        raise ConfigError(f"unknown backend {name!r}: known are {', '.join([*BACKENDS, *declared(_GROUP)])}")
+        raise ConfigError(unknown("backend", name, [*BACKENDS, *declared(_GROUP)]))
     names = candidates(name, device)
     index = gpu_index(device)
     if name is None and index is None:

@@ -22,6 +22,7 @@ PACKAGES = {
     "sklearn": ("scikit-learn", "train"),
     "onnxscript": ("onnxscript", "export"),
     "tensorboard": ("tensorboard", "all"),
+    "mlflow": ("mlflow-skinny", "mlflow"),
     "cuda": ("cuda-bindings", "gpu"),
     "pynvml": ("nvidia-ml-py", "gpu"),
     "tensorrt": ("tensorrt-cu13", "tensorrt"),

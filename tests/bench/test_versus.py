@@ -7,12 +7,15 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from browser import needs_browser, visit
+from rich.console import Console
+from some_reports import some_versus
 
 import eeinfer
 from eeinfer.bench.reporting.records import decode
-from eeinfer.bench.versus import VersusConfig, VersusReport, compare_bundles, versus_csv, versus_page
-from eeinfer.bench.versus.table import advice, bands
+from eeinfer.bench.versus import VersusConfig, VersusReport, compare_bundles, render_versus, versus_csv, versus_page
+from eeinfer.bench.versus.advice import advice
+from eeinfer.bench.versus.paired import holm, mcnemar, paired
+from eeinfer.bench.versus.table import bands
 from eeinfer.errors import ConfigError
 
 
@@ -44,7 +47,7 @@ def test_a_bundle_and_its_copy_answer_alike(report: VersusReport, tiny_bundle: P
 
 
 def test_the_report_comes_back_from_json(report: VersusReport) -> None:
-    assert decode(report.to_json(), VersusReport, 1) == report
+    assert decode(report.to_json(), VersusReport, 2) == report
 
 
 def test_only_bundles_of_different_seeds_make_a_band(report: VersusReport) -> None:
@@ -55,15 +58,50 @@ def test_only_bundles_of_different_seeds_make_a_band(report: VersusReport) -> No
     assert "± 0.000" in row[1]
 
 
+def altered(report: VersusReport, *, times: tuple[float, float], sure: bool) -> VersusReport:
+    """The same with other times, the second more accurate, and the pair's test as said."""
+    owns = [msgspec.structs.replace(one.own, median_ms=ms) for one, ms in zip(report.bundles, times, strict=True)]
+    owns[0] = msgspec.structs.replace(owns[0], accuracy=0.0)
+    bundles = (msgspec.structs.replace(one, own=own) for one, own in zip(report.bundles, owns, strict=True))
+    pair = msgspec.structs.replace(report.pairs[0], p_corrected=0.01 if sure else 0.4)
+    return msgspec.structs.replace(report, bundles=tuple(bundles), pairs=(pair,))
+
+
 def test_one_line_says_what_to_take_from_it(report: VersusReport) -> None:
-    first, second = report.bundles
-    own = msgspec.structs.replace(first.own, median_ms=first.own.median_ms / 2, accuracy=0.1, interval=(0.0, 0.9))
-    found = msgspec.structs.replace(report, bundles=(msgspec.structs.replace(first, own=own), second))
-    assert "2.00 times as fast" in advice(found) or "times as fast" in advice(found)
-    assert "within what so many images can tell apart" in advice(found)
-    far = msgspec.structs.replace(own, interval=(0.0, 0.01))
-    found = msgspec.structs.replace(report, bundles=(msgspec.structs.replace(first, own=far), second))
-    assert "more than these images explain by chance" in advice(found)
+    first, second = (one.label for one in report.bundles)
+    quick = advice(altered(report, times=(1.0, 2.0), sure=False))
+    assert quick.startswith(f"Take {first}: it is 2.00 times as fast as {second}, and the ")
+    assert quick.endswith("are within what 60 images can tell apart (p = 0.400).")
+    dear = advice(altered(report, times=(1.0, 2.0), sure=True))
+    assert dear.startswith(f"Choose: {first} is 2.00 times as fast as {second}, the most accurate, and ")
+    assert dear.endswith("less accurate, which is more than chance explains (p = 0.010).")
+    assert advice(altered(report, times=(2.0, 1.0), sure=True)).startswith(f"Take {second}: none is quicker, and it is")
+    unsure = advice(altered(report, times=(2.0, 1.0), sure=False))
+    assert unsure == f"Take {second}: none is quicker; whether it is more accurate than {first}, 60 images cannot tell."
+    assert advice(altered(report, times=(1.0, 1.0), sure=False)).startswith("Take either: neither is quicker")
+
+
+@pytest.mark.parametrize(("mine", "theirs", "p"), [(0, 0, 1.0), (5, 5, 1.0), (0, 6, 2 / 64), (1, 9, 2 * 11 / 1024)])
+def test_the_exact_test_counts_images_that_one_alone_gets_right(mine: int, theirs: int, p: float) -> None:
+    assert mcnemar(mine, theirs) == pytest.approx(p)
+    assert mcnemar(theirs, mine) == pytest.approx(p)
+
+
+def test_p_values_are_corrected_for_their_number() -> None:
+    assert holm([0.04, 0.01, 0.5]) == pytest.approx([0.08, 0.03, 0.5])
+    assert holm([0.03, 0.02]) == pytest.approx([0.04, 0.04])
+
+
+def test_a_pair_tells_apart_what_overlapping_intervals_do_not() -> None:
+    base = np.arange(1000) < 900
+    better = base.copy()
+    better[900:912] = True  # 12 more, and none lost: exact intervals of 90 % and 91.2 % overlap widely
+    [pair] = paired({"a": base, "b": better}, seed=0)
+    assert (pair.only_one, pair.only_other) == (0, 12)
+    assert pair.difference == pytest.approx(0.012)
+    assert 0 < pair.interval[0] < pair.difference < pair.interval[1]
+    assert pair.sure
+    assert not paired({"a": base, "b": base}, seed=0)[0].sure
 
 
 def test_csv_has_a_row_for_every_threshold(report: VersusReport) -> None:
@@ -71,17 +109,13 @@ def test_csv_has_a_row_for_every_threshold(report: VersusReport) -> None:
     assert [row["tau"] for row in rows] == ["own", "0", "0.3", "1"] * 2
 
 
-@needs_browser
-def test_the_page_shows_every_bundle(report: VersusReport, tmp_path: Path) -> None:
-    seen = visit(
-        versus_page(report),
-        tmp_path,
-        "seen.plots = document.querySelectorAll('.plot svg').length;"
-        "seen.stars = document.querySelectorAll('.plot svg path.mark').length;"
-        "seen.wide = document.documentElement.scrollWidth <= innerWidth;",
-        width=500,
-    )
-    assert seen == {"errors": [], "plots": 2, "stars": 4, "wide": True, "loaded": []}
+def test_the_page_and_the_terminal_say_which_is_better_of_every_two(report: VersusReport) -> None:
+    page = versus_page(some_versus())
+    assert page.count("some-2.eeb than runs/") == 2
+    assert "not shown" in page
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(render_versus(report))
+    assert "is it better" in console.export_text()
 
 
 @pytest.mark.parametrize("setting", [{"rounds": 0}, {"timed": 0}, {"max_images": 0}])

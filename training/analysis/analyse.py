@@ -8,14 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from eeinfer.errors import CheckpointError, ConfigError
+from eeinfer.errors import CheckpointError, ConfigError, unknown
 from eeinfer.training.analysis.features import features_of
 from eeinfer.training.analysis.images import TEST, TRAINING, images_of
 from eeinfer.training.analysis.information import LayerInformation, choose_sigmas, layer_information
 from eeinfer.training.analysis.landscape import Landscape, LandscapeConfig, landscape
 from eeinfer.training.analysis.overthinking import Overthinking, model_overthinking
 from eeinfer.training.analysis.rank import LayerRank, layer_ranks
-from eeinfer.training.names import unknown
 from eeinfer.training.runs.checkpoint import Checkpoint, load_checkpoint
 
 RANK, INFORMATION, LANDSCAPE, OVERTHINKING = "rank", "information", "landscape", "overthinking"

@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from eeinfer.bundle.manifest import Preprocess
-from eeinfer.errors import ConfigError
+from eeinfer.errors import ConfigError, unknown
 from eeinfer.training.backbones import timm_models, torchvision_models
 from eeinfer.training.backbones.base import Backbone as Backbone
 from eeinfer.training.backbones.base import Build, Source
@@ -20,7 +20,6 @@ from eeinfer.training.backbones.ranet import RANETS, ranet
 from eeinfer.training.backbones.resnet import CIFAR_DEPTHS, cifar_resnet, resnet
 from eeinfer.training.backbones.vit import WIDTHS, vit
 from eeinfer.training.config import BackboneConfig, Option
-from eeinfer.training.names import unknown
 from eeinfer.training.parts import own_part, running
 
 # Name -> builder and the options that the name fixes; any other option of the builder may be set.

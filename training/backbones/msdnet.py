@@ -10,13 +10,12 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from eeinfer.errors import ConfigError
+from eeinfer.errors import ConfigError, unknown
 from eeinfer.training.backbones.base import Task
 from eeinfer.training.backbones.msdnet_blocks import DenseScale, MultiScaleLayer, Transition
 from eeinfer.training.backbones.multiscale import MapShape, MultiScaleNetwork, Stem, head_channels, initialise
 from eeinfer.training.backbones.options import at_least, numbers, same_length, thinned
 from eeinfer.training.config import Option
-from eeinfer.training.names import unknown
 
 STEP_MODES = ("even", "lin_grow")
 PRUNINGS = ("max", "min")

@@ -9,9 +9,8 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from eeinfer.errors import ConfigError
+from eeinfer.errors import ConfigError, unknown
 from eeinfer.training.backbones.base import Task
-from eeinfer.training.names import unknown
 
 STEMS = ("small", "standard")  # 3x3 of stride 1 for small images; 7x7 of stride 2 and a max-pool for ImageNet
 

@@ -11,13 +11,12 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from eeinfer.errors import ConfigError
+from eeinfer.errors import ConfigError, unknown
 from eeinfer.training.backbones.base import Task
 from eeinfer.training.backbones.multiscale import MapShape, MultiScaleNetwork, Stem, halved, head_channels, initialise
 from eeinfer.training.backbones.options import at_least, numbers, same_length, thinned
 from eeinfer.training.backbones.ranet_blocks import DenseBlock, FusionBlock, FusionLayer
 from eeinfer.training.config import Option
-from eeinfer.training.names import unknown
 
 STEP_MODES = ("even", "lg")
 _IMAGENET: dict[str, Option] = {

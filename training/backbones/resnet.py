@@ -10,9 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from eeinfer.errors import ConfigError
+from eeinfer.errors import ConfigError, unknown
 from eeinfer.training.backbones.base import Task
-from eeinfer.training.names import unknown
 
 CIFAR_DEPTHS = (8, 14, 20, 32, 44, 56, 110)
 STEMS = {"small": (3, 1, 1), "standard": (7, 2, 3)}  # kernel, stride, padding

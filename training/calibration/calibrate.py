@@ -2,13 +2,13 @@
 
 import functools
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from eeinfer.errors import CheckpointError, ConfigError
+from eeinfer.errors import CheckpointError, ConfigError, unknown
 from eeinfer.files import check_folder
 from eeinfer.numbers import is_whole
 from eeinfer.progress import Progress, silent
@@ -17,7 +17,6 @@ from eeinfer.training.calibration.fit import fit_laplace, fit_temperatures
 from eeinfer.training.calibration.laplace import TEMPERATURES, VARIANCES, choose, noise
 from eeinfer.training.calibration.observe import Images, all_logits
 from eeinfer.training.calibration.report import Calibration, ExitQuality, qualities
-from eeinfer.training.names import unknown
 from eeinfer.training.runs.checkpoint import CHECKPOINT_VERSION, load_checkpoint, read_checkpoint
 from eeinfer.training.runs.sealed import save_sealed
 
@@ -29,6 +28,7 @@ def calibrate(
     checkpoint: str | Path,
     out: str | Path | None = None,
     *,
+    data: str | Path | None = None,
     root: str | Path | None = None,
     kind: str = "temperature",
     draws: int = 50,
@@ -45,12 +45,15 @@ def calibrate(
     Args:
         checkpoint: a file that `eeinfer train` wrote.
         out: the checkpoint to write; beside the first by default, its name with the kind added.
+        data: other images than those of the run: a folder of class folders, a .csv file with the columns path,label,
+            or an .npz file with images and labels. A random half of them fits, the other half takes the place of the
+            test images. Of "temperature" alone: "laplace" needs the images that trained the weights.
         root: the folder that holds the images of the run; None looks where the data set of that name usually lies. A
             checkpoint does not say where its images were.
         kind: "temperature": one number per exit divides its logits (Guo et al., ICML 2017). "laplace": a Gaussian over
             each exit's last layer and the mean over the exits so far (Meronen et al., WACV 2024).
         draws: of "laplace", M samples from each Gaussian; their noise is kept, so answers repeat.
-        seed: of that noise.
+        seed: of that noise, and of the halves of `data`.
         ensembling: of "laplace", average each exit with those before it, weighted by their cost.
         variances: of "laplace", the prior variances to choose from, per exit and by validation NLL.
         temperatures: of "laplace", the temperatures to choose from.
@@ -66,15 +69,16 @@ def calibrate(
         ConfigError: the kind is unknown or does not fit the method, or the run kept no validation images.
         CheckpointError: no readable checkpoint, one that is calibrated already, or `out` exists.
         InputError: `out` cannot be written, as where the disk is full.
-        DataError: the images of the run are not at hand.
+        DataError: the images of the run are not at hand, or `data` holds none that can be halved.
     """
     source = Path(checkpoint)
     _check(kind, draws, (*variances, *temperatures))
+    _check_data(kind, data, root)
     trained = load_checkpoint(source, parts=parts)
     if "calibration" in trained.provenance:
         raise CheckpointError(f"{source} is calibrated already; name the checkpoint that it was made from")
     target = _target(source, out, kind, force)
-    images = Images.of(trained, root)
+    images = Images.of(trained, root) if data is None else Images.given(trained, data, seed)
     if kind == "temperature":
         how = fit_temperatures(trained.model, images, progress)
     else:
@@ -82,6 +86,7 @@ def calibrate(
         epsilon = noise(draws, len(trained.classes), seed)
         how = {**fit_laplace(trained, images, epsilon, ensembling, pick, progress), "seed": seed}
     found = _measured(target, kind, trained.model, calibrated(trained.model, how).eval(), images, progress)
+    found = replace(found, given=data is not None)
     _write(source, target, how, found)
     return found
 
@@ -93,6 +98,16 @@ def _check(kind: str, draws: int, grid: Sequence[float]) -> None:
         raise ConfigError(f"draws is {draws!r}; give a whole number from 1")
     if not all(value > 0 for value in grid):
         raise ConfigError(f"variances and temperatures to choose from are {list(grid)}; give numbers above 0")
+
+
+def _check_data(kind: str, data: str | Path | None, root: str | Path | None) -> None:
+    if data is not None and kind != "temperature":
+        raise ConfigError(
+            f"kind {kind!r} needs the images that trained the weights, so other images ({data}) cannot take their "
+            "place; leave data (--data) out, or use kind='temperature'"
+        )
+    if data is not None and root is not None:
+        raise ConfigError(f"root {root} has no effect, data {data} says where the images are; leave root (--root) out")
 
 
 def _target(source: Path, out: str | Path | None, kind: str, force: bool) -> Path:
@@ -129,6 +144,7 @@ def _write(source: Path, target: Path, how: dict[str, Any], found: Calibration) 
         record |= {key: [exit[key] for exit in how["exits"]] for key in ("variance", "temperature")}
         record["draws"] = len(how["exits"][0]["draws"])
     record |= {name: [_numbers(exit) for exit in getattr(found, name)] for name in MEASURED}
+    record["given"] = found.given
     content["calibration"] = how
     content["provenance"] = {**content["provenance"], "calibration": _plain(record)}
     target.parent.mkdir(parents=True, exist_ok=True)

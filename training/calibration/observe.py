@@ -7,12 +7,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from eeinfer.errors import ConfigError
+from eeinfer.training.calibration.given import given_halves
+from eeinfer.training.config import TrainConfig
 from eeinfer.training.data import configured_dataset
-from eeinfer.training.data.batches import Batch
+from eeinfer.training.data.augment import AUGMENTATIONS
+from eeinfer.training.data.batches import Batch, Share
 from eeinfer.training.methods import exit_logits
 from eeinfer.training.runs.checkpoint import Checkpoint
 from eeinfer.training.runs.feed import Feed
@@ -38,9 +42,30 @@ class Images:
                 "this checkpoint was trained with val_share 0 and has no validation images to calibrate on; "
                 "train again with data.val_share above 0"
             )
-        alone = replace(config, devices=1, device="cpu", precision="32-true")
+        alone = _alone(config)
         dataset = configured_dataset(replace(config.data, root=None if root is None else str(root)))
         return cls(feed=Feed.of(alone, dataset, trained.input, make_fabric(alone)))
+
+    @classmethod
+    def given(cls, trained: Checkpoint, data: str | Path, seed: int) -> "Images":
+        """Take a user's own images: one half in place of the validation images, the other for telling.
+
+        Raises:
+            DataError: as `given_halves`.
+        """
+        fits, tells = given_halves(trained, data, seed)
+        none = fits.take(np.arange(0))
+        return cls(
+            feed=Feed(
+                config=_alone(trained.config),
+                input=trained.input,
+                train=none,
+                validation=fits,
+                test=tells,
+                augmentation=AUGMENTATIONS["none"],
+                share=Share(),
+            )
+        )
 
     def training(self) -> Iterator[Batch]:
         """Yield the images that trained the weights."""
@@ -53,6 +78,11 @@ class Images:
     def test(self) -> Iterator[Batch]:
         """Yield the images that had no part in training."""
         return self.feed.evaluation(self.feed.test)
+
+
+def _alone(config: TrainConfig) -> TrainConfig:
+    """Say the same for one process on the CPU."""
+    return replace(config, devices=1, device="cpu", precision="32-true")
 
 
 @torch.no_grad()

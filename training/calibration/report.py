@@ -48,6 +48,7 @@ class Calibration:
     validation_after: tuple[ExitQuality, ...]
     test_before: tuple[ExitQuality, ...]
     test_after: tuple[ExitQuality, ...]
+    given: bool = False  # whether a user's own images took the place of the run's: one half fitted, the other is told
 
 
 def qualities(logits: Sequence[Tensor], labels: Tensor) -> tuple[ExitQuality, ...]:

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from eeinfer.arrays import ImageFiles
-from eeinfer.errors import ConfigError
+from eeinfer.errors import ConfigError, unknown
 from eeinfer.training.data.dataset import Dataset
-from eeinfer.training.names import unknown
 
 Batch: TypeAlias = Any  # uint8 [B,H,W] or [B,H,W,C], or a list of [H,W,C] of any size
 Pixels: TypeAlias = Callable[[Batch, np.random.Generator, tuple[int, int]], Batch]  # ..., size of the network's input

@@ -5,13 +5,12 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
-from eeinfer.errors import ConfigError
+from eeinfer.errors import ConfigError, unknown
 from eeinfer.training.backbones.base import Backbone
 from eeinfer.training.config import ExitPosition
 from eeinfer.training.exits.sighting import Sighting, is_feature, sight
 from eeinfer.training.exits.taps import Taps
 from eeinfer.training.flops import cumulative_flops
-from eeinfer.training.names import unknown
 
 
 def place_exits(backbone: Backbone, exits: Sequence[ExitPosition], example: Tensor) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from eeinfer.errors import ConfigError
+from eeinfer.errors import ConfigError, unknown
 from eeinfer.training.config import MethodConfig
 from eeinfer.training.heads.features import FeatureSpec
 from eeinfer.training.methods.base import Method as Method
@@ -18,7 +18,6 @@ from eeinfer.training.methods.pabee import PABEE
 from eeinfer.training.methods.pteenet import PTEENet
 from eeinfer.training.methods.sdn import SDN
 from eeinfer.training.methods.ztw import ZTW
-from eeinfer.training.names import unknown
 from eeinfer.training.parts import own_part, running, unknown_part
 
 METHODS: dict[str, type[Method]] = {

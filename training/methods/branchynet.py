@@ -11,7 +11,7 @@ from typing import ClassVar, TypeAlias
 
 from torch import Tensor, nn
 
-from eeinfer.errors import ConfigError
+from eeinfer.errors import ConfigError, unknown
 from eeinfer.training.backbones.resnet import BasicBlock
 from eeinfer.training.config import MethodConfig
 from eeinfer.training.heads.features import FeatureSpec
@@ -19,7 +19,6 @@ from eeinfer.training.heads.head import classifier
 from eeinfer.training.heads.types import MapBody, check_map, map_shape
 from eeinfer.training.methods.base import Method
 from eeinfer.training.methods.options import own_heads
-from eeinfer.training.names import unknown
 
 Layers: TypeAlias = tuple[nn.Module, ...]
 

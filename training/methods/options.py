@@ -2,10 +2,9 @@
 
 from collections.abc import Collection
 
-from eeinfer.errors import ConfigError
+from eeinfer.errors import ConfigError, unknown
 from eeinfer.numbers import is_number, is_whole
 from eeinfer.training.config import HeadConfig, MethodConfig
-from eeinfer.training.names import unknown
 
 
 def number(config: MethodConfig, name: str, default: float, low: float, high: float) -> float:

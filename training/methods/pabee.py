@@ -19,10 +19,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from eeinfer.errors import ConfigError
+from eeinfer.errors import ConfigError, unknown
 from eeinfer.training.methods.base import Outputs, exit_logits
 from eeinfer.training.methods.sdn import SDN
-from eeinfer.training.names import unknown
 
 CONVENTIONS = ("original", "benchmark")
 

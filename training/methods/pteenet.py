@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from eeinfer.errors import ConfigError
+from eeinfer.errors import ConfigError, unknown
 from eeinfer.training.config import MethodConfig
 from eeinfer.training.heads.features import FeatureSpec
 from eeinfer.training.heads.head import classifier
@@ -26,7 +26,6 @@ from eeinfer.training.heads.reductions import reduction
 from eeinfer.training.heads.types import Body, MapBody, map_shape
 from eeinfer.training.methods.base import Method, Outputs
 from eeinfer.training.methods.options import choice, flag, number, own_heads
-from eeinfer.training.names import unknown
 
 
 class GlobalMean(nn.Module):

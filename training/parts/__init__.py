@@ -8,9 +8,8 @@ import contextlib
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from eeinfer.errors import ConfigError, DataError, EeinferError, first_line
+from eeinfer.errors import ConfigError, DataError, EeinferError, first_line, unknown
 from eeinfer.machine.packages import declared, find_declared, load_declared
-from eeinfer.training.names import unknown
 from eeinfer.training.parts.files import in_file, kept_in_file, load_part
 
 GROUPS = {"backbone": "eeinfer.backbones", "method": "eeinfer.methods", "data": "eeinfer.datasets"}

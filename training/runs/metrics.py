@@ -1,4 +1,5 @@
-"""Metrics on disk: one JSON line per epoch and one for the test images, and TensorBoard's log where it is installed."""
+"""Metrics on disk: one JSON line per epoch and one for the test images, TensorBoard's log where it
+is installed, and MLflow where it is asked for."""
 
 import importlib.util
 import json
@@ -8,6 +9,7 @@ from typing import Any
 
 from eeinfer.files import write_atomically
 from eeinfer.training.runs.state import Record
+from eeinfer.training.runs.tracking import tracked
 
 METRICS_NAME = "metrics.jsonl"
 TENSORBOARD_NAME = "tensorboard"
@@ -29,14 +31,19 @@ class MetricsLog:
     Args:
         folder: where the run lives.
         history: the records that are behind the run; the file is made to hold exactly these.
+        settings: of the run, by name.
+
+    Raises:
+        ConfigError: as `tracked`.
     """
 
-    def __init__(self, folder: Path, history: Sequence[Record]) -> None:
+    def __init__(self, folder: Path, history: Sequence[Record], settings: Mapping[str, Any]) -> None:
         self.path = folder / METRICS_NAME
         text = "".join(json.dumps(record) + "\n" for record in history)
         write_atomically(self.path, lambda file: file.write(text.encode()))
         self._board = _tensorboard(folder / TENSORBOARD_NAME, purge_from=len(history))
-        self._count = len(history)
+        self._count, self._settings = len(history), settings
+        self._tracked = tracked(folder, settings, resumed=bool(history))
 
     def add(self, record: Record) -> None:
         """Append one epoch."""
@@ -44,18 +51,23 @@ class MetricsLog:
             file.write(json.dumps(record) + "\n")
         if self._board is not None:
             self._add_to_board(record)
+        if self._tracked is not None:
+            self._tracked.add(record, self._count)
         self._count += 1
 
-    def finish(self, settings: Mapping[str, Any], test_accuracy: Sequence[float]) -> None:
+    def finish(self, test_accuracy: Sequence[float]) -> None:
         """Add the accuracy on test images per exit, in TensorBoard beside the settings of the run (its hparams)."""
         with self.path.open("a") as file:
             file.write(json.dumps({"test_accuracy": list(test_accuracy)}) + "\n")
         if self._board is not None:
             shown = {
-                name: value if isinstance(value, bool | int | float) else str(value) for name, value in settings.items()
+                name: value if isinstance(value, bool | int | float) else str(value)
+                for name, value in self._settings.items()
             }
             exits = {f"test_accuracy/{exit}": accuracy for exit, accuracy in enumerate(test_accuracy)}
             self._board.add_hparams(shown, exits, run_name=".")
+        if self._tracked is not None:
+            self._tracked.finish(test_accuracy)
 
     def close(self) -> None:
         """Finish TensorBoard's log."""

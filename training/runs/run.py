@@ -101,7 +101,8 @@ def _train(config: TrainConfig, out: Path, dataset: Dataset, fabric: Fabric, pro
         _begin(out, state, resume)
         copy_files(config, out)
     fabric.barrier()
-    log = MetricsLog(out, state.history) if fabric.is_global_zero else None
+    settings = identity(config_to_dict(portable(config)))
+    log = MetricsLog(out, state.history, settings) if fabric.is_global_zero else None
     try:
         for index, (number, stage) in enumerate(schedule(config, built.model.heads)):
             if index >= state.phase_index:
@@ -149,7 +150,7 @@ def _finish(
     measured = accuracies(fabric, built.model, feed.evaluation(feed.test))
     path = out / CHECKPOINT_NAME
     if log is not None:
-        log.finish(identity(config_to_dict(portable(config))), measured)
+        log.finish(measured)
         facts = {"phases": state.summaries, "epochs": state.history, "test_accuracy": list(measured), **pruning}
         facts |= own_images(dataset)
         save_checkpoint(path, built, config, dataset.classes, feed.input, facts)

@@ -13,6 +13,12 @@ from eeinfer.bench.reporting.templates import drawn, page
 from eeinfer.bench.reporting.words import WORDS
 
 _WORDS = ("exit", "tau", "cascade", "static network", "exit as a network of its own")
+_OWN_WORDS = {
+    "peer": "another way to run the same network; each is told above, under The peers.",
+    "mix": "a workload in which as many images leave at each exit.",
+    "never leaving": "a workload in which every image goes through the whole network.",
+    "p10-p90": "eight rounds of ten lie between these two.",
+}
 
 
 def html_page(report: PeersReport) -> str:
@@ -40,7 +46,7 @@ def html_page(report: PeersReport) -> str:
         times=(["peer", *(workload.name for workload in report.workloads)], list(_times(report))),
         costs=(costs, [(_style(peer, report), [peer.name, *cost_cells(peer)]) for peer in report.ran]),
         peers=[(peer.name, _about(peer)) for peer in report.peers],
-        glossary=[(word, WORDS[word]) for word in _WORDS],
+        glossary=[*((word, WORDS[word]) for word in _WORDS), *_OWN_WORDS.items()],
         shares=(["workload", *exits, "taus"], list(_shares(report))),
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from eeinfer.bench.peers.reporting.report import PeerResult, PeersReport, Spread, WorkloadFacts
 from eeinfer.bench.reporting.formats import percent, significant
-from eeinfer.bench.reporting.sentences import about_bundle, about_system, form, gpu_line, load, processor
+from eeinfer.bench.reporting.sentences import about_bundle, about_system, form, gpu_line, load, processor, rounds
 from eeinfer.bench.reporting.sentences import threads as thread_count
 from eeinfer.bench.timing.networks import NO_HEADS
 from eeinfer.bench.workers.workloads import MIX
@@ -12,6 +12,7 @@ from eeinfer.bench.workers.workloads import MIX
 AGREEMENT_WANTED = 0.99
 GOAL_OF_IDEAL = 0.93
 IDEAL_PEER = "cut"
+_AHEAD = 1.03  # less is within what rounds differ by
 _STEADY = 1.25  # 90th over 10th percentile of the engine's own times on a quiet machine, at most
 
 METHOD = (
@@ -47,7 +48,7 @@ def circumstances(report: PeersReport) -> str:
     calls = ", ".join(f"{count} ({name})" for name, count in _few(settings.calls).items())
     return (
         f"{processor(report.environment, threads(report))}, batch {settings.batch}, {settings.images} images, "
-        f"{settings.rounds} rounds, calls per turn: {calls}"
+        f"{rounds(settings.rounds)}, calls per turn: {calls}"
     )
 
 
@@ -183,9 +184,15 @@ def verdict(report: PeersReport) -> str:
     ordered: Sequence[tuple[PeerResult, float]] = sorted(
         ((peer, timing.ratio.median) for peer, timing in others), key=lambda pair: pair[1]
     )
-    return "in the mix: " + ", ".join(
-        f"{peer.name} {ratio:.2f}x the time of {subject(report)}" for peer, ratio in ordered
-    )
+    told = ", ".join(f"{peer.name} {ratio:.2f}" for peer, ratio in ordered)
+    (first, least), own = ordered[0], subject(report)
+    if least >= _AHEAD:
+        head = f"{own} is the quickest where images leave in a mix of exits: {least:.2f} times as fast as {first.name}"
+    elif least > 1 / _AHEAD:
+        head = f"{own} and {first.name} are equally quick where images leave in a mix of exits"
+    else:
+        head = f"Take {first.name}: where images leave in a mix of exits it is {1 / least:.2f} times as fast as {own}"
+    return f"{head}. Times over {own}'s: {told}."
 
 
 def _gpu_facts(report: PeersReport) -> list[tuple[str, str]]:
@@ -199,7 +206,7 @@ def facts(report: PeersReport) -> list[tuple[str, str]]:
     return [
         *about_bundle(bundle),
         ("data", f"{report.data}: {settings.images} images in batches of {settings.batch}"),
-        ("timing", f"{settings.rounds} rounds, seed {settings.seed}, {settings.seconds:.0f} s in all"),
+        ("timing", f"{rounds(settings.rounds)}, seed {settings.seed}, {settings.seconds:.0f} s in all"),
         ("device", f"{place.cpu}, {place.cores} cores, {threads(report)} for every peer, load {load(place)}"),
         *form(place),
         *_gpu_facts(report),

@@ -20,6 +20,7 @@ class Point(Record, frozen=True, kw_only=True):
     faded: bool = False  # something else is at least as good in both
     number: str | None = None  # written beside it
     colour: str | None = None  # of a bar, where it differs from its series'
+    radius: float | None = None  # of a round mark, pixels; None: as its kind is drawn
 
 
 class Series(Record, frozen=True, kw_only=True):

@@ -12,10 +12,9 @@ from eeinfer.bench.study.plans.grid import Change, Factor, expand
 from eeinfer.bench.study.plans.placements import FORMS, placement
 from eeinfer.bench.study.plans.settings import changed, flat
 from eeinfer.bench.study.runs import Study
-from eeinfer.errors import ConfigError, first_line
+from eeinfer.errors import ConfigError, first_line, unknown
 from eeinfer.numbers import is_whole
 from eeinfer.training import RECIPES, TrainConfig
-from eeinfer.training.names import unknown
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -11,9 +11,8 @@ from eeinfer.bench.study.plans.bases import SETUPS, SYSTEMS
 from eeinfer.bench.study.plans.grid import Change, Factor, expand, regimes, setting
 from eeinfer.bench.study.plans.placements import placement
 from eeinfer.bench.study.runs import Study
-from eeinfer.errors import ConfigError
+from eeinfer.errors import ConfigError, unknown
 from eeinfer.training.config import HeadConfig, TrainConfig
-from eeinfer.training.names import unknown
 
 SIZES = ("small", "paper")
 MATCHED = "joint (matched)"  # joint trained for as many epochs as mixed has in both of its phases

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from eeinfer.errors import ConfigError
+from eeinfer.errors import ConfigError, unknown
 from eeinfer.training.config import TrainConfig, config_from_dict, config_to_dict
-from eeinfer.training.names import unknown
 
 _FREE = ("backbone.options.", "method.options.")  # what a backbone or a method takes is its own to check
 _NOT_HERE = ("seed", "recipe")

@@ -25,6 +25,14 @@ def calibrate(
         Path | None,
         typer.Option(help="The checkpoint to write. Without it: beside the first, with the kind in its name."),
     ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            help="Other images than the run's: CLASS/IMAGE files; a list with the columns path,label; arrays 'images' "
+            "and 'labels'. One half fits, the other is told. Without it: as trained on.",
+            metavar="FOLDER|FILE.csv|FILE.npz",
+        ),
+    ] = None,
     root: Annotated[
         Path | None,
         typer.Option(help="Folder of the data set's files, as eeinfer train had it. Without it: the usual places."),
@@ -46,7 +54,16 @@ def calibrate(
     from eeinfer.training import calibration
 
     found = calibration.calibrate(
-        checkpoint, out, root=root, kind=kind, draws=draws, seed=seed, parts=parts or (), force=force, progress=tell
+        checkpoint,
+        out,
+        data=data,
+        root=root,
+        kind=kind,
+        draws=draws,
+        seed=seed,
+        parts=parts or (),
+        force=force,
+        progress=tell,
     )
     _report(found)
     if json_output:

@@ -24,9 +24,9 @@ def configured(recipe: str | None, regime: str | None, changes: list[Setting]) -
     Raises:
         ConfigError: the recipe, the regime, a setting or a value is unknown or out of range.
     """
+    from eeinfer.errors import unknown
     from eeinfer.training import RECIPES, TrainConfig
     from eeinfer.training.config import config_from_dict, config_to_dict
-    from eeinfer.training.names import unknown
     from eeinfer.training.recipes import fit_for
 
     if recipe is not None and recipe not in RECIPES:
@@ -72,7 +72,7 @@ def _group(group: Plain, part: str, name: str, whole: Plain) -> Plain:
 
 
 def _known(group: Plain, path: list[str], name: str, whole: Plain) -> str:
-    from eeinfer.training.names import meant
+    from eeinfer.errors import meant
 
     listed = f"known are {', '.join('.'.join([*path, key]) for key in group)}"
     every = [*_paths(whole)]

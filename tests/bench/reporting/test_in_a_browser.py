@@ -1,37 +1,26 @@
-"""The page as a visitor meets it."""
+"""Every page as a visitor meets it, wide and narrow, in one start of the browser."""
 
-from pathlib import Path
+from typing import Any
 
 import pytest
+import some_reports
 from browser import needs_browser, visit
 
 from eeinfer.bench import Report
+from eeinfer.bench.callers import callers_page
+from eeinfer.bench.peers.reporting.page import html_page as peers_page
+from eeinfer.bench.reporting.calibration import calibration_page
 from eeinfer.bench.reporting.page import html_page
+from eeinfer.bench.tune.page import tune_page
+from eeinfer.bench.versus import versus_page
 
 pytestmark = needs_browser
 
-ACT = """
-const slider = document.querySelector("#step"), last = Number(slider.max);
-const told = () => document.querySelector("output[data-name]").textContent;
-const live = () => [...document.querySelector("tr.live").cells].map((cell) => cell.textContent);
-seen.first = told();
-slider.value = last; slider.dispatchEvent(new Event("input"));
-seen.last = told(); seen.live = live();
-seen.row = [...document.querySelectorAll(`tr[data-step="${last}"]`)].pop().cells[1].textContent;
-seen.marked = document.querySelectorAll("tr.here").length;
-seen.rings = document.querySelectorAll("svg circle.here, svg line.here").length;
-document.querySelector("button[data-reset]").click();
-seen.again = told();
-const table = document.querySelectorAll("table[data-sortable]")[1];
-const column = () => [...table.tBodies[0].rows].map((row) => parseFloat(row.cells[1].textContent));
-table.tHead.rows[0].cells[1].querySelector("button").click();
-seen.up = column();
-table.tHead.rows[0].cells[1].querySelector("button").click();
-seen.down = column(); seen.order = table.tHead.rows[0].cells[1].getAttribute("aria-sort");
-const plot = document.querySelector(".plot"), svg = plot.querySelector("svg");
-plot.dispatchEvent(new KeyboardEvent("keydown", {key: "ArrowRight"}));
-seen.tip = plot.querySelector(".tip").textContent;
-"""
+Seen = dict[tuple[str, int], dict[str, Any]]
+
+WIDTHS = (1400, 400)
+PLOTS = {"bench": 3, "peers": 3, "callers": 2, "tune": 2, "compare": 2, "calibrate": 3}
+
 LOOK = """
 seen.wide = document.documentElement.scrollWidth; seen.window = innerWidth;
 seen.unnamed = [...document.querySelectorAll("svg, input, table")].filter((one) =>
@@ -41,32 +30,91 @@ seen.text = [...document.querySelectorAll(".plot svg text")].map((text) => {
   const a = text.getBoundingClientRect(), b = text.closest("figure").getBoundingClientRect();
   return Math.max(b.left - a.left, a.right - b.right);
 }).reduce((a, b) => Math.max(a, b), 0);
+seen.clash = [...document.querySelectorAll(".plot svg")].filter((svg) => {
+  const texts = [...svg.querySelectorAll("text")], turned = texts.find((text) => text.hasAttribute("transform"));
+  const right = turned ? turned.getBoundingClientRect().right : 0;
+  return texts.some((text) => text.getAttribute("text-anchor") === "end" && text.getBoundingClientRect().left < right);
+}).length;
+seen.hints = [...document.querySelectorAll(".scroll")].map((area) =>
+  [area.scrollWidth > area.clientWidth + 1, getComputedStyle(area.nextElementSibling).display !== "none"]);
+seen.advice = document.querySelector(".advice").textContent;
+"""
+ACT = """
+const column = (table) => [...table.tBodies[0].rows].map((row) => parseFloat(row.cells[1].textContent));
+seen.sorted = [...document.querySelectorAll("table[data-sortable]")].filter((table) => !table.querySelector("tr.live"))
+  .map((table) => {
+    const head = table.tHead.rows[0].cells[1], button = head.querySelector("button");
+    button.click(); const up = column(table);
+    button.click(); return [up, column(table), head.getAttribute("aria-sort")];
+  });
+const plot = document.querySelector(".plot"), points = JSON.parse(plot.dataset.plot).series[0].points;
+plot.dispatchEvent(new KeyboardEvent("keydown", {key: "ArrowRight"}));
+seen.tip = plot.querySelector(".tip").textContent; seen.label = points[0].label;
+const slider = document.querySelector("#step");
+if (slider) {
+  const told = () => document.querySelector("output[data-name]").textContent, last = Number(slider.max);
+  seen.first = told();
+  slider.value = last; slider.dispatchEvent(new Event("input"));
+  seen.last = told(); seen.use = document.querySelector("code[data-use]").textContent;
+  seen.live = [...document.querySelector("tr.live").cells].map((cell) => cell.textContent);
+  seen.row = [...document.querySelectorAll(`tr[data-step="${last}"]`)].pop().cells[1].textContent;
+  seen.marked = document.querySelectorAll("tr.here").length;
+  seen.rings = document.querySelectorAll("svg circle.here, svg line.here").length;
+  document.querySelector("button[data-reset]").click();
+  seen.again = told();
+}
 """
 
 
-def test_the_slider_moves_everything_and_tables_sort(report: Report, tmp_path: Path) -> None:
-    seen = visit(html_page(report), tmp_path, ACT)
-    assert seen["errors"] == []
-    assert seen["loaded"] == []
-    assert seen["last"] == "tau 1"
-    assert seen["live"][0] == "1"
-    assert seen["live"][1] == seen["row"]
-    assert seen["marked"] >= 1
-    assert seen["rings"] == 3
-    assert seen["again"] == seen["first"]
-    assert seen["up"] == sorted(seen["up"])
-    assert seen["down"] == sorted(seen["down"], reverse=True)
-    assert seen["order"] == "descending"
-    assert seen["tip"].startswith("tau ")
-    assert "% right" in seen["tip"]
+@pytest.fixture(scope="module")
+def seen(report: Report, tmp_path_factory: pytest.TempPathFactory) -> Seen:
+    pages = {
+        "bench": html_page(report),
+        "peers": peers_page(some_reports.some_peers()),
+        "callers": callers_page(some_reports.some_callers()),
+        "tune": tune_page(some_reports.some_tuned()),
+        "compare": versus_page(some_reports.some_versus()),
+        "calibrate": calibration_page(some_reports.some_calibration()),
+    }
+    return visit(pages, tmp_path_factory.mktemp("pages"), LOOK + ACT, WIDTHS)
 
 
-@pytest.mark.parametrize("width", [1400, 500])
-def test_nothing_overflows_and_everything_has_a_name(report: Report, tmp_path: Path, width: int) -> None:
-    seen = visit(html_page(report), tmp_path, LOOK, width=width)
-    assert seen["errors"] == []
-    assert seen["wide"] <= seen["window"]
-    assert seen["unnamed"] == 0
-    assert len(seen["plots"]) == 3
-    assert max(seen["plots"]) <= seen["window"]
-    assert seen["text"] <= 1
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_slider_moves_everything(seen: Seen, width: int) -> None:
+    page = seen["bench", width]
+    assert page["last"] == "tau 1"
+    assert page["use"] == 'eeinfer.load("tiny.eeb", tau=1)'
+    assert page["live"][0] == "1"
+    assert page["live"][1] == page["row"]
+    assert page["marked"] >= 1
+    assert page["rings"] == 3
+    assert page["again"] == page["first"]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", PLOTS)
+def test_nothing_overflows_or_is_asked_for_and_everything_has_a_name(seen: Seen, name: str, width: int) -> None:
+    page = seen[name, width]
+    assert page["errors"] == []
+    assert page["loaded"] == []
+    assert page["window"] == width
+    assert page["wide"] <= width
+    assert page["unnamed"] == 0
+    assert len(page["plots"]) == PLOTS[name]
+    assert max(page["plots"]) <= width
+    assert page["text"] <= 1
+    assert page["clash"] == 0
+    assert all(wide == told for wide, told in page["hints"])
+    assert page["advice"].endswith(".")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", PLOTS)
+def test_tables_sort_and_plots_tell(seen: Seen, name: str, width: int) -> None:
+    page = seen[name, width]
+    for up, down, order in page["sorted"]:
+        numbers = [value for value in up if value is not None]
+        assert numbers == sorted(numbers)
+        assert [value for value in down if value is not None] == numbers[::-1]
+        assert order == "descending"
+    assert page["tip"].startswith(page["label"])

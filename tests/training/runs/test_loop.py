@@ -77,7 +77,7 @@ def test_ways_of_computing_train_and_stay_repeatable(
 def test_metrics_are_rewritten_from_history_and_appended(tmp_path: Path) -> None:
     record = {"phase": 1, "epoch": 1, "loss": 1.0, "lr": 0.1, "val_accuracy": [0.5], "seconds": 1.0}
     (tmp_path / METRICS_NAME).write_text("left over\nand cut sho")
-    log = MetricsLog(tmp_path, [record])
+    log = MetricsLog(tmp_path, [record], {})
     log.add({**record, "epoch": 2})
     log.close()
     lines = (tmp_path / METRICS_NAME).read_text().splitlines()
