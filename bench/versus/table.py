@@ -12,7 +12,7 @@ from eeinfer.bench.versus.advice import advice, p_text
 from eeinfer.bench.versus.paired import Paired
 from eeinfer.bench.versus.report import Contestant, VersusReport
 
-PAIR_COLUMNS = ("is it better", "right there alone", "right here alone", "points", "95 %", "p", "better")
+PAIR_COLUMNS = ("is it better", "only the other right", "only it right", "points", "95 %", "p", "better")
 COLUMNS = ("bundle", "accuracy %", "95 %", "ms", "over the first", "open s", "memory MB", "files MB", "same answers %")
 
 
