@@ -78,16 +78,14 @@ def test_a_study_of_nothing_yet_has_a_page() -> None:
 
 
 @needs_browser
-@pytest.mark.parametrize("width", [500, 1400])
-def test_lines_are_switched_off_but_for_the_last_and_nothing_overflows(
-    results: Results, tmp_path: Path, width: int
-) -> None:
-    seen = visit(study_page(results), tmp_path, ACT, width=width)
-    assert seen["errors"] == []
-    assert seen["loaded"] == []
-    assert (seen["before"], seen["one"], seen["pressed"]) == (3, 2, "false")
-    assert seen["last"] == 1
-    assert seen["again"] == 2
-    assert "threshold" in seen["tip"]
-    assert seen["bands"] >= 5
-    assert seen["wide"] <= seen["window"]
+def test_lines_are_switched_off_but_for_the_last_and_nothing_overflows(results: Results, tmp_path: Path) -> None:
+    visits = visit({"study": study_page(results)}, tmp_path, ACT, (1400, 400))
+    for (_, width), seen in visits.items():
+        assert seen["errors"] == []
+        assert seen["loaded"] == []
+        assert (seen["before"], seen["one"], seen["pressed"]) == (3, 2, "false")
+        assert seen["last"] == 1
+        assert seen["again"] == 2
+        assert "threshold" in seen["tip"]
+        assert seen["bands"] >= 5
+        assert seen["wide"] <= seen["window"] == width
