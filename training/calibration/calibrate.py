@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +86,6 @@ def calibrate(
         epsilon = noise(draws, len(trained.classes), seed)
         how = {**fit_laplace(trained, images, epsilon, ensembling, pick, progress), "seed": seed}
     found = _measured(target, kind, trained.model, calibrated(trained.model, how).eval(), images, progress)
-    found = replace(found, given=data is not None)
     _write(source, target, how, found)
     return found
 
@@ -134,7 +133,7 @@ def _measured(
                 f"exit {k} was not overconfident: its NLL on validation images rises from {old.nll:.3f} to "
                 f"{new.nll:.3f}; kind='temperature' may suit this network better"
             )
-    return Calibration(path=path, kind=kind, **found)
+    return Calibration(path=path, kind=kind, given=images.given_by_user, **found)
 
 
 def _write(source: Path, target: Path, how: dict[str, Any], found: Calibration) -> None:

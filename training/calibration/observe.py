@@ -28,6 +28,7 @@ class Images:
     """The images of the run that trained a checkpoint, split as it split them, none of them augmented."""
 
     feed: Feed
+    given_by_user: bool = False  # or those of the run
 
     @classmethod
     def of(cls, trained: Checkpoint, root: str | Path | None = None) -> "Images":
@@ -64,7 +65,8 @@ class Images:
                 test=tells,
                 augmentation=AUGMENTATIONS["none"],
                 share=Share(),
-            )
+            ),
+            given_by_user=True,
         )
 
     def training(self) -> Iterator[Batch]:
