@@ -1,6 +1,7 @@
 """What a caller hands in, row by row, and what it gets back. B rows, E exits, K classes."""
 
 import math
+import time
 from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -9,6 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from eeinfer.bundle.manifest import Manifest
+from eeinfer.errors import InputError
+from eeinfer.preprocess import Given, prepare_inputs
+from eeinfer.rule import Taus, as_deadline, as_limits
+from eeinfer.serving.config import PRIORITIES, USUAL_PRIORITY
 from eeinfer.serving.served import Served
 from eeinfer.steps import Step
 
@@ -85,6 +91,44 @@ class Request:
             queue_ms=(began - self.arrived) * 1e3,
             latency_ms=(now - self.arrived) * 1e3,
         )
+
+
+def prepared_request(
+    images: Given,
+    manifest: Manifest,
+    own: tuple[float, ...],
+    *,
+    tau: Taus | None = None,
+    deadline_ms: float | None = None,
+    priority: int = 0,
+    client: str = "",
+) -> Request:
+    """Check and prepare what a caller hands in, as `Scheduler.submit` describes it.
+
+    Args:
+        images: what an engine takes.
+        manifest: says what that is.
+        own: limits of a request that names none.
+        tau: as the rest, of the request.
+        deadline_ms: from now.
+        priority: 1 to 3, or 0.
+        client: who asks.
+
+    Raises:
+        InputError: images, tau, deadline or priority are not what is taken.
+    """
+    if priority not in (0, *PRIORITIES):
+        raise InputError(f"priority is {priority!r}; give 1 (first) to 3 (last), or 0 for the usual one")
+    inputs = prepare_inputs(images, manifest)
+    return Request(
+        inputs=inputs,
+        count=len(next(iter(inputs.values()))),
+        taus=own if tau is None else as_limits(tau, len(own)),
+        own_taus=tau is not None,
+        deadline=as_deadline(deadline_ms, time.monotonic()),
+        priority=priority or USUAL_PRIORITY,
+        client=client,
+    )
 
 
 @dataclass(slots=True, eq=False)

@@ -1,7 +1,6 @@
 """The scheduler: a core and the thread that takes its turns. Any number of threads may submit."""
 
 import logging
-import time
 from concurrent.futures import Future
 from threading import Thread
 
@@ -9,14 +8,14 @@ import numpy as np
 
 from eeinfer.arrays import finite_rows
 from eeinfer.engine import Engine
-from eeinfer.errors import ConfigError, InputError
-from eeinfer.preprocess import Given, prepare_inputs
-from eeinfer.rule import Taus, as_deadline, as_limits
-from eeinfer.serving.config import PRIORITIES, USUAL_PRIORITY, ServingConfig
+from eeinfer.errors import ConfigError
+from eeinfer.preprocess import Given
+from eeinfer.rule import Taus, as_limits
+from eeinfer.serving.config import ServingConfig
 from eeinfer.serving.core import Core, broken
 from eeinfer.serving.costs import measured
 from eeinfer.serving.observer import Observer
-from eeinfer.serving.request import Request
+from eeinfer.serving.request import prepared_request
 from eeinfer.serving.served import Served
 from eeinfer.steps import Steps
 
@@ -89,20 +88,16 @@ class Scheduler:
             InputError: images, tau, deadline or priority are not what is taken.
             OverloadError: the queue is full, the deadline cannot be kept, or the scheduler is closing.
         """
-        inputs = prepare_inputs(images, self.engine.manifest)
-        taus = self._own if tau is None else as_limits(tau, len(self._own))
-        if priority not in (0, *PRIORITIES):
-            raise InputError(f"priority is {priority!r}; give 1 (first) to 3 (last), or 0 for the usual one")
-        request = Request(
-            inputs=inputs,
-            count=len(next(iter(inputs.values()))),
-            taus=taus,
-            own_taus=tau is not None,
-            deadline=as_deadline(deadline_ms, time.monotonic()),
-            priority=priority or USUAL_PRIORITY,
+        request = prepared_request(
+            images,
+            self.engine.manifest,
+            self._own,
+            tau=tau,
+            deadline_ms=deadline_ms,
+            priority=priority,
             client=client,
         )
-        self._core.put(request, np.flatnonzero(finite_rows(inputs)).tolist())
+        self._core.put(request, np.flatnonzero(finite_rows(request.inputs)).tolist())
         return request.ticket
 
     def drain(self, timeout_s: float | None = None) -> bool:

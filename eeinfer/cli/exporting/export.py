@@ -11,6 +11,7 @@ from eeinfer.cli.exporting.folding import Fold, check_fold, folded
 from eeinfer.cli.exporting.options import Golden, Out, Root, SingleFile, Source
 from eeinfer.cli.exporting.plans import Batch, Target, Trt, TrtLibrary, add_plans, plan_config
 from eeinfer.cli.exporting.precision import Calibration, CalibrationImages, Device, Precision, precision_config, reduced
+from eeinfer.cli.exporting.repository import Segments, Triton, repository
 from eeinfer.cli.options import Parts
 from eeinfer.cli.progress import tell
 from eeinfer.errors import DataError, ExportError
@@ -42,6 +43,8 @@ def export(
     calibration_images: CalibrationImages = None,
     fold: Fold = None,
     golden: Golden = False,
+    triton: Triton = None,
+    segments: Segments = None,
     tolerance: Annotated[float, typer.Option(help="Largest error of a logit against torch.")] = TOLERANCE,
     force: Annotated[bool, typer.Option("--force", help="Replace what exists.")] = False,
     debug: Debug = False,
@@ -54,8 +57,16 @@ def export(
     With --trt TensorRT plans for NVIDIA GPUs are built into the bundle, after the export or into one that is there.
     With --fold-preprocess the bundle takes 8-bit images as they are, of the network's size.
     With --golden inputs and what every exit answers go into NAME.golden.npz, of the new bundle or of one that is there.
+    With --triton a bundle is written as a model repository for Triton Inference Server.
     """
     source = _finished_run(source)
+    others: dict[str, object] = {
+        **{"--out": out, "--single-file": single_file, "--trt": trt, "--golden": golden, "--force": force},
+        **{"--fold-preprocess": fold, "--precision": precision != "fp32", "--root": root, "--part": parts},
+    }
+    if (written := repository(source, triton, segments, others)) is not None:
+        typer.echo(written)
+        return
     plans = plan_config(trt, target, batch, trt_library)
     reduction = precision_config(precision, device, calibration, calibration_images, trt=trt)
     _check_together(plans, fold, precision, golden=golden, single_file=single_file)

@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
-import eeinfer
 from eeinfer.bundle.manifest import MANIFEST_NAME
 from eeinfer.engine import Engine
 from eeinfer.errors import EeinferError
 from eeinfer.serving.observer import Observer
+from eeinfer.serving.opening import shared_engine
 from eeinfer.serving.scheduler import Scheduler
 from eeinfer.serving.web.failures import RequestError
 from eeinfer.serving.web.settings import ServerSettings, model_name
-from eeinfer.steps import Steps
 
 READY, UNAVAILABLE = "READY", "UNAVAILABLE"
 
@@ -143,14 +142,7 @@ class Models:
 
     def _opened(self, name: str, path: Path) -> Scheduler:
         settings = self._settings
-        engine = eeinfer.load(path, device=settings.device, tau=settings.tau, backend=settings.backend)
-        if settings.backend is None and not isinstance(engine.loop, Steps):
-            log.info(
-                "model %s runs on onnxruntime: backend %s brings a loop that requests cannot share",
-                name,
-                engine.backend,
-            )
-            engine = eeinfer.load(path, device=settings.device, tau=settings.tau, backend="onnxruntime")
+        engine = shared_engine(path, device=settings.device, tau=settings.tau, backend=settings.backend)
         return Scheduler(engine, settings.serving, observer=self._observe(name, engine))
 
 
