@@ -3,14 +3,18 @@
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eeinfer.bench.serving.driving import FAILED, REFUSED, Done
+from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import OverloadError
 from eeinfer.serving import Observer, Scheduler, Served
+
+_IMAGES = 64
 
 
 class Seen(Observer):
@@ -61,6 +65,12 @@ class InProcess:
 
 def _exit(ticket: "Future[Served]") -> int:
     return FAILED if ticket.cancelled() or ticket.exception() else int(ticket.result().exits[0])
+
+
+def drawn_images(bundle: Path, seed: int) -> NDArray[Any]:
+    """Return prepared rows that say nothing, for a bundle with one input."""
+    spec = Bundle.open(bundle, verify=False).manifest.input.tensor
+    return np.random.default_rng(seed).normal(0, 1, (_IMAGES, *spec.sizes())).astype(spec.dtype)
 
 
 def equal_shares(exits: int, seed: int, rounds: int = 64) -> list[int]:

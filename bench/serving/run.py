@@ -2,14 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from eeinfer.bench.environment import environment, load_average
 from eeinfer.bench.serving.http_target import HttpTarget
-from eeinfer.bench.serving.in_process import equal_shares
+from eeinfer.bench.serving.in_process import drawn_images, equal_shares
 from eeinfer.bench.serving.measure import LoadConfig, LoadReport, measure_load, now, peaks
 from eeinfer.bench.serving.peers import PEERS, Peer, opened
 from eeinfer.bundle.folder import Bundle
@@ -19,7 +15,6 @@ from eeinfer.serving import ServingConfig
 
 _FACTORS = (0.6, 0.8, 1.0, 1.2, 1.4)  # of what the whole network alone could answer, row by row
 _DEADLINE = 5.0  # times what one row takes through the whole network
-_IMAGES = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +40,7 @@ def load_bundle(bundle: Path, config: ServingConfig, plan: LoadPlan, progress: P
     if unknown:
         raise ConfigError(f"unknown peer {unknown[0]!r}; known are: {', '.join(PEERS)}")
     before = load_average()
-    with opened(bundle, _images(bundle, plan.seed), config, plan.names, seed=plan.seed) as peers:
+    with opened(bundle, drawn_images(bundle, plan.seed), config, plan.names, seed=plan.seed) as peers:
         first = peers[plan.names[0]].scheduler
         whole_ms = sum(first.costs.ms(k, 1) for k in range(len(first.full)))
         made = LoadConfig(
@@ -89,7 +84,7 @@ def load_server(url: str, bundle: Path, model: str, plan: LoadPlan, progress: Pr
     manifest, before = Bundle.open(bundle, verify=False).manifest, load_average()
     exits = len(manifest.segments)
     shares = equal_shares(exits, plan.seed)
-    target = HttpTarget(url, model, manifest.input.tensor.name, _images(bundle, plan.seed), shares, exits)
+    target = HttpTarget(url, model, manifest.input.tensor.name, drawn_images(bundle, plan.seed), shares, exits)
     made = LoadConfig(
         rates=plan.rates,
         deadline_ms=plan.deadline_ms,
@@ -111,11 +106,6 @@ def load_server(url: str, bundle: Path, model: str, plan: LoadPlan, progress: Pr
         peaks=peaks(rows),
         rows=rows,
     )
-
-
-def _images(bundle: Path, seed: int) -> NDArray[Any]:
-    spec = Bundle.open(bundle, verify=False).manifest.input.tensor
-    return np.random.default_rng(seed).normal(0, 1, (_IMAGES, *spec.sizes())).astype(spec.dtype)
 
 
 def _batches(peer: Peer) -> list[float]:
