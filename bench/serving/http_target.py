@@ -98,7 +98,8 @@ def _message(host: str, model: str, name: str, image: NDArray[Any], exit: int | 
     part = {"name": name, "shape": [1, *image.shape], "datatype": "FP32", "parameters": {"binary_data_size": len(raw)}}
     request: dict[str, Any] = {"inputs": [part], "outputs": _OUTPUTS}
     if exit is not None:
-        request["parameters"] = {"tau": [0.0 if k == exit else 1.0 for k in range(depth)]}
+        taus = ",".join("0" if k == exit else "1" for k in range(depth))  # as text: Triton takes no list
+        request["parameters"] = {"tau": taus}
     body = json.dumps(request).encode()
     head = (
         f"POST /v2/models/{model}/infer HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(body) + len(raw)}\r\n"

@@ -11,8 +11,10 @@ import pytest
 import tritons
 
 import eeinfer
+from eeinfer.bench.serving.run import LoadPlan, load_server
 from eeinfer.export.triton.api import export_triton
 from eeinfer.export.triton.config import TritonConfig
+from eeinfer.progress import silent
 
 pytestmark = pytest.mark.host
 BUNDLES = ("tiny", "words", "scripted")
@@ -129,3 +131,11 @@ def test_what_is_refused_is_the_clients_fault_and_says_why(triton: tritons.Trito
     assert reply.as_numpy("exit")[:, 0].tolist()[1] == -1
     assert reply.as_numpy("exit")[:, 0].tolist()[0] >= 0
     client.close()
+
+
+@pytest.mark.parametrize("model", ["tiny", "tiny_parts"])
+def test_it_is_loaded_as_a_server_of_ours_is(triton: tritons.Triton, tiny_bundle: Path, model: str) -> None:
+    plan = LoadPlan(rates=(30.0,), deadline_ms=1e4, seconds=1.0, rounds=1)
+    [row] = load_server(f"http://{triton.http}", tiny_bundle, model, plan, silent).rows
+    assert (row.refused, row.failed, sum(row.exits)) == (0, 0, row.requests)
+    assert all(row.exits)
