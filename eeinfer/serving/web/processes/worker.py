@@ -1,6 +1,7 @@
 """One process that serves: HTTP and gRPC in one event loop, a scheduler's thread for each model."""
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -58,6 +59,8 @@ async def serve(settings: ServerSettings, ports: Ports, stop: asyncio.Event, rea
 
     models = Models(settings, observe)
     await asyncio.to_thread(models.load_all)
+    gc.collect()
+    gc.freeze()  # what was loaded stays: looking through it again would hold answers up for milliseconds
     state = State(settings=settings, models=models)
     http, rpc = _http_server(settings, state), await _grpc_server(settings, state, ports.grpc)
     serving = asyncio.ensure_future(http.serve(sockets=[ports.http]))
