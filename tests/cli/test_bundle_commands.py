@@ -228,6 +228,17 @@ def test_bench_callers_prints_and_writes_what_threads_got(
     assert [row["callers"] for row in json.loads(quiet.out)["rows"]] == [2]
 
 
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+def test_bench_callers_takes_the_backend_that_is_asked_for(
+    run: Run, tiny_bundle: Path, labelled: Path, backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip(backend, reason=f"pip install 'eeinfer[{backend}]'")
+    monkeypatch.setattr("eeinfer.bench.callers.CallersConfig.turn_seconds", 0.01)
+    asked = ("--callers", "1", "--rounds", 1, "--threads", 1, "--backend", backend, "--json")
+    done = run("bench", tiny_bundle, "--data", labelled, *asked)
+    assert json.loads(done.out)["environment"]["backend"] == backend
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
@@ -235,6 +246,7 @@ def test_bench_callers_prints_and_writes_what_threads_got(
         (("--callers", "1,x"), "--callers '1,x' is not a whole number"),
         (("--callers", "1.5"), "is not a whole number"),
         (("--callers", "2", "--peers"), "measure different things"),
+        (("--callers", "2", "--device", "cuda"), "--callers compares on the CPU; leave out --device cuda"),
         (("--taus", "0.5"), "--taus goes with --peers"),
     ],
 )

@@ -107,7 +107,15 @@ def bench(
     elif callers:
         some = given_images(path, data, root=root).images
         compare_callers(
-            path, some, folder, counts=callers, rounds=rounds, threads=threads, tau=taus, as_json=json_output
+            path,
+            some,
+            folder,
+            counts=callers,
+            rounds=rounds,
+            threads=threads,
+            backend=backend,
+            tau=taus,
+            as_json=json_output,
         )
     else:
         _measure(path, bench_data(path, data, root=root), config, folder, as_json=json_output)

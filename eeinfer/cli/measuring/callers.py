@@ -30,6 +30,7 @@ def compare_callers(
     counts: str,
     rounds: int | None,
     threads: int | None,
+    backend: str | None,
     tau: str | None,
     as_json: bool,
 ) -> None:
@@ -38,13 +39,15 @@ def compare_callers(
 
     from eeinfer import load
     from eeinfer.arrays import count_rows, take
+    from eeinfer.backends.openvino.library import LIBRARY
     from eeinfer.bench.callers import CallersConfig, callers_csv, callers_page, measure_callers, render_callers
     from eeinfer.bench.reporting.files import write_three
 
     config = CallersConfig(callers=tuple(integers("--callers", counts)), rounds=rounds or CallersConfig.rounds)
     limits = taus(tau)
-    share_pool(bundle, threads)
-    with load(bundle, threads=threads) as engine, shown_progress() as progress:
+    if backend != LIBRARY:  # OpenVINO has pools of its own
+        share_pool(bundle, threads)
+    with load(bundle, threads=threads, backend=backend) as engine, shown_progress() as progress:
         some = take(images, np.arange(min(_IMAGES, count_rows(images))))
         report = measure_callers(engine, some, config, progress, tau=limits)
     files = write_three(report, folder, "callers", callers_csv, callers_page)

@@ -72,8 +72,8 @@ def refuse_backend(config: BenchConfig, *, peers: bool, callers: str | None) -> 
     Raises:
         ConfigError: naming it.
     """
-    if callers and (config.device != "cpu" or config.backend is not None):
-        raise ConfigError("--callers compares on the CPU; leave out --device and --backend, or --callers")
+    if callers and config.device != "cpu":
+        raise ConfigError(f"--callers compares on the CPU; leave out --device {config.device}, or --callers")
     for name, value in (("--backend", config.backend), ("--level", config.level)):
         if peers and value is not None:
             raise ConfigError(f"--peers runs every backend and level there is; leave out {name} {value}, or --peers")
