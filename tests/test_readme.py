@@ -185,6 +185,13 @@ def test_the_server_of_the_quick_start_answers(tmp_path: Path, monkeypatch: pyte
             assert reply.read().decode() in names["engine"].manifest.classes
 
 
+def test_the_page_on_text_runs(tmp_path: Path) -> None:
+    pytest.importorskip("transformers")
+    blocks = [block.body for block in RUN["docs/text.md"] if block.language == "python"]
+    assert len(blocks) == 3
+    run([sys.executable, "-c", "\n".join(blocks)], tmp_path)
+
+
 @pytest.mark.parametrize("path", sorted((DOCS / "examples").glob("*.py")), ids=lambda path: path.name)
 def test_examples_run(path: Path, tmp_path: Path) -> None:
     run([sys.executable, str(path)], tmp_path)
