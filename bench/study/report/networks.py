@@ -21,6 +21,7 @@ def section(results: Results, context: Context) -> SimpleNamespace | None:
         return None
     return SimpleNamespace(
         name=context.name,
+        sentence=_sentence(found),
         images=next(iter(found.values())).images,
         rank=drawn(rank(found), ""),
         information=drawn(information(found), ""),
@@ -28,6 +29,22 @@ def section(results: Results, context: Context) -> SimpleNamespace | None:
         sections=[(name, drawn(slices(found, place), "")) for place, name in _parts(found)],
         shades=shades(_range(found)),
         maps=[(value, loss_map(network.plane, _range(found), value)) for value, network in found.items()],
+    )
+
+
+def _sentence(found: dict[str, NetworkFacts]) -> str:
+    """What the figures say, in numbers: everything in the order of the networks."""
+
+    def told(of: Callable[[NetworkFacts], str]) -> str:
+        return ", ".join(f"{value} {of(network)}" for value, network in found.items())
+
+    ranks = told(lambda one: f"{sum(layer.rank.mean for layer in one.layers) / len(one.layers):.0f}")
+    spoiled = told(lambda one: f"{100 * one.destructive.mean:.1f} %")
+    near = told(lambda one: f"{one.around[0].mean:.2f}")
+    full = told(lambda one: f"{sum(layer.saturated for layer in one.layers)} of {len(one.layers) * len(one.seeds)}")
+    return (
+        f"Mean rank of a layer: {ranks}. Wrong at the last exit where an earlier one was right: {spoiled}. Loss near "
+        f"the weights, in nats: {near}. Layers whose information is saturated: {full}."
     )
 
 

@@ -36,11 +36,12 @@ def study_page(results: Results) -> str:
         DependencyError: Jinja2 is missing.
     """
     contexts = contexts_of(results, REGIME)
+    looked_at = [found for context in contexts if (found := networks.section(results, context)) is not None]
     return page(
         "study.html",
         command=f"eeinfer study {results.plan.name}",
         title=results.plan.question,
-        answers=answer.sentences(results),
+        answers=[*answer.sentences(results), *(one.sentence for one in looked_at if len(contexts) == 1)],
         reasons=answer.reasons(results),
         how_sure=answer.HOW_SURE,
         unfinished=_unfinished(results),
@@ -50,7 +51,7 @@ def study_page(results: Results) -> str:
             if len(contexts) > 1
         ],
         sections=[_section(results, context) for context in contexts],
-        networks=[found for context in contexts if (found := networks.section(results, context)) is not None],
+        networks=looked_at,
         tables=[_table(results, budget_table(results, RULES[0], FLOPS))],
         differences=[_table(results, difference_table(results, RULES[0], FLOPS))],
         theirs=bool(results.theirs),

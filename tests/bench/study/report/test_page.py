@@ -56,6 +56,7 @@ def test_what_was_found_in_the_networks_is_drawn_where_they_were_looked_at(resul
         "saturated in 2 of 2",
     ):
         assert text in page
+    assert page.count("Mean rank of a layer: disjoint 5, joint 5, mixed 5.") == 2  # at the top, and over the figures
     assert page.count('class="map"') == 3
     assert page.count("<title>0.5 nats</title>") == 3
     assert "Numerical rank of each layer" not in study_page(msgspec.structs.replace(results, networks=()))
