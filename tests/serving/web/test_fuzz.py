@@ -20,6 +20,7 @@ import servers
 
 SECONDS = float(os.environ.get("EEINFER_FUZZ_SECONDS", "3"))
 SEED = int(os.environ.get("EEINFER_FUZZ_SEED", "0"))
+FEWEST = 150  # requests, however slow the machine is
 REFUSALS = {400, 401, 404, 405, 408, 411, 413, 415, 431, 503}
 
 
@@ -61,7 +62,7 @@ def exchanged(server: servers.Server, sent: bytes) -> tuple[int, bytes]:
 
 def test_damaged_requests_over_http(fuzzed: servers.Server) -> None:
     rng, seen, until = random.Random(SEED), Counter[int](), time.monotonic() + SECONDS
-    while time.monotonic() < until:
+    while time.monotonic() < until or seen.total() < FEWEST:
         sent = damage.http_request(rng)
         status, body = exchanged(fuzzed, sent)
         seen[status] += 1
@@ -70,7 +71,7 @@ def test_damaged_requests_over_http(fuzzed: servers.Server) -> None:
             assert list(json.loads(body)) == ["error"], (body, sent)
     assert answered(fuzzed)
     assert seen[400] > seen.total() / 4
-    assert seen[200] > 0 or seen.total() < 200
+    assert seen[200] > 0
     print("over HTTP:", dict(seen))
 
 
@@ -80,7 +81,7 @@ def test_damaged_requests_over_grpc(fuzzed: servers.Server) -> None:
     rng, seen, until = random.Random(SEED), Counter[str](), time.monotonic() + SECONDS
     with grpc.insecure_channel(fuzzed.grpc) as channel:
         calls = {name: channel.unary_unary(f"/inference.GRPCInferenceService/{name}") for name in damage.METHODS}
-        while time.monotonic() < until:
+        while time.monotonic() < until or seen.total() < FEWEST:
             method, sent = damage.grpc_request(rng)
             try:
                 calls[method](sent, timeout=20)
