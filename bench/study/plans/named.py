@@ -4,7 +4,7 @@ Each has two sizes. `paper` takes the paper's data and networks, as the recipes 
 the same question of Fashion-MNIST and networks of a few million multiply-adds, on two processor cores.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from eeinfer.bench.study.plans.bases import SETUPS, SYSTEMS
@@ -93,12 +93,17 @@ def _hidden(hidden: tuple[int, ...]) -> Change:
 
 
 def _learning_rate(size: str) -> Grids:
-    """A backbone that has hardly learned, a good one, and phase 2 at two rates."""
+    """A backbone that has hardly learned and a good one; on a GPU phase 2 at two rates as well."""
     base = SETUPS[size]["ViT, SDN"]()
-    first = [_rate("phase1", base.phase1.lr * share) for share in (0.1, 1)]
-    second = [_rate("phase2", base.phase2.lr * share) for share in (0.3, 1)]
-    rates = Factor(name="lr of phase 1", values=tuple(first)), Factor(name="lr of phase 2", values=tuple(second))
-    return ((base, (*rates, regimes())),)
+    shares = {1: (0.1, 1)} if size == "small" else {1: (0.1, 1), 2: (0.3, 1)}
+    return ((base, (*(_rates(base, number, each) for number, each in shares.items()), regimes())),)
+
+
+def _rates(base: TrainConfig, number: int, shares: Sequence[float]) -> Factor:
+    """The learning rate of a phase, as shares of what it is otherwise."""
+    phase = f"phase{number}"
+    values = tuple(_rate(phase, getattr(base, phase).lr * share) for share in shares)
+    return Factor(name=f"lr of phase {number}", values=values)
 
 
 def _rate(phase: str, lr: float) -> tuple[str, Change]:
