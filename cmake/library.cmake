@@ -15,6 +15,10 @@ endif()
 if(EEINFER_BUILD_FUZZERS)
   target_compile_options(eeinfer_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES AND NOT MSVC)
+  # In a project that names no build type the library would be compiled without optimisation, and with its debug checks.
+  target_compile_options(eeinfer_flags INTERFACE -O2 -DNDEBUG)
+endif()
 target_compile_definitions(eeinfer_flags INTERFACE EEINFER_VERSION="${PROJECT_VERSION}" ORT_API_MANUAL_INIT)
 
 # Compiled once, linked into both.

@@ -41,6 +41,19 @@ double Arguments::number(const std::string& option, double otherwise) const {
   return value;
 }
 
+std::int64_t Arguments::whole(const std::string& option, std::int64_t otherwise) const {
+  const double value = number(option, static_cast<double>(otherwise));
+  if (value < 1 || value > 1e15 || value != std::floor(value))
+    throw ConfigError(option + " is " + text(option, "") + "; give a whole number, 1 or more");
+  return static_cast<std::int64_t>(value);
+}
+
+bool Arguments::on(const std::string& option) const {
+  const std::string value = text(option, "on");
+  if (value != "on" && value != "off") throw ConfigError(option + " is " + value + "; give on or off");
+  return value == "on";
+}
+
 int run(int count, char** texts, const char* usage, const std::function<int()>& tool) {
   for (int i = 1; i < count; ++i)
     if (std::string(texts[i]) == "--help") return std::puts(usage) < 0 ? 1 : 0;

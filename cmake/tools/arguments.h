@@ -2,6 +2,7 @@
 #ifndef EEINFER_TOOLS_ARGUMENTS_H
 #define EEINFER_TOOLS_ARGUMENTS_H
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
@@ -20,6 +21,12 @@ class Arguments {
 
   // Throws ConfigError: no number, 0 or more.
   double number(const std::string& option, double otherwise) const;
+
+  // Throws ConfigError: no whole number, 1 or more.
+  std::int64_t whole(const std::string& option, std::int64_t otherwise) const;
+
+  // Throws ConfigError: neither on nor off.
+  bool on(const std::string& option) const;
 
  private:
   std::string bundle_;

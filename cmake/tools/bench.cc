@@ -39,21 +39,26 @@ std::vector<int> counts_of(const std::string& text) {
   return counts;
 }
 
+float tau_of(const tools::Arguments& arguments, float otherwise) {
+  const double tau = arguments.number("--tau", otherwise);
+  if (tau > 1) throw ConfigError("--tau is " + arguments.text("--tau", "") + "; give a number from 0 to 1");
+  return static_cast<float>(tau);
+}
+
 void add_measured(Json& report, OpenEngine& engine, const ort::Library& library, const tools::Arguments& arguments) {
   tools::Callers callers;
-  callers.tau = static_cast<float>(arguments.number("--tau", callers.tau));
-  callers.rounds = arguments.number("--rounds", callers.rounds);
+  callers.tau = tau_of(arguments, callers.tau);
+  callers.rounds = static_cast<double>(arguments.whole("--rounds", static_cast<std::int64_t>(callers.rounds)));
   callers.seconds = arguments.number("--seconds", callers.seconds);
   if (arguments.has("--callers")) callers.counts = counts_of(arguments.text("--callers", ""));
   if (arguments.has("--calls")) {
     const int threads = arguments.has("--callers") ? callers.counts[0] : 1;
-    const auto calls = static_cast<std::int64_t>(arguments.number("--calls", 0));
-    report["growth"] = tools::measure_growth(engine, calls, threads, callers.tau);
+    report["growth"] = tools::measure_growth(engine, arguments.whole("--calls", 1), threads, callers.tau);
   } else if (arguments.has("--callers")) {
     report["rows"] = tools::measure_callers(engine, callers);
   } else {
     tools::Effort effort;
-    effort.pairs = arguments.number("--pairs", effort.pairs);
+    effort.pairs = static_cast<double>(arguments.whole("--pairs", static_cast<std::int64_t>(effort.pairs)));
     effort.seconds = arguments.number("--seconds", effort.seconds);
     const std::vector<std::int64_t> flops(engine.exits());
     const Threads plan = as_threads(arguments.text("--threads", "parked"), flops);
@@ -61,6 +66,9 @@ void add_measured(Json& report, OpenEngine& engine, const ort::Library& library,
     const bool shared = plan.mode == ThreadsMode::shared;
     const ort::Environment environment(library, nullptr, shared ? std::optional<int>(threads) : std::nullopt, true);
     const std::filesystem::path networks = std::filesystem::u8path(arguments.text("--networks", ""));
+    if (arguments.has("--networks") && !std::filesystem::is_directory(networks))
+      throw ConfigError("--networks is " + networks.u8string() + ", which is no folder; write one with: python -m eeinfer.bench.loops "
+                        "BUNDLE --networks FOLDER");
     report["overheads"] = tools::measure_overheads(engine, {networks, environment, {threads, plan.mode, false, {}}}, effort);
   }
 }
@@ -68,7 +76,7 @@ void add_measured(Json& report, OpenEngine& engine, const ort::Library& library,
 int bench(const tools::Arguments& arguments) {
   EngineOptions options;
   options.threads_mode = arguments.text("--threads", "");
-  options.use_form = arguments.text("--form", "on") != "off";
+  options.use_form = arguments.on("--form");
   options.onnxruntime = std::filesystem::u8path(arguments.text("--onnxruntime", ""));
   const Json load = tools::load_average();
   const std::unique_ptr<OpenEngine> engine = eeinfer::load(std::filesystem::u8path(arguments.bundle()), options);

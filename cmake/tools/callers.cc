@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdio>
+#include <exception>
 #include <functional>
 #include <thread>
 
@@ -28,11 +29,41 @@ class Caller {
   Result result_;
 };
 
+// The first failure of a thread is thrown here, once all have ended.
 void in_threads(int count, const std::function<void()>& work) {
   std::vector<std::thread> threads;
-  for (int i = 0; i < count; ++i) threads.emplace_back(work);
+  std::vector<std::exception_ptr> failures(static_cast<std::size_t>(count));
+  for (std::exception_ptr& failure : failures)
+    threads.emplace_back([&work, &failure] {
+      try {
+        work();
+      } catch (...) {
+        failure = std::current_exception();
+      }
+    });
   for (std::thread& thread : threads) thread.join();
+  for (const std::exception_ptr& failure : failures)
+    if (failure) std::rethrow_exception(failure);
 }
+
+// Leaves a place where threads wait for one another, however its thread ends: else the others would wait for ever.
+class Arrival {
+ public:
+  Arrival(std::atomic<int>& waiting, std::atomic<double>& began) : waiting_(waiting), began_(began) {}
+  ~Arrival() { arrive(); }
+  Arrival(const Arrival&) = delete;
+  Arrival& operator=(const Arrival&) = delete;
+
+  void arrive() {
+    if (!arrived_ && --waiting_ == 0) began_ = now_s();
+    arrived_ = true;
+  }
+
+ private:
+  std::atomic<int>& waiting_;
+  std::atomic<double>& began_;
+  bool arrived_ = false;
+};
 
 // Calls a second of so many threads that begin together.
 double rate(OpenEngine& engine, const Given& given, int count, const Callers& callers) {
@@ -41,8 +72,9 @@ double rate(OpenEngine& engine, const Given& given, int count, const Callers& ca
   std::atomic<double> began{0};
   in_threads(count, [&] {
     Caller call(engine, given, callers.tau);
+    Arrival arrival(waiting, began);
     for (int i = 0; i < kWarmUp; ++i) call();
-    if (--waiting == 0) began = now_s();
+    arrival.arrive();
     while (began == 0.0) std::this_thread::yield();
     std::int64_t own = 0;
     for (const double end = began + callers.seconds; now_s() < end; ++own) call();

@@ -30,7 +30,7 @@ void print_lines(const Comparison& found, const Golden& golden, double tolerance
 int check(const tools::Arguments& arguments) {
   EngineOptions options;
   options.threads_mode = arguments.text("--threads", "");
-  options.use_form = arguments.text("--form", "on") != "off";
+  options.use_form = arguments.on("--form");
   options.onnxruntime = std::filesystem::u8path(arguments.text("--onnxruntime", ""));
   const std::filesystem::path path = std::filesystem::u8path(arguments.bundle());
   const Engine engine(path, options);

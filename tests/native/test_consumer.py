@@ -62,7 +62,7 @@ def built(folder: Path, lists: str, *options: str) -> Path:
     (folder / "CMakeLists.txt").write_text(lists)
     (folder / "main.cpp").write_text(block("cpp"))
     for command in (
-        ["cmake", "-S", folder, "-B", folder / "build", "-DCMAKE_CXX_FLAGS=-O0", *options],
+        ["cmake", "-S", folder, "-B", folder / "build", "-DCMAKE_BUILD_TYPE=None", "-DCMAKE_CXX_FLAGS=-O0", *options],
         ["cmake", "--build", folder / "build", "--target", "consumer", "--parallel", str(os.cpu_count() or 1)],
     ):
         done = subprocess.run(command, capture_output=True, text=True, check=False)

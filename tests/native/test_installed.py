@@ -6,22 +6,37 @@ import subprocess
 from pathlib import Path
 
 import compiled
+import numpy as np
 import pytest
 
 import eeinfer
 from eeinfer import samples
 from eeinfer.backends.native.library import onnxruntime_file
+from eeinfer.bundle.folder import Bundle
+from eeinfer.export import export_golden
+from eeinfer.golden.file import read_golden, write_golden
 
 CONSUMER = Path(__file__).parents[2] / "cmake" / "examples" / "consumer"
 
 
 def run(*command: object, **environment: str) -> str:
-    runtime = onnxruntime_file()
-    named = {} if runtime is None else {"EEINFER_ONNXRUNTIME": str(runtime)}
-    parts, told = [str(part) for part in command], {**os.environ, **named, **environment}
-    done = subprocess.run(parts, capture_output=True, text=True, env=told, check=False)
+    done = _done(*command, **environment)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     return done.stdout
+
+
+def refused(*command: object) -> str:
+    """The last line on stderr; status 1 and no signal."""
+    done = _done(*command)
+    assert done.returncode == 1, done.stdout + done.stderr
+    return done.stderr.splitlines()[-1]
+
+
+def _done(*command: object, **environment: str) -> "subprocess.CompletedProcess[str]":
+    runtime = onnxruntime_file()
+    named = {} if runtime is None else {"EEINFER_ONNXRUNTIME": str(runtime)}
+    told = {**os.environ, **named, **environment}
+    return subprocess.run([str(part) for part in command], capture_output=True, text=True, env=told, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +67,34 @@ def test_pkg_config_finds_it_wherever_it_was_moved(installed: Path, tmp_path: Pa
 def test_the_tools_are_installed_and_say_what_they_take(installed: Path) -> None:
     for tool in ("check", "bench"):
         assert f"eeinfer-{tool} BUNDLE" in run(installed / "bin" / f"eeinfer-{tool}", "--help")
+
+
+def test_the_check_finds_what_was_recorded_and_what_differs(installed: Path, bundle_copy: Path) -> None:
+    golden_file, check = export_golden(bundle_copy), installed / "bin" / "eeinfer-check"
+    assert "every row leaves where it left" in run(check, bundle_copy, "--tolerance", 0, "--form", "off")
+    opened = Bundle.open(bundle_copy)
+    golden = read_golden(golden_file, opened.manifest, opened.fingerprint)
+    golden.exits[int(np.flatnonzero(golden.exits == 0)[0])] = 1
+    write_golden(golden_file, golden)
+    assert "differs: " in refused(check, bundle_copy)
+    golden_file.write_bytes(golden_file.read_bytes()[:100])
+    assert str(golden_file) in refused(check, bundle_copy)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--tau", 3), "give a number from 0 to 1"),
+        (("--tau", 3, "--callers", 1), "give a number from 0 to 1"),
+        (("--calls", 0), "give a whole number, 1 or more"),
+        (("--pairs", 0), "give a whole number, 1 or more"),
+        (("--callers", "1,x"), "give numbers of threads"),
+        (("--networks", "nowhere"), "which is no folder"),
+        (("--form", "maybe"), "give on or off"),
+    ],
+)
+def test_the_bench_refuses_in_one_line(installed: Path, options: tuple[object, ...], words: str) -> None:
+    assert words in refused(installed / "bin" / "eeinfer-bench", samples.bundle_path(), *options)
 
 
 def test_the_versions_of_cmake_and_python_are_one() -> None:
