@@ -1,32 +1,14 @@
 """What is installed is what is in the checkout: every module, the marker, the shipped files, and no machine's paths."""
 
 import re
-import shutil
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
 import pytest
+from wheels import ROOT, build_wheel, project, settings, source_folders
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib  # pytest brings it there
-
-ROOT = Path(__file__).resolve().parent.parent
 LINKS = ("training", "export", "bench")
 NO_MODULES = {"eeinfer.cmake"}  # files for C++ projects
-
-
-def settings() -> dict[str, object]:
-    with (ROOT / "pyproject.toml").open("rb") as file:
-        return tomllib.load(file)["tool"]["setuptools"]
-
-
-def source_folders() -> dict[str, Path]:
-    """Top-level folder of each package tree, by the name it is imported under."""
-    return {name: ROOT / folder for name, folder in settings()["package-dir"].items()}
 
 
 def files_on_disk() -> set[str]:
@@ -60,22 +42,9 @@ def test_link_leads_to_the_mapped_folder(name: str) -> None:
     assert not Path(link.readlink()).is_absolute()
 
 
-def links_and_caches(folder: str, names: list[str]) -> list[str]:
-    return [name for name in names if name == "__pycache__" or (Path(folder) / name).is_symlink()]
-
-
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
-    """A wheel built from a copy of the sources, so that the checkout stays as it is."""
-    copy = tmp_path_factory.mktemp("sources")
-    for folder in source_folders().values():
-        shutil.copytree(folder, copy / folder.name, ignore=links_and_caches)
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, copy / name)
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
-    subprocess.run([*command, "--wheel-dir", str(copy / "dist"), str(copy)], check=True, timeout=120)
-    [path] = (copy / "dist").glob("*.whl")
-    return zipfile.ZipFile(path)
+    return zipfile.ZipFile(build_wheel(tmp_path_factory.mktemp("sources")))
 
 
 def test_wheel_holds_every_file_of_the_packages(wheel: zipfile.ZipFile) -> None:
@@ -103,7 +72,6 @@ def test_no_file_names_the_machine_that_built_it(wheel: zipfile.ZipFile) -> None
 
 
 def test_the_command_starts_at_a_function_that_exists() -> None:
-    with (ROOT / "pyproject.toml").open("rb") as file:
-        module, function = tomllib.load(file)["project"]["scripts"]["eeinfer"].split(":")
+    module, function = project()["project"]["scripts"]["eeinfer"].split(":")
     imported = __import__(module, fromlist=[function])
     assert callable(getattr(imported, function))

@@ -5,11 +5,13 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import compiled
 import numpy as np
 import pytest
+from wheels import build_wheel
 
 import eeinfer
 from eeinfer import samples
@@ -70,10 +72,16 @@ def built(folder: Path, lists: str, *options: str) -> Path:
     return folder / "build" / "consumer"
 
 
-def test_the_cmake_project_builds_against_the_package(tmp_path: Path) -> None:
+def test_the_cmake_project_builds_against_the_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     compiled.whole_build()  # or skips: the same is needed
-    options = compiled.headers_options()
-    assert run(built(tmp_path, block("cmake").replace("python3", sys.executable), *options)) == said()
+    (tmp_path / "sources").mkdir()
+    site = tmp_path / "site"
+    zipfile.ZipFile(build_wheel(tmp_path / "sources")).extractall(site)
+    monkeypatch.setenv("PYTHONPATH", str(site))
+    (tmp_path / "mine").mkdir()
+    program = built(tmp_path / "mine", block("cmake").replace("python3", sys.executable), *compiled.headers_options())
+    assert any(f"{site}/eeinfer/csrc" in file.read_text() for file in program.parent.rglob("build.make"))
+    assert run(program) == said()
 
 
 def test_the_cmake_project_builds_against_an_installation(tmp_path: Path) -> None:
