@@ -67,7 +67,8 @@ def built(folder: Path, lists: str, *options: str) -> Path:
         ["cmake", "-S", folder, "-B", folder / "build", "-DCMAKE_BUILD_TYPE=None", "-DCMAKE_CXX_FLAGS=-O0", *options],
         ["cmake", "--build", folder / "build", "--target", "consumer", "--parallel", str(os.cpu_count() or 1)],
     ):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        # From there, as Python looks for a module in the folder that it is started in first.
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     return folder / "build" / "consumer"
 
