@@ -5,7 +5,7 @@ from small_studies import tiny_config, tiny_runs
 
 from eeinfer.bench.study.plans.grid import Factor, expand, regimes, setting
 from eeinfer.bench.study.runs import key_of
-from eeinfer.bench.study.work.jobs import jobs_for
+from eeinfer.bench.study.work.jobs import PHASE_1, jobs_for
 from eeinfer.errors import ConfigError
 from eeinfer.training import PhaseConfig
 
@@ -30,7 +30,7 @@ def test_what_a_regime_does_not_use_makes_no_other_run() -> None:
 def test_phase_1_is_trained_once_for_regimes_and_placements_of_a_seed() -> None:
     places = setting("placement", [("a", {"exits": (0,)}), ("b", {"exits": (0, 1)})])
     jobs = jobs_for(expand(tiny_config(), [places, regimes()], [0, 1]))
-    assert sum(not job.records for job in jobs) == 2  # one a seed
+    assert sum(job.task == PHASE_1 for job in jobs) == 2  # one a seed
     assert len(jobs) == 2 * 6 + 2
     assert jobs[0].config.regime == "+--"  # before the first that needs it
 
