@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 
-from eeinfer.bench.study.report.contexts import REGIME, Context, cell_of, contexts_of, lead, rows_in
+from eeinfer.bench.study.report.contexts import REGIME, Context, cell_of, contexts_of, lead, lines_in, rows_in
 from eeinfer.bench.study.results.shapes import Results
 
 BUDGETS = {0.25: "a quarter of the cost", 0.5: "half of the cost", 1.0: "the whole cost"}
@@ -54,12 +54,12 @@ def reasons(results: Results) -> SimpleNamespace:
 
 
 def _compared(results: Results) -> list[tuple[Context, tuple[Choice, ...]]]:
-    """Every context in which something can be told, the regimes last."""
+    """Every context in which something can be told, the regimes first; not of networks that cost different amounts."""
     contexts = [
         context
-        for factor in sorted(results.plan.factors, key=lambda name: name == REGIME)
+        for factor in sorted(results.plan.factors, key=lambda name: name != REGIME)
         for context in contexts_of(results, factor)
-        if len(context.values) > 1
+        if len(context.values) > 1 and len({line.static_flops for line in lines_in(results, context).values()}) == 1
     ]
     found = [(context, choices(results, context)) for context in contexts]
     return [(context, each) for context, each in found if any(choice.behind or choice.level for choice in each)]

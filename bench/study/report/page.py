@@ -26,6 +26,7 @@ _WORDS = {
     "budget": "what an image may cost on average, as a share of the network without exits. Max: no limit.",
     "seed": "a run's own start and order of images. Bands and ± are the deviation over seeds.",
 }
+_DISTURBED = "times were taken beside other work and are rough: they tell no regimes apart, --retime takes them again"
 _TAKEN = ("exit", "score", "tau", "FLOPs")
 
 
@@ -44,6 +45,7 @@ def study_page(results: Results) -> str:
         answers=[*answer.sentences(results), *(one.sentence for one in looked_at if len(contexts) == 1)],
         reasons=answer.reasons(results),
         how_sure=answer.HOW_SURE,
+        clock=f"The same thresholds by the clock, batch 1{'' if results.timed_alone else f'; {_DISTURBED}'}.",
         unfinished=_unfinished(results),
         overview=[
             (f"Within {text}", drawn(plots.side_by_side(results, fraction), ""))
@@ -83,6 +85,8 @@ def _further(results: Results) -> list[TextTable]:
 def _table(results: Results, table: TextTable) -> SimpleNamespace:
     rows: list[Row] = [("fixed" if row[0].startswith("paper: ") else "", row) for row in table.rows]
     title = table.title[:1].upper() + table.title[1:]
+    if "of mean ms" in title and not results.timed_alone:
+        title = f"{title}; {_DISTURBED}"
     return SimpleNamespace(title=title, columns=table.columns, rows=rows)
 
 
@@ -95,6 +99,7 @@ def _facts(results: Results) -> list[tuple[str, str]]:
     """What was run and what it took."""
     plan = results.plan
     seeds = ", ".join(map(str, sorted({seed for line in results.lines for seed in line.seeds})))
+    size = " --size paper" if plan.size == "paper" else ""
     made = len({point.key for point in plan.points}) - len(results.missing)
     return [
         ("of the paper", plan.shows or "nothing: the paper does not ask this"),
@@ -104,7 +109,7 @@ def _facts(results: Results) -> list[tuple[str, str]]:
         ("training", f"{results.train_seconds / 60:.0f} minutes of one thread each, beside whatever else ran"),
         ("compute", f"{results.train_flops / 1e12:.3g} TFLOPs, a phase 1 that runs share counted once"),
         ("processor", ", ".join(results.processors)),
-        ("command", f"eeinfer study {plan.name}" + (f" --size {plan.size}" if plan.size == "paper" else "")),
+        ("command", f"eeinfer study {plan.name}{size} --seeds {seeds.count(',') + 1}"),
     ]
 
 

@@ -52,6 +52,7 @@ def results_of(
         train_seconds=seconds,
         train_flops=flops,
         processors=tuple(sorted({record.times.environment.cpu for record in made})),
+        timed_alone=all(record.times.alone for record in made),
     )
 
 

@@ -150,6 +150,7 @@ class Results(Record, frozen=True, kw_only=True):
     train_seconds: float  # of all runs, a shared phase 1 once
     train_flops: float
     processors: tuple[str, ...]
+    timed_alone: bool  # no time was taken beside other runs of the study
 
     def to_json(self) -> bytes:
         """Encode as JSON on one line."""

@@ -1,5 +1,6 @@
 """The answer in words, in cases whose order is known."""
 
+import msgspec
 import pytest
 from small_studies import tiny_runs
 from study_records import record
@@ -53,3 +54,18 @@ def test_what_is_level_with_the_best_is_named_beside_it() -> None:
 
 def test_one_regime_alone_has_no_answer() -> None:
     assert sentences(results({"mixed": [LOW, LOW]})) == []
+
+
+def test_networks_of_other_cost_are_not_set_against_each_other() -> None:
+    """A quarter of the cost would mean two things."""
+    cheap, dear = tiny_runs("mixed", "joint"), tiny_runs("mixed", "joint", seed=1)
+    runs = tuple(
+        Run(config=run.config, labels={"set-up": name, **run.labels})
+        for name, each in (("one", cheap), ("other", dear))
+        for run in each
+    )
+    records = {run.key: record(run.key, test=HIGH) for run in runs}
+    for run in dear:
+        records[run.key] = msgspec.structs.replace(records[run.key], static_flops=200)
+    found = results_of(Study(name="mine", size="given", question="Which?", runs=runs), records)
+    assert [text.partition(":")[0] for text in sentences(found)] == ["one", "other"]

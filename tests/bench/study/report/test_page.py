@@ -43,6 +43,8 @@ def test_the_page_answers_first_and_escapes_what_others_wrote(results: Results) 
     assert page.index("take mixed whatever the budget") < page.index("Accuracy against work on paper")
     assert "Which &lt;b&gt;?" in page
     assert "not finished" not in page
+    assert "tell no regimes apart" in page
+    assert "tell no regimes apart" not in study_page(msgspec.structs.replace(results, timed_alone=True))
     for text in ("both seeds", "largest affordable tau", "best affordable accuracy", "Every exit alone", "a processor"):
         assert text in page
 
