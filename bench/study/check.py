@@ -9,10 +9,11 @@ from eeinfer.bench.study.analyses.estimate import analysis_seconds
 from eeinfer.bench.study.analyses.plan import PLAN
 from eeinfer.bench.study.work.jobs import ANALYSIS, Job
 from eeinfer.bundle.manifest import Input
+from eeinfer.errors import ConfigError, DataError
 from eeinfer.training import TrainConfig
 from eeinfer.training.build import Built, build_model, check_names, model_input
 from eeinfer.training.config import config_to_dict
-from eeinfer.training.data import load_dataset
+from eeinfer.training.data import Dataset, load_dataset
 from eeinfer.training.file_options import without_downloads
 from eeinfer.training.model import EarlyExitModel
 from eeinfer.training.runs.speed import step_seconds
@@ -82,7 +83,17 @@ def _steps_per_epoch(config: TrainConfig) -> int:
 
 def _built(config: TrainConfig) -> tuple[Built, Input]:
     check_names(config)
-    dataset = load_dataset(config.data.name, config.data.root)
+    try:
+        dataset = load_dataset(config.data.name, config.data.root)
+    except DataError as error:
+        raise DataError(f"data.name {config.data.name!r}, data.root {config.data.root!r}: {error}") from error
+    try:
+        return _network(config, dataset)
+    except ConfigError as error:
+        raise ConfigError(f"backbone {config.backbone.name!r} with exits {config.exits!r}: {error}") from error
+
+
+def _network(config: TrainConfig, dataset: Dataset) -> tuple[Built, Input]:
     input = model_input(config, dataset)
     return build_model(without_downloads(config), input, len(dataset.classes)), input
 

@@ -1,6 +1,7 @@
 """A grid: factors with their values, and every combination of them as a run."""
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
@@ -45,6 +46,11 @@ def expand(base: TrainConfig, factors: Sequence[Factor], seeds: Sequence[int]) -
             raise ConfigError(f"{factor.name} has no values, so the grid is empty: give at least one")
     if not seeds:
         raise ConfigError("seeds is empty, so the grid is empty: give at least one")
+    for name, values in (
+        *((factor.name, [label for label, _ in factor.values]) for factor in factors),
+        ("seeds", seeds),
+    ):
+        _refuse_twice(name, values)
     runs = [_run(base, factors, choice, seed) for choice in _combinations(factors) for seed in seeds]
     _refuse_same(runs)
     return tuple(runs)
@@ -65,6 +71,12 @@ def _run(base: TrainConfig, factors: Sequence[Factor], choice: Sequence[tuple[st
     labels = {factor.name: label for factor, (label, _) in zip(factors, choice, strict=True)}
     regime = labels.pop("regime", config.regime)  # which a factor may name more precisely; it comes last
     return Run(config=config, labels=labels | {"regime": regime})
+
+
+def _refuse_twice(name: str, values: Sequence[object]) -> None:
+    twice = [value for value, count in Counter(values).items() if count > 1]
+    if twice:
+        raise ConfigError(f"two runs are the same: {name} holds {twice[0]!r} twice; name each once")
 
 
 def _refuse_same(runs: Sequence[Run]) -> None:
