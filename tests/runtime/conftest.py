@@ -30,7 +30,7 @@ def loop(request: pytest.FixtureRequest) -> Iterator[str]:
             patch.setenv(VARIABLE, str(request.getfixturevalue("native_library")))
         if name == OPENVINO:
             pytest.importorskip("openvino")
-            patch.setattr("eeinfer.backends.choice._ON_CPU", ("openvino",))
+            patch.setattr("eeinfer.backends.choice.ON_CPU", ("openvino",))
         yield name
 
 

@@ -170,6 +170,8 @@ def _routes(state: State) -> list[Route]:
                 return await endpoint(request)
             except RequestError as error:
                 return await _failed(request, error)
+            except Gone:  # the client left in the middle of its body, so nobody reads this
+                return Response(status_code=499)
 
         return checked
 
