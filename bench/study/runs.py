@@ -64,5 +64,9 @@ def key_of(config: TrainConfig) -> str:
     """
     defaults = settings_of(TrainConfig())
     given = {name: value for name, value in settings_of(config).items() if defaults.get(name) != value}
-    text = msgspec.json.encode(given, order="deterministic")
-    return hashlib.sha256(text).hexdigest()[:_DIGITS]
+    return digest(given)
+
+
+def digest(content: Any) -> str:
+    """Return the hash of what can be written as JSON; the order of keys does not matter."""
+    return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()[:_DIGITS]

@@ -3,15 +3,13 @@
 The numbers are small enough that a network takes seconds, and the same for every study, so that studies share them.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import msgspec
 
-from eeinfer.bench.study.runs import Run, settings_of
+from eeinfer.bench.study.runs import Run, digest, settings_of
 
-_DIGITS = 16  # of the hash, as of a run's
 _SAME = ("backbone.", "data.")  # runs alike in these have the same layers and see the same images
 
 
@@ -66,5 +64,4 @@ def _network(run: Run) -> bytes:
 
 
 def _key(run: str, reference: str, plan: AnalysisPlan) -> str:
-    text = msgspec.json.encode([run, reference, asdict(plan)], order="deterministic")
-    return hashlib.sha256(text).hexdigest()[:_DIGITS]
+    return digest([run, reference, asdict(plan)])

@@ -1,10 +1,10 @@
 """What is drawn of a study: curves, where images leave, single exits, budgets side by side, and what training took."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from eeinfer.bench.reporting.drawings import Plot, Point, Series
 from eeinfer.bench.study.report.contexts import REGIME, Context, cell_of, contexts_of, lines_in, rows_in
-from eeinfer.bench.study.results.shapes import MS, Effort, Line, Mean, Results, Row
+from eeinfer.bench.study.results.shapes import MS, Line, Mean, Results, Row
 
 _REGIMES = {"disjoint": "static", "joint": "cut", "mixed": "cascade"}
 _OTHERS = ("own", "#b45309", "#64748b", "#be185d", "#4d7c0f")
@@ -153,16 +153,12 @@ def _bought(
 
 def effort(results: Results) -> Plot:
     """FLOPs of training by phase, mean over seeds."""
-    return _by_phase(results, "what training took by phase", "training, TFLOPs", lambda one: one.flops / 1e12)
-
-
-def _by_phase(results: Results, name: str, x: str, amount: Callable[[Effort], float]) -> Plot:
     rows = list(dict.fromkeys(tuple(one.labels.values()) for one in results.efforts))
     phases = sorted({one.phase for one in results.efforts})
     return Plot(
         kind="bars",
-        name=name,
-        x=x,
+        name="what training took by phase",
+        x="training, TFLOPs",
         y_names=tuple(", ".join(row) for row in rows),
         series=tuple(
             Series(
@@ -170,7 +166,7 @@ def _by_phase(results: Results, name: str, x: str, amount: Callable[[Effort], fl
                 colour=_PHASES[phase - 1],
                 points=tuple(
                     Point(
-                        x=amount(one),
+                        x=one.flops / 1e12,
                         y=rows.index(tuple(one.labels.values())),
                         label=f"{', '.join(one.labels.values())}: phase {phase}",
                         facts=(
