@@ -33,6 +33,7 @@ GPU_PEERS: dict[str, str] = {
     "onnxruntime static": f"{_KINDS}.gpu_networks:RuntimeStatic",
     "torch": f"{_KINDS}.torch_eager:Eager",
     "torch.compile": f"{_KINDS}.torch_compiled:Captured",
+    "torch-cond": f"{_KINDS}.torch_cond:Cond",
 }
 
 

@@ -3,6 +3,7 @@
 import functools
 import os
 import shutil
+from pathlib import Path
 from typing import Any, ClassVar
 
 from eeinfer.bench.peers.kinds.torch_eager import Eager
@@ -58,7 +59,7 @@ class Compiled(Eager):
                 raise Unavailable(f"no C++ compiler here, and inductor needs one of {', '.join(_COMPILERS)}")
 
     def __init__(self, setup: Setup) -> None:
-        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(self.folder(setup) / "cache"))
+        keep_compiled(self.folder(setup))
         super().__init__(setup)
 
 
@@ -74,6 +75,11 @@ class Captured(Compiled):
         """Import Triton as well, which writes the kernels."""
         super().libraries()
         needs("triton")
+
+
+def keep_compiled(folder: Path) -> None:
+    """Let the compiler keep its code with what else is prepared, unless the user has said where."""
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder / "cache"))
 
 
 def _cxx(setting: Any) -> list[str]:

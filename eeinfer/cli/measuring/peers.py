@@ -26,7 +26,7 @@ Peer = Annotated[
         metavar="NAME",
         help="With --peers: this one, repeatable. static, cut, sessions, single-file, torch, torch.compile, earlyon, "
         "openvino; with --device cuda 'level 3' to 'level 0', onnxruntime, static, cut, 'onnxruntime static', torch, "
-        "torch.compile. Without it: all of them.",
+        "torch.compile, torch-cond. Without it: all of them.",
         show_default=False,
     ),
 ]
