@@ -24,9 +24,9 @@ Peer = Annotated[
     typer.Option(
         "--peer",
         metavar="NAME",
-        help="With --peers: this one, repeatable. static, cut, sessions, single-file, torch, torch.compile, earlyon, "
-        "openvino; with --device cuda 'level 3' to 'level 0', onnxruntime, static, cut, 'onnxruntime static', torch, "
-        "torch.compile, torch-cond. Without it: all of them.",
+        help="With --peers: this one, repeatable. native, static, 'static tuned', cut, sessions, single-file, torch, "
+        "torch.compile, earlyon, openvino, 'openvino cascade'; with --device cuda 'level 3' to 'level 0', onnxruntime, "
+        "static, cut, 'onnxruntime static', torch, torch.compile, torch-cond. Without it: all of them.",
         show_default=False,
     ),
 ]
