@@ -1,6 +1,8 @@
 """What can go wrong, by subject. Every message names the thing, the value, what is allowed and the next command."""
 
 from collections.abc import Iterable
+from functools import partial
+from typing import Any
 
 
 class EeinferError(ValueError):
@@ -50,6 +52,11 @@ class OverloadError(EeinferError):
     def __init__(self, text: str, *, retry_after_s: float, closing: bool = False) -> None:
         super().__init__(text)
         self.retry_after_s, self.closing = retry_after_s, closing
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(
+            type(self), retry_after_s=self.retry_after_s, closing=self.closing
+        ), self.args  # between processes
 
 
 class NonFiniteWarning(UserWarning):

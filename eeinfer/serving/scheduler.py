@@ -59,6 +59,11 @@ class Scheduler:
         """The rows of a full batch of every segment."""
         return self._core.full
 
+    @property
+    def closed(self) -> bool:
+        """Whether nothing further is taken in: it was drained, or has failed."""
+        return self._core.closing
+
     def __len__(self) -> int:
         """Return about how many rows wait or are under way."""
         return len(self._core.queues)

@@ -31,10 +31,15 @@ log = logging.getLogger(__name__)
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def http_app(state: State) -> ASGIApp:
-    """Return the application: inferences take the short way, everything else the router's."""
+def http_app(state: State, *, with_page: bool = True) -> ASGIApp:
+    """Return the application: inferences take the short way, everything else the router's.
+
+    Args:
+        state: of the server.
+        with_page: whether a browser finds the page, which draws what this server's processes have counted.
+    """
     router = Starlette(
-        routes=_routes(state),
+        routes=[*_routes(state), *(_page_routes(state) if with_page else ())],
         exception_handlers={HTTPException: _refused, Exception: _failed},
     )
 
@@ -154,28 +159,10 @@ def _routes(state: State) -> list[Route]:
         await asyncio.to_thread(models.unload, request.path_params["model"])
         return _json({})
 
-    async def shown(_: Request) -> Response:
-        return Response(page(), media_type="text/html", headers=HEADERS)
-
-    async def counted(_: Request) -> Response:
-        return _json(await asyncio.to_thread(traffic))
-
     async def description(_: Request) -> Response:
         return _json(openapi())
 
-    def guarded(endpoint: Endpoint) -> Endpoint:
-        async def checked(request: Request) -> Response:
-            try:
-                state.check_token(request.headers.get("authorization"))
-                return await endpoint(request)
-            except RequestError as error:
-                return await _failed(request, error)
-            except Gone:  # the client left in the middle of its body, so nobody reads this
-                return Response(status_code=499)
-
-        return checked
-
-    found = [Route("/v2/health/live", live), Route("/v2/health/ready", ready), Route("/", shown)]
+    found = [Route("/v2/health/live", live), Route("/v2/health/ready", ready)]
     for path, endpoint, method in (
         ("/v2", server, "GET"),
         ("/v2/", server, "GET"),
@@ -187,10 +174,32 @@ def _routes(state: State) -> list[Route]:
         ("/v2/repository/models/{model}/load", load, "POST"),
         ("/v2/repository/models/{model}/unload", unload, "POST"),
         ("/openapi.json", description, "GET"),
-        ("/live", counted, "GET"),
     ):
-        found.append(Route(path, guarded(endpoint), methods=[method]))
+        found.append(Route(path, _guarded(state, endpoint), methods=[method]))
     return found
+
+
+def _page_routes(state: State) -> list[Route]:
+    async def shown(_: Request) -> Response:
+        return Response(page(), media_type="text/html", headers=HEADERS)
+
+    async def counted(_: Request) -> Response:
+        return _json(await asyncio.to_thread(traffic))
+
+    return [Route("/", shown), Route("/live", _guarded(state, counted))]
+
+
+def _guarded(state: State, endpoint: Endpoint) -> Endpoint:
+    async def checked(request: Request) -> Response:
+        try:
+            state.check_token(request.headers.get("authorization"))
+            return await endpoint(request)
+        except RequestError as error:
+            return await _failed(request, error)
+        except Gone:  # the client left in the middle of its body, so nobody reads this
+            return Response(status_code=499)
+
+    return checked
 
 
 def _which(request: Request) -> dict[str, str]:
