@@ -133,11 +133,15 @@ def test_a_process_whose_bundle_another_library_runs_gets_no_pool(
     asked: list[int | None] = []
     monkeypatch.setattr("eeinfer.backends.ort.process.share_threads", asked.append)
     save_choice(bundle, CHOICE)
-    take_process(bundle.path, None)
+    for threads in (None, 2):
+        take_process(bundle.path, threads)
+    take_process(bundle.path, 2, "openvino")
     assert asked == []
+    take_process(bundle.path, 2, "native")
+    assert asked == [2]
     save_choice(bundle, msgspec.structs.replace(CHOICE, backend="onnxruntime"))
     take_process(bundle.path, None)
-    assert asked == [None]
+    assert asked == [2, None]
 
 
 def test_nothing_is_kept_where_the_cache_is_off(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,7 +37,7 @@ class Cascade(Peer):
     def opened(cls, setup: Setup) -> Engine:
         """Open the bundle."""
         if not isinstance(setup.threads_asked, str):
-            take_process(Path(setup.bundle), setup.threads_asked)
+            take_process(Path(setup.bundle), setup.threads_asked, setup.backend_asked)
         return load(setup.bundle, threads=setup.threads_asked, backend=setup.backend_asked)
 
     def plan(self, workload: Workload, rows: Array) -> Call:

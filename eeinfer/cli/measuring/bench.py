@@ -125,7 +125,7 @@ def _measure(bundle: Path, images: "BenchData", config: BenchConfig, folder: Pat
     from eeinfer.bench import measure, render, write_files
 
     if config.device == "cpu":
-        share_pool(bundle, config.threads)
+        share_pool(bundle, config.threads, backend=config.backend)
     with shown_progress() as progress:
         report = measure(bundle, images.images, images.labels, config, progress, data=images.name)
     files = write_files(report, folder)

@@ -39,14 +39,12 @@ def compare_callers(
 
     from eeinfer import load
     from eeinfer.arrays import count_rows, take
-    from eeinfer.backends.openvino.library import LIBRARY
     from eeinfer.bench.callers import CallersConfig, callers_csv, callers_page, measure_callers, render_callers
     from eeinfer.bench.reporting.files import write_three
 
     config = CallersConfig(callers=tuple(integers("--callers", counts)), rounds=rounds or CallersConfig.rounds)
     limits = taus(tau)
-    if backend != LIBRARY:  # OpenVINO has pools of its own
-        share_pool(bundle, threads)
+    share_pool(bundle, threads, backend=backend)
     with load(bundle, threads=threads, backend=backend) as engine, shown_progress() as progress:
         some = take(images, np.arange(min(_IMAGES, count_rows(images))))
         report = measure_callers(engine, some, config, progress, tau=limits)

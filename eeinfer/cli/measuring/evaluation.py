@@ -48,7 +48,7 @@ def eval(
     path = chosen_bundle(bundle)
     images = bench_data(path, data, root=root)
     if device == "cpu":
-        share_pool(path, threads)
+        share_pool(path, threads, backend=backend)
     engine = eeinfer.load(path, tau=taus(tau), device=device, backend=backend, threads=threads)
     with engine, shown_progress() as progress:
         found = evaluate(engine, images.images, images.labels, progress, data=images.name)

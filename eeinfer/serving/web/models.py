@@ -142,7 +142,9 @@ class Models:
 
     def _opened(self, name: str, path: Path) -> Scheduler:
         settings = self._settings
-        engine = shared_engine(path, device=settings.device, tau=settings.tau, backend=settings.backend)
+        engine = shared_engine(
+            path, device=settings.device, tau=settings.tau, threads=settings.threads, backend=settings.backend
+        )
         return Scheduler(engine, settings.serving, observer=self._observe(name, engine))
 
 

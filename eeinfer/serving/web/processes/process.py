@@ -43,7 +43,7 @@ def _own_process(settings: ServerSettings) -> None:
     if settings.device == "cpu":
         from eeinfer.backends.ort.process import take_process
 
-        take_process(settings.bundles[0], settings.threads)
+        take_process(settings.bundles[0], settings.threads, settings.backend)
 
 
 def _allow_files(connections: int) -> None:
