@@ -23,6 +23,7 @@ PEERS: dict[str, str] = {
     "torch.compile": f"{_KINDS}.torch_compiled:Compiled",
     "earlyon": f"{_KINDS}.earlyon_staged:Staged",
     "openvino": f"{_KINDS}.openvino:OpenVino",
+    "openvino cut": f"{_KINDS}.openvino:OpenVinoCuts",
     "openvino cascade": f"{_KINDS}.openvino:OpenVinoCascade",
 }
 GPU_PEERS: dict[str, str] = {

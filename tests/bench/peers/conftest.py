@@ -10,7 +10,17 @@ from numpy.typing import NDArray
 from eeinfer.bench.peers import PeersConfig, PeersReport, compare
 
 QUICK = PeersConfig(
-    peers=("native", "static", "static tuned", "cut", "sessions", "torch", "openvino", "openvino cascade"),
+    peers=(
+        "native",
+        "static",
+        "static tuned",
+        "cut",
+        "sessions",
+        "torch",
+        "openvino",
+        "openvino cut",
+        "openvino cascade",
+    ),
     rounds=2,
     images=8,
     threads=1,
