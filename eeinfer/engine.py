@@ -296,6 +296,5 @@ class Engine:
     def _warm_up(self) -> None:
         """Run every segment once: a rarely reached one would otherwise be cold when it is needed."""
         lane = self._borrow(steps := self._running())
-        for _ in steps.alone(lane):
-            pass
+        list(steps.alone(lane))
         self._give_back(lane)
