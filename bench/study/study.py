@@ -42,13 +42,13 @@ def left(study: Study, places: Places) -> tuple[Job, ...]:
     return tuple(job for job in standing.jobs if job.key not in standing.done)
 
 
-def time_left(study: Study, places: Places) -> Estimate:
-    """Estimate what is still to be done, from a few steps of each network on this machine.
+def time_left(study: Study, places: Places, progress: Progress = silent) -> Estimate:
+    """Estimate what is still to be done, from a few steps of each network on this machine, told to `progress`.
 
     Raises:
         ConfigError: a network does not fit; DataError: a data set is missing; InputError: a record is damaged.
     """
-    return estimate(left(study, places))
+    return estimate(left(study, places), progress)
 
 
 def run_study(study: Study, places: Places, *, watch: Watch, workers: int = 1, pool: Pool | None = None) -> Standing:

@@ -46,6 +46,7 @@ def test_show_prints_the_runs_and_trains_nothing(run: Run, tmp_path: Path) -> No
     assert done.status == 0
     assert "after phase 1" in done.out
     assert done.out.count(" min") == 2  # of the run, and of the look at its network
+    assert "timing a few training steps of every network" in done.err
     assert "hours with --workers 1" in done.err
     assert not (tmp_path / "out").exists()
 

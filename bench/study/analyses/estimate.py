@@ -1,5 +1,6 @@
 """How long an analysis takes on this machine."""
 
+from functools import cache
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -31,12 +32,14 @@ def analysis_seconds(model: "nn.Module", step: float, batch: int, plan: Analysis
     return _AROUND_S + forward + layers * (_rank_seconds(plan) + tried * _information_seconds(plan))
 
 
+@cache
 def _rank_seconds(plan: AnalysisPlan) -> float:
     features, began = _features(plan.rank_images, plan.rank_columns), perf_counter()
     numerical_rank(features)
     return perf_counter() - began
 
 
+@cache
 def _information_seconds(plan: AnalysisPlan) -> float:
     features, began = _features(plan.information_images, plan.information_columns), perf_counter()
     information(features, 1.0)

@@ -11,7 +11,7 @@ import typer
 from eeinfer.cli.app import Debug, Json, command, say, show
 from eeinfer.cli.failure import fail
 from eeinfer.cli.measuring.standing import watching
-from eeinfer.cli.progress import print_table
+from eeinfer.cli.progress import print_table, shown_progress
 
 if TYPE_CHECKING:
     from eeinfer.bench.study.places import Places
@@ -88,7 +88,6 @@ def _pool(ray: str | None, places: "Places") -> "Iterator[Pool | None]":
 
 def _retime(found: "Study", places: "Places", as_json: bool) -> None:
     from eeinfer.bench.study import study as studies
-    from eeinfer.cli.progress import shown_progress
 
     with shown_progress() as progress:
         count = studies.time_study(found, places, progress)
@@ -101,7 +100,8 @@ def _show_plan(found: "Study", places: "Places", workers: int) -> None:
     from eeinfer.bench.study import study as studies
     from eeinfer.cli.measuring.standing import plan_table
 
-    estimate = studies.time_left(found, places)
+    with shown_progress() as progress:
+        estimate = studies.time_left(found, places, progress)
     print_table(plan_table(found, estimate))
     hours = estimate.total(workers) / 3600
     say(f"about {hours:.1f} hours with --workers {workers} on this machine, if no phase stops early: {found.question}")
