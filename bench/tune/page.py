@@ -59,15 +59,17 @@ def tune_page(tuned: Tuned) -> str:
 
 def _advice(tuned: Tuned) -> str:
     """What there is left to do: nothing."""
-    backend = tuned.choice.backend
-    taken = f"Nothing is left to do: on this machine eeinfer.load takes {backend} {tuned.profiles[backend].threads} now"
+    taken = f"Nothing is left to do: on this machine eeinfer.load takes {_taken(tuned)} now"
     slowest, name, trial = ranked(tuned)[-1]
-    same = f"{name} {trial.threads}" == f"{backend} {tuned.profiles[backend].threads}"
-    return (
-        f"{taken}."
-        if same
-        else f"{taken}. The slowest setting, {name} {trial.threads}, takes {slowest:.2f} times as long."
-    )
+    if _name(name, trial) == _taken(tuned):
+        return f"{taken}."
+    return f"{taken}. The slowest setting, {_name(name, trial)}, takes {slowest:.2f} times as long."
+
+
+def _taken(tuned: Tuned) -> str:
+    """The setting that the engine takes: not always the quickest, since a library that has a lead must be worth it."""
+    backend = tuned.choice.backend
+    return f"{backend} {tuned.profiles[backend].threads}"
 
 
 def tune_csv(tuned: Tuned) -> str:
@@ -98,7 +100,7 @@ def _settings(tuned: Tuned) -> Plot:
             label=_name(backend, trial),
             facts=("ms " + ", ".join(map(significant, trial.ms)),),
             number=f"{ratio:.2f}",
-            faded=place > 0,
+            faded=_name(backend, trial) != _taken(tuned),
         )
         for place, (ratio, backend, trial) in enumerate(rows)
     )
