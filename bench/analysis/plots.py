@@ -1,11 +1,13 @@
 """An analysis as one picture, an SVG file."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from eeinfer.bench.reporting.plots import svg_file
 from eeinfer.training.analysis.analyse import INFORMATION, LANDSCAPE, RANK, Analysis, Network
+from eeinfer.training.analysis.features import layers_before
 from eeinfer.training.analysis.landscape import Landscape
 from eeinfer.training.analysis.overthinking import Overthinking
 from eeinfer.training.analysis.rank import LayerRank
@@ -67,8 +69,22 @@ def _lines(axes: "Axes", analysis: Analysis) -> None:
             axes.annotate("ln M: no more can be told", (0, first[0].most), va="bottom", color="0.3", fontsize=8)
         label = "rank" if analysis.kind == RANK else "I(X;Z), nats"
         axes.set(xlabel="layer, from the input on", ylabel=label, ylim=(0, None))
+        _mark_exits(axes, analysis.networks)
     if longest:
         axes.legend(frameon=False)
+
+
+def _mark_exits(axes: "Axes", networks: Sequence[Network]) -> None:
+    """A line between two layers for each exit, where all networks have theirs in the same places."""
+    found: Any = networks[0].found
+    layers = [layer.layer for layer in found]
+    if len({network.exits for network in networks}) > 1:
+        return
+    for k, module in enumerate(networks[0].exits):
+        if (place := layers_before(layers, module)) is not None:
+            axes.axvline(place - 0.5, color="0.6", linewidth=0.8, linestyle=":")
+            above = axes.get_xaxis_transform()
+            axes.annotate(f"exit {k}", (place - 0.5, 1), xycoords=above, ha="center", va="bottom", fontsize=8)
 
 
 def _values(network: Network) -> list[float]:

@@ -77,17 +77,21 @@ function draw(plot) {
 
 function axes({ spec, svg, x, y, box, narrow }, xRange, yRange) {
   const names = (list, place) => list.map((text, at) => ({ text, at: place(at) }));
-  const across = spec.x_names.length ? names(spec.x_names, x) : ticks(...xRange, narrow ? 4 : 7, spec.x_log).map((v) => ({ text: short(v), at: x(v) }));
+  const along = spec.x_names.length ? names(spec.x_names, x) : ticks(...xRange, narrow ? 4 : 7, spec.x_log).map((v) => ({ text: short(v), at: x(v) }));
   const up = spec.y_names.length ? names(spec.y_names, y) : ticks(Math.min(...yRange), Math.max(...yRange), 6, spec.y_log).map((v) => ({ text: short(v), at: y(v) }));
   for (const { text, at } of up) {
     if (!spec.y_names.length) make("line", { x1: box.left, x2: box.right, y1: at, y2: at, class: "grid" }, svg);
     make("text", { x: box.left - 7, y: at + 4, "text-anchor": "end" }, svg, text);
   }
-  for (const { text, at } of across) {
+  for (const { text, at } of along) {
     make("line", { x1: at, x2: at, y1: box.top, y2: box.bottom, class: "grid" }, svg);
     const turned = spec.x_names.length && narrow;
     make("text", { x: at, y: box.bottom + 17, "text-anchor": "middle", ...(turned ? { "font-size": 9 } : {}) }, svg, text);
   }
+  spec.x_marks.forEach(([place, word], number) => { // the first with its whole word, the others with its end
+    make("line", { x1: x(place), x2: x(place), y1: box.top, y2: box.bottom, class: "across" }, svg);
+    make("text", { x: x(place), y: box.top - 3, "text-anchor": "middle" }, svg, number ? word.split(" ").pop() : word);
+  });
   make("text", { x: (box.left + box.right) / 2, y: box.bottom + 36, "text-anchor": "middle" }, svg, spec.x);
   if (spec.y) make("text", { x: -(box.top + box.bottom) / 2, y: 12, transform: "rotate(-90)", "text-anchor": "middle" }, svg, spec.y);
 }
@@ -98,7 +102,7 @@ function lines({ spec, svg, x, y, shown }) {
     const path = spec.front.map(([a, b], place) => (place ? `H${x(a)}V${y(b)}` : `M${x(a)},${y(b)}`)).join("");
     make("path", { d: path, class: "front" }, svg);
   }
-  if (spec.y_line !== null) make("line", { class: "level", ...level(x, y, spec) }, svg);
+  if (spec.y_line !== null) make("line", { x1: x(-0.5), x2: x(spec.x_names.length - 0.5), y1: y(spec.y_line), y2: y(spec.y_line), class: "level" }, svg);
   for (const series of shown) {
     const drawn = series.points.map((point) => `${x(point.x)},${y(point.y)}`).join(" ");
     if (series.line) make("polyline", { points: drawn, fill: "none", stroke: colour(series.colour), "stroke-width": 1.4, opacity: 0.55 }, svg);
@@ -114,10 +118,6 @@ function band(svg, series, x, y) {
   const edge = (side) => series.points.map((point) => `${x(point.x)},${y(point[side] ?? point.y)}`);
   const look = { fill: colour(series.colour), class: "band", "clip-path": `url(#${svg.querySelector("clipPath").id})` };
   make("polygon", { points: [...edge("y_high"), ...edge("y_low").reverse()].join(" "), ...look }, svg);
-}
-
-function level(x, y, spec) {
-  return { x1: x(-0.5), x2: x(spec.x_names.length - 0.5), y1: y(spec.y_line), y2: y(spec.y_line) };
 }
 
 function whiskers(parent, point, x, y, stroke) {

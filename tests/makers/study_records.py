@@ -40,7 +40,7 @@ def record(
         key=key,
         settings={},
         phases="++-",
-        modules=("a", "classifier"),
+        modules=("stem", "classifier"),
         classes=10,
         train_images=1000,
         static_flops=STATIC,

@@ -1,6 +1,6 @@
 """What the layers of a backbone give, as matrices: N images by d numbers."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -28,6 +28,15 @@ def layers_of(model: nn.Module) -> dict[str, nn.Module]:
     What they give is looked at before normalisation and activation. Layers that a fused kernel passes by give nothing.
     """
     return {name: module for name, module in backbone_of(model).named_modules() if isinstance(module, _LAYERS)}
+
+
+def layers_before(layers: Sequence[str], module: str) -> int | None:
+    """Return how many of the layers have run when `module` has: those up to the last one that is in it.
+
+    None where none of them is, as of the backbone's own classifier.
+    """
+    inside = [place for place, layer in enumerate(layers) if f"{layer}.".startswith(f"{module}.")]
+    return inside[-1] + 1 if inside else None
 
 
 @torch.no_grad()

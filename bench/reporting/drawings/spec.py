@@ -46,6 +46,7 @@ class Plot(Record, frozen=True, kw_only=True):
     front: tuple[tuple[float, float], ...] = ()  # corners of the Pareto front, from the left
     x_names: tuple[str, ...] = ()  # in place of numbers: x is a place among them
     y_names: tuple[str, ...] = ()
+    x_marks: tuple[tuple[float, str], ...] = ()  # lines from bottom to top, from the left, with a word at each
     x_log: bool = False
     y_log: bool = False
     x_from: float | None = None  # the axis reaches to this number

@@ -4,12 +4,15 @@ import math
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 
+import msgspec
+
 from eeinfer.bench.reporting.drawings import Plot, Point, Series
 from eeinfer.bench.reporting.templates import drawn
 from eeinfer.bench.study.report.contexts import Context
 from eeinfer.bench.study.report.maps import loss_map, shades
 from eeinfer.bench.study.report.plots import colours
 from eeinfer.bench.study.results.shapes import LayerFacts, Mean, NetworkFacts, Results
+from eeinfer.training.analysis.features import layers_before
 
 Square = tuple[tuple[float, ...], ...]
 
@@ -64,7 +67,7 @@ def information(found: dict[str, NetworkFacts]) -> Plot:
         for at in (1, len(layers))
     )
     limit = Series(name="where it ends", colour="muted", mark="dot", line=True, points=ends)
-    return Plot(name=plot.name, x=plot.x, y=plot.y, series=(*plot.series, limit))
+    return msgspec.structs.replace(plot, series=(*plot.series, limit))
 
 
 def overthinking(found: dict[str, NetworkFacts]) -> Plot:
@@ -148,6 +151,7 @@ def _by_layer(
         x="layer, from the input on",
         y=y,
         y_from=0,
+        x_marks=_exits(next(iter(found.values()))),
         series=tuple(
             Series(
                 name=value,
@@ -163,6 +167,13 @@ def _by_layer(
             for value, network in found.items()
         ),
     )
+
+
+def _exits(network: NetworkFacts) -> tuple[tuple[float, str], ...]:
+    """Where exits sit between the layers, which are counted from 1; a context's networks have the same."""
+    layers = [layer.layer for layer in network.layers]
+    places = [(layers_before(layers, module), k) for k, module in enumerate(network.exits)]
+    return tuple((place + 0.5, f"exit {k}") for place, k in places if place is not None)
 
 
 def _no_limit(network: NetworkFacts, layer: LayerFacts) -> Sequence[str]:

@@ -43,6 +43,7 @@ def _of_group(group: Group, analyses: Mapping[str, AnalysisRecord]) -> NetworkFa
             "overthinking": first.plan.overthinking_images,
         },
         layers=tuple(_layer(every, place) for place in range(len(first.rank))),
+        exits=group.first.modules[:-1],
         spoiled=_means([[line[-1] for line in each.overthinking.spoiled[:-1]] for each in every]),
         destructive=mean(lambda each: each.overthinking.destructive),
         wasteful=mean(lambda each: each.overthinking.wasteful),

@@ -123,6 +123,7 @@ class NetworkFacts(Record, frozen=True, kw_only=True):
     seeds: tuple[int, ...]
     images: dict[str, int]  # kind of analysis -> how many
     layers: tuple[LayerFacts, ...]  # in the order in which they run
+    exits: tuple[str, ...] = ()  # [H - 1] the modules behind which the early exits sit
     spoiled: tuple[Mean, ...]  # [H - 1] share of images right at that exit and wrong at the last one
     destructive: Mean  # right at an earlier exit, wrong at the last
     wasteful: Mean  # right at the last, and at an earlier one too

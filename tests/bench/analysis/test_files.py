@@ -1,5 +1,6 @@
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -29,7 +30,9 @@ LINES = {"rank": 2, "information": 1, "landscape": 18, "overthinking": 6}
 
 
 def analysis(kind: str) -> Analysis:
-    networks = tuple(Network(label=name, regime="joint", exits=("last",), found=FOUND[kind]) for name in ("a", "b"))
+    networks = tuple(
+        Network(label=name, regime="joint", exits=("stem", "last"), found=FOUND[kind]) for name in ("a", "b")
+    )
     return Analysis(kind=kind, data="digits", part="test", images=100, seed=0, networks=networks)
 
 
@@ -45,6 +48,15 @@ def test_everything_is_in_the_files_and_the_same_twice(kind: str, tmp_path: Path
     svg = written["svg"].read_bytes()
     assert ElementTree.fromstring(svg).tag.endswith("svg")
     assert write_analysis(analysis(kind), tmp_path / "again")["svg"].read_bytes() == svg
+
+
+def test_pictures_of_layers_say_where_exits_sit_unless_networks_differ_in_it(tmp_path: Path) -> None:
+    for kind in ("rank", "information"):
+        same = analysis(kind)
+        assert b"<!-- exit 0 -->" in write_analysis(same, tmp_path)["svg"].read_bytes()
+        assert b"<!-- exit 1 -->" not in write_analysis(same, tmp_path)["svg"].read_bytes()  # it is in no layer
+        moved = (same.networks[0], replace(same.networks[1], exits=("fc", "last")))
+        assert b"<!-- exit 0 -->" not in write_analysis(replace(same, networks=moved), tmp_path)["svg"].read_bytes()
 
 
 def test_a_terminal_shows_the_layers_and_the_middle_of_a_plane() -> None:

@@ -21,6 +21,7 @@ for (const item of items) if (item.getAttribute("aria-pressed") === "true") item
 seen.last = lines(); items[0].click(); seen.again = lines();
 plot.dispatchEvent(new KeyboardEvent("keydown", {key: "ArrowRight"}));
 seen.tip = plot.querySelector(".tip").textContent;
+seen.across = [...document.querySelectorAll(".plot")].map((one) => one.querySelectorAll("line.across").length);
 seen.bands = document.querySelectorAll("polygon.band").length;
 seen.wide = document.documentElement.scrollWidth; seen.window = innerWidth;
 """
@@ -91,4 +92,5 @@ def test_lines_are_switched_off_but_for_the_last_and_nothing_overflows(results: 
         assert seen["again"] == 2
         assert "threshold" in seen["tip"]
         assert seen["bands"] >= 5
+        assert sorted(seen["across"])[-3:] == [0, 1, 1]  # the early exit, on rank and on information
         assert seen["wide"] <= seen["window"] == width
