@@ -12,7 +12,7 @@ from eeinfer.bench.versus.advice import advice, p_text
 from eeinfer.bench.versus.paired import Paired
 from eeinfer.bench.versus.report import Contestant, VersusReport
 
-PAIR_COLUMNS = ("is it better", "better", "points", "95 %", "p", "only it right", "only the other right")
+PAIR_COLUMNS = ("bundle", "beside", "is it better", "points", "95 %", "p", "only it right", "only the other right")
 COLUMNS = ("bundle", "accuracy %", "95 %", "ms", "over the first", "open s", "memory MB", "files MB", "same answers %")
 
 
@@ -62,10 +62,10 @@ def cells(report: VersusReport, one: Contestant) -> list[str]:
 def pair_cells(pair: Paired) -> list[str]:
     """Two bundles' row: whether the second is better than the first, on the same images."""
     low, high = (100 * end for end in pair.interval)
-    better = "not shown" if not pair.sure else pair.other if pair.difference > 0 else pair.one
+    better = "not shown" if not pair.sure else "yes" if pair.difference > 0 else "no, worse"
     alone = (str(pair.only_other), str(pair.only_one))
     points = f"{100 * pair.difference:+.2f}", f"{low:+.2f} to {high:+.2f}"
-    return [f"{pair.other} than {pair.one}", better, *points, p_text(pair.p_corrected), *alone]
+    return [pair.other, pair.one, better, *points, p_text(pair.p_corrected), *alone]
 
 
 def bands(report: VersusReport) -> list[list[str]]:

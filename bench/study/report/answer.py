@@ -40,7 +40,8 @@ def choices(results: Results, context: Context) -> tuple[Choice, ...]:
 
 def sentences(results: Results) -> list[str]:
     """Return the answer, a sentence for each thing that a study compares."""
-    return [f"{_place(context)}{_advice(found)}." for context, found in _compared(results)]
+    texts = (f"{_place(context)}{_advice(found)}." for context, found in _compared(results))
+    return [text[:1].upper() + text[1:] if text.startswith("take ") else text for text in texts]
 
 
 def reasons(results: Results) -> SimpleNamespace:

@@ -37,6 +37,8 @@ seen.clash = [...document.querySelectorAll(".plot svg")].filter((svg) => {
 }).length;
 seen.hints = [...document.querySelectorAll(".scroll")].map((area) =>
   [area.scrollWidth > area.clientWidth + 1, getComputedStyle(area.nextElementSibling).display !== "none"]);
+seen.tall = [...document.querySelectorAll("tbody td")].map((cell) => cell.getBoundingClientRect().height)
+  .reduce((a, b) => Math.max(a, b), 0);
 seen.advice = document.querySelector(".advice").textContent;
 """
 ACT = """
@@ -103,6 +105,7 @@ def test_nothing_overflows_or_is_asked_for_and_everything_has_a_name(seen: Seen,
     assert len(page["plots"]) == PLOTS[name]
     assert max(page["plots"]) <= width
     assert page["text"] <= 1
+    assert page["tall"] <= 120  # a long name takes a few lines, not one for each syllable
     assert page["clash"] == 0
     assert all(wide == told for wide, told in page["hints"])
     assert page["advice"].endswith(".")

@@ -28,7 +28,7 @@ def results(accuracies: dict[str, list[tuple[int, ...]]]) -> Results:
 
 def test_what_leads_in_every_seed_is_taken() -> None:
     found = results({"disjoint": [LOW, LOW], "mixed": [HIGH, MIDDLE]})
-    assert sentences(found) == ["take mixed whatever the budget."]
+    assert sentences(found) == ["Take mixed whatever the budget."]
     (context,) = contexts_of(found, "regime")
     first = choices(found, context)[0]
     assert (first.best, first.level, first.seeds) == ("mixed", (), 2)
@@ -38,7 +38,7 @@ def test_what_leads_in_every_seed_is_taken() -> None:
 
 def test_seeds_that_do_not_agree_decide_nothing() -> None:
     found = results({"disjoint": [LOW, HIGH], "mixed": [LOW, LOW]})
-    assert sentences(found) == ["take any (disjoint is highest, the seeds do not agree) whatever the budget."]
+    assert sentences(found) == ["Take any (disjoint is highest, the seeds do not agree) whatever the budget."]
 
 
 def test_one_seed_decides_nothing_and_says_so() -> None:
@@ -49,7 +49,7 @@ def test_one_seed_decides_nothing_and_says_so() -> None:
 
 def test_what_is_level_with_the_best_is_named_beside_it() -> None:
     found = results({"disjoint": [LOW, LOW], "joint": [HIGH, MIDDLE], "mixed": [MIDDLE, HIGH]})
-    assert sentences(found) == ["take joint or mixed whatever the budget."]
+    assert sentences(found) == ["Take joint or mixed whatever the budget."]
 
 
 def test_one_regime_alone_has_no_answer() -> None:

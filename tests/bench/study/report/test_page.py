@@ -41,7 +41,7 @@ def results() -> Results:
 
 def test_the_page_answers_first_and_escapes_what_others_wrote(results: Results) -> None:
     page = study_page(results)
-    assert page.index("take mixed whatever the budget") < page.index("Accuracy against work on paper")
+    assert page.index("Take mixed whatever the budget") < page.index("Accuracy against work on paper")
     assert "Which &lt;b&gt;?" in page
     assert "not finished" not in page
     assert "tell no regimes apart" in page
