@@ -108,6 +108,21 @@ def prepare(images: Images, input: Input) -> Array:
     return _from_array(_plain(images), input)
 
 
+def prepare_images(images: Images, preprocess: Preprocess, size: tuple[int, int]) -> Array:
+    """Turn images into float32 [B, C, height, width] as a bundle with that ``preprocess`` will: to train on just that.
+
+    Args:
+        images: 8-bit images as `prepare` takes them.
+        preprocess: how they are resized, cropped and normalised; one mean for each channel C.
+        size: height and width that the network reads.
+
+    Raises:
+        InputError: as `prepare`.
+    """
+    tensor = TensorSpec(name="images", dtype="float32", shape=(len(preprocess.mean), *size))
+    return prepare(images, Input(tensor=tensor, preprocess=preprocess))
+
+
 def _from_list(images: Sequence[Any], input: Input) -> Array:
     if not images:
         raise InputError("no images: the list is empty; give at least one")

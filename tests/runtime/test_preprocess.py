@@ -12,7 +12,7 @@ from PIL import Image
 
 from eeinfer.bundle.manifest import Input, Preprocess, TensorSpec
 from eeinfer.errors import InputError
-from eeinfer.preprocess import prepare
+from eeinfer.preprocess import prepare, prepare_images
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)
 
@@ -280,3 +280,14 @@ def test_a_rule_needs_channels_that_pillow_knows() -> None:
     with pytest.raises(InputError, match="2 channels"):
         prepare(Image.new("RGB", (8, 8)), two)
     assert prepare(pixels(9, 9, 2), two).shape == (1, 2, 8, 8)
+
+
+def test_images_to_train_on_are_those_that_the_bundle_will_see() -> None:
+    photos = [pixels(20, 30, 3), Image.fromarray(pixels(9, 12, 3))]
+    input = colour(8, 10, resize=12)
+    assert input.preprocess is not None
+    mixed = [photos[0], np.asarray(photos[1])]
+    np.testing.assert_array_equal(prepare_images(mixed, input.preprocess, (8, 10)), prepare(mixed, input))
+    assert prepare_images(pixels(5, 9), Preprocess(mean=(0.5,), std=(0.25,)), (4, 4)).shape == (1, 1, 4, 4)
+    with pytest.raises(InputError, match="give at least one"):
+        prepare_images([], input.preprocess, (8, 10))
