@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
+_TO_LEARN = 1.15  # times the rows that the best stake takes, which is not known before
 _BOLDEST = 0.95  # share of the capital that one row may cost at most
 
 
@@ -33,12 +34,12 @@ def log_capital(losses: Array, mean: float, delta: float, before: Array | None =
 
 
 def rows_needed_at(losses: Array, mean: float, delta: float) -> int | None:
-    """Return about how many such rows refute the claim, with the best stake there is; None: none do."""
+    """Return about how many such rows refute the claim; None: none do."""
     values, counts = np.unique(losses, return_counts=True)
     stakes = np.geomspace(1e-4, 1, 200) * _BOLDEST / (1 - mean)
     growth = np.log1p(stakes[:, np.newaxis] * (mean - values)) @ (counts / counts.sum())
     best = float(growth.max())
-    return math.ceil(math.log(1 / delta) / best) if best > 0 else None
+    return math.ceil(_TO_LEARN * math.log(1 / delta) / best) if best > 0 else None
 
 
 def _stakes(losses: Array, delta: float, before: Array | None) -> Array:

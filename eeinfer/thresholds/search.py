@@ -73,6 +73,9 @@ class Search:
             return None
         [losses] = at(task.losses, exits_of(rows.scores, self.path[:1]))
         needed = _needed(task.unit(losses), task, delta)
+        if needed is not None and self.method == FIXED_SEQUENCE and self.parts == 1 and task.saves:
+            first = _needed(task.unit(np.zeros_like(losses)), task, delta)  # that order begins where nobody leaves
+            needed = needed if first is None else max(needed, first)
         return None if needed is None else self.parts * needed
 
 

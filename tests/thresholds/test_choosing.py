@@ -8,7 +8,7 @@ import pytest
 from eeinfer.bench.thresholds.populations import bumpy, smooth, tied
 from eeinfer.errors import InputError
 from eeinfer.rule import exits_at
-from eeinfer.thresholds import choose
+from eeinfer.thresholds import Choice, choose
 from eeinfer.thresholds.split import halves
 
 SMOOTH = smooth()
@@ -138,6 +138,21 @@ def test_the_rows_needed_are_about_enough() -> None:
     assert short.rows_needed is not None
     draw = SMOOTH.draw(2 * short.rows_needed, np.random.default_rng(4))
     assert choose(draw.scores, draw.predictions, consistency=0.99, per_exit=False).taus is not None
+
+
+@pytest.mark.parametrize("rows", [100, 400])
+@pytest.mark.parametrize("limit", [0.005, 0.01])
+def test_the_rows_needed_are_enough_where_early_exits_cost_nothing(rows: int, limit: float) -> None:
+    def harmless(count: int) -> Choice:
+        scores = np.random.default_rng(count).random((count, 2), np.float32)
+        labels = np.arange(count) % 2
+        return choose(scores, np.stack([labels, labels], axis=1), labels, max_loss=limit, full=labels)
+
+    short = harmless(rows)
+    assert short.taus is None
+    assert short.rows_needed is not None
+    assert rows < short.rows_needed < 5 / limit
+    assert harmless(short.rows_needed).taus is not None
 
 
 def test_a_promise_that_no_number_of_rows_keeps_says_so() -> None:
