@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from eeinfer.bundle.manifest import Preprocess
 from eeinfer.errors import DataError, EeinferError, InputError, first_line
+from eeinfer.files import meant_path
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -57,6 +58,9 @@ def read_image(path: str | os.PathLike[str], channels: int = 3) -> NDArray[np.ui
         raise DataError(f"{path} is a folder: give the images in it, such as {path}/*.png") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise DataError(f"{path} is too large ({first_line(error)}); make it smaller") from error
+    except FileNotFoundError:
+        where = meant_path(Path(path)) or "; check the path"
+        raise DataError(f"{path} cannot be read: No such file or directory{where}") from None
     except Exception as error:  # Pillow reports damage with errors of many kinds
         if reason := getattr(error, "strerror", None):
             raise DataError(f"{path} cannot be read: {reason}; check the path") from error

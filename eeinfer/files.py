@@ -8,16 +8,27 @@ import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
-from eeinfer.errors import InputError
+from eeinfer.errors import InputError, meant
 
 _PIECE_BYTES = 1 << 19  # stays in the processor's cache while it is hashed
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # a pipe without a writer is opened at once, and then refused
 _BINARY = getattr(os, "O_BINARY", 0)  # Windows would translate line ends
 _NEW_FILE = 0o666  # less what the umask takes
+_MOST_BESIDE = 10_000  # names in a folder that are looked at for one that was meant
 _LONG_S = 3600.0  # longer than writing a file takes
+
+
+def meant_path(path: Path) -> str:
+    """Return the question whether something that lies beside `path` was meant; empty where nothing is called alike."""
+    with contextlib.suppress(OSError):
+        beside = [other.name for other in islice(path.parent.iterdir(), _MOST_BESIDE)]
+        if near := meant(path.name, beside):
+            return f", did you mean {path.with_name(near[0])}?"
+    return ""
 
 
 def replace_file(path: Path, content: bytes) -> None:

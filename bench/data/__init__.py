@@ -16,7 +16,8 @@ from eeinfer.bench.data.images import check_data as check_data
 from eeinfer.bench.data.named import from_name, trained_on
 from eeinfer.bench.data.raw import as_read
 from eeinfer.bundle.folder import Bundle
-from eeinfer.errors import DataError
+from eeinfer.errors import DataError, DependencyError
+from eeinfer.files import meant_path
 
 
 def given_images(
@@ -84,11 +85,13 @@ def bench_data(
 def _by_name(data: str, root: str | os.PathLike[str] | None) -> GivenImages:
     try:
         return from_name(data, root)
+    except DependencyError as error:
+        raise DependencyError(f"no folder or file {data} here{meant_path(Path(data)) or ';'} {error}") from error
     except DataError as error:
         if Path(data).is_dir():
             raise DataError(f"{data} is a folder without images, and no data set's name; {ASK}") from error
         if str(error).startswith("unknown data set"):
-            raise DataError(f"{error}; nor is there a folder or file {data} here") from error
+            raise DataError(f"{error}; nor is there a folder or file {data} here{meant_path(Path(data))}") from error
         raise
 
 

@@ -9,7 +9,6 @@ from eeinfer.bench.data.files import FOLDER
 from eeinfer.bench.data.images import ASK, GivenImages
 from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import DataError, DependencyError
-from eeinfer.machine.extras import missing_extra
 
 _FEW = 5  # classes that a message names
 
@@ -28,7 +27,7 @@ def from_name(name: str, root: str | os.PathLike[str] | None = None) -> GivenIma
     except DependencyError:
         raise
     except ImportError as error:
-        raise missing_extra(error) or DependencyError(
+        raise DependencyError(
             f"the data set {name!r} is read by the training part: pip install 'eeinfer[train]'; images of your own "
             f"need none of it: {ASK}"
         ) from error

@@ -13,10 +13,11 @@ from eeinfer.bundle.graph.external import STANDARD, Reference, declared, referen
 from eeinfer.bundle.layout import exit_specs
 from eeinfer.bundle.manifest import MANIFEST_NAME, MODEL_NAME, FileHash, Manifest, TensorSpec
 from eeinfer.errors import BundleError
-from eeinfer.files import read_small
+from eeinfer.files import meant_path, read_small
 
 Stamp = tuple[tuple[int, int, int], ...]
 
+_PHOTOS = (".jpg", ".jpeg", ".png")
 MOST_MANIFEST_BYTES = 16 << 20
 MOST_GRAPH_BYTES = 256 << 20  # its weights lie elsewhere
 
@@ -37,12 +38,15 @@ def read_manifest(folder: Path) -> bytes:
 
 def _check_place(folder: Path, manifest: Path) -> None:
     if not folder.exists():
-        raise BundleError(f"no bundle at {folder}; make one with: eeinfer export checkpoint.pt --out {folder}")
+        make = f"make one with: eeinfer export checkpoint.pt --out {folder}"
+        raise BundleError(f"no bundle at {folder}{meant_path(folder) or f'; {make}'}")
     if folder.is_file() and folder.suffix == ".pt":
         raise BundleError(f"{folder} is a checkpoint, and no bundle yet; make one of it with: eeinfer export {folder}")
     if not folder.is_dir():
         raise BundleError(f"{folder} is a file; a bundle is the folder that eeinfer export writes")
     if not manifest.is_file():
+        if any(path.suffix.lower() in _PHOTOS for path in folder.rglob("*")):
+            raise BundleError(f"{folder} holds images and is no bundle; images are named behind it: --data {folder}")
         raise BundleError(f"{folder} is not a bundle: it has no {MANIFEST_NAME}; give the folder that export wrote")
     _check_links(folder, [MANIFEST_NAME])
 

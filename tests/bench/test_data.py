@@ -91,7 +91,7 @@ def test_the_shipped_bundle_is_known_by_its_manifest(
 
 
 def test_a_data_set_without_the_training_part_names_its_extra(
-    tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = builtins.__import__
 
@@ -101,8 +101,14 @@ def test_a_data_set_without_the_training_part_names_its_extra(
         return real(name, *rest, **named)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(DependencyError, match=r"eeinfer\[train\]"):
+    with pytest.raises(
+        DependencyError, match=r"no folder or file digits here; the data set 'digits' .*eeinfer\[train\]"
+    ):
         bench_data(tiny_bundle, "digits")
+    (tmp_path / "photos").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DependencyError, match=r"here, did you mean photos\? .*images of your own need none of it"):
+        bench_data(tiny_bundle, "photo")
 
 
 def test_an_unknown_data_set_lists_the_known(tiny_bundle: Path) -> None:

@@ -36,7 +36,11 @@ MISTAKES = [
     ("eval {bundle} --data others", "holds images of 'cat'", "its classes are class 0", "name the folder right above"),
     ("eval {bundle}", "does not say which data set it was trained on", ASKS),
     ("eval missing.eeb", "no bundle at missing.eeb", "eeinfer export checkpoint.pt --out missing.eeb"),
-    ("eval photos", "photos is not a bundle", "no manifest.json", "give the folder that export wrote"),
+    ("eval phots.eeb", "no bundle at phots.eeb", "did you mean photos?"),
+    ("eval photos", "photos holds images and is no bundle", "images are named behind it: --data photos"),
+    ("eval empty", "empty is not a bundle", "no manifest.json", "give the folder that export wrote"),
+    ("eval {bundle} --data photo", "unknown data set 'photo'", "nor is there a folder", "here, did you mean photos?"),
+    ("predict {bundle} flat/11.png", "No such file or directory", "did you mean flat/1.png?"),
     (
         "bench {bundle} --data 'photos/class 0'",
         "holds the images of one class",

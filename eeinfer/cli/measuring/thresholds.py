@@ -170,7 +170,7 @@ def _promise(percentile: float | None, budget_ms: float | None, shares: dict[str
     options = ", ".join(f"--{kind.replace('_', '-')}" for kind in given)
     if len(made) != 1:
         known = " and ".join(f"--{kind.replace('_', '-')}" for kind in made) or "none"
-        raise InputError(f"of the promises {options} give exactly one, not {known}")
+        raise InputError(f"of the promises {options} give exactly one, not {known}: --max-loss 1%, say")
     [(kind, value)] = made.items()
     return CertifiedPromise(kind=kind, value=value, percentile=percentile)
 
