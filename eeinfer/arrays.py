@@ -59,8 +59,8 @@ def read_image(path: str | os.PathLike[str], channels: int = 3) -> NDArray[np.ui
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise DataError(f"{path} is too large ({first_line(error)}); make it smaller") from error
     except FileNotFoundError:
-        where = meant_path(Path(path)) or "; check the path"
-        raise DataError(f"{path} cannot be read: No such file or directory{where}") from None
+        near = meant_path(Path(path))
+        raise DataError(f"{path} cannot be read: No such file or directory{near}; check the path") from None
     except Exception as error:  # Pillow reports damage with errors of many kinds
         if reason := getattr(error, "strerror", None):
             raise DataError(f"{path} cannot be read: {reason}; check the path") from error

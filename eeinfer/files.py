@@ -25,9 +25,10 @@ _LONG_S = 3600.0  # longer than writing a file takes
 def meant_path(path: Path) -> str:
     """Return the question whether something that lies beside `path` was meant; empty where nothing is called alike."""
     with contextlib.suppress(OSError):
-        beside = [other.name for other in islice(path.parent.iterdir(), _MOST_BESIDE)]
+        found = (other.name for other in islice(path.parent.iterdir(), _MOST_BESIDE))
+        beside = [name for name in found if not name.startswith(".")]
         if near := meant(path.name, beside):
-            return f", did you mean {path.with_name(near[0])}?"
+            return f" (did you mean {path.with_name(near[0])}?)"
     return ""
 
 

@@ -86,7 +86,7 @@ def _by_name(data: str, root: str | os.PathLike[str] | None) -> GivenImages:
     try:
         return from_name(data, root)
     except DependencyError as error:
-        raise DependencyError(f"no folder or file {data} here{meant_path(Path(data)) or ';'} {error}") from error
+        raise DependencyError(f"no folder or file {data} here{meant_path(Path(data))}; {error}") from error
     except DataError as error:
         if Path(data).is_dir():
             raise DataError(f"{data} is a folder without images, and no data set's name; {ASK}") from error

@@ -49,8 +49,9 @@ def shortfall(found: Found) -> str:
     choice = found.choice
     if choice.found is not None:
         return ""
-    told = choice.upper is not None and choice.upper > choice.limit  # else those that are tested before them fail
-    could = f"the safest thresholds that save anything: {_loss(found, choice.upper)}. " if told else ""
+    could = ""
+    if choice.upper is not None and choice.upper > choice.limit:  # else those that are tested before them fail
+        could = f"the safest thresholds that save anything: {_loss(found, choice.upper)}. "
     if choice.rows_needed is None:
         return f"{could}No number of images like these would show it: promise less"
     more = max(0, choice.rows_needed - choice.rows)

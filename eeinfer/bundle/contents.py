@@ -39,7 +39,7 @@ def read_manifest(folder: Path) -> bytes:
 def _check_place(folder: Path, manifest: Path) -> None:
     if not folder.exists():
         make = f"make one with: eeinfer export checkpoint.pt --out {folder}"
-        raise BundleError(f"no bundle at {folder}{meant_path(folder) or f'; {make}'}")
+        raise BundleError(f"no bundle at {folder}{meant_path(folder)}; {make}")
     if folder.is_file() and folder.suffix == ".pt":
         raise BundleError(f"{folder} is a checkpoint, and no bundle yet; make one of it with: eeinfer export {folder}")
     if not folder.is_dir():

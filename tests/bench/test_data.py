@@ -101,13 +101,13 @@ def test_a_data_set_without_the_training_part_names_its_extra(
         return real(name, *rest, **named)
 
     monkeypatch.setattr(builtins, "__import__", without)
+    (tmp_path / "photos").mkdir()
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(
         DependencyError, match=r"no folder or file digits here; the data set 'digits' .*eeinfer\[train\]"
     ):
         bench_data(tiny_bundle, "digits")
-    (tmp_path / "photos").mkdir()
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(DependencyError, match=r"here, did you mean photos\? .*images of your own need none of it"):
+    with pytest.raises(DependencyError, match=r"here \(did you mean photos\?\); .*images of your own need none of it"):
         bench_data(tiny_bundle, "photo")
 
 

@@ -39,7 +39,7 @@ MISTAKES = [
     ("eval phots.eeb", "no bundle at phots.eeb", "did you mean photos?"),
     ("eval photos", "photos holds images and is no bundle", "images are named behind it: --data photos"),
     ("eval empty", "empty is not a bundle", "no manifest.json", "give the folder that export wrote"),
-    ("eval {bundle} --data photo", "unknown data set 'photo'", "nor is there a folder", "here, did you mean photos?"),
+    ("eval {bundle} --data photo", "unknown data set 'photo'", "nor is there a folder", "here (did you mean photos?)"),
     ("predict {bundle} flat/11.png", "No such file or directory", "did you mean flat/1.png?"),
     (
         "bench {bundle} --data 'photos/class 0'",
