@@ -31,7 +31,10 @@ def wheel() -> Path:
     found = importlib.util.find_spec("pytriton")
     if found is None or found.origin is None:
         pytest.skip("no Triton here; .ci/hosts installs nvidia-pytriton and runs this test")
-    return Path(found.origin).parent
+    package = Path(found.origin).parent
+    if not _stub(package).is_file():
+        pytest.skip(f"the wheel of Triton runs no models in Python {sys.version_info[0]}.{sys.version_info[1]}")
+    return package
 
 
 @contextmanager
@@ -66,9 +69,13 @@ def running(repositories: list[Path], folder: Path) -> Iterator[Triton]:
 def _backends(package: Path, folder: Path) -> Path:
     """Put the Python backend together with its stub for this Python."""
     backend = shutil.copytree(package / "tritonserver" / "backends" / "python", folder / "backends" / "python")
-    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    shutil.copy(package / "tritonserver" / "python_backend_stubs" / version / "triton_python_backend_stub", backend)
+    shutil.copy(_stub(package), backend)
     return backend.parent
+
+
+def _stub(package: Path) -> Path:
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    return package / "tritonserver" / "python_backend_stubs" / version / "triton_python_backend_stub"
 
 
 def _free_ports(count: int) -> list[int]:
