@@ -74,6 +74,16 @@ class Core:
         if not waiting:
             self._close([Row(request, 0)], now)
 
+    def check_not_full(self) -> None:
+        """Refuse what has not been looked at yet, where no row of it could wait.
+
+        Raises:
+            OverloadError: the queue is full.
+        """
+        count = len(self.queues.entrance)
+        if count >= self._config.queue:
+            self._refuse(f"{count} rows wait, which is as many as it takes", count * self._row_s)
+
     def turn(self) -> bool:
         """Run one segment for the rows that are worth most; False where nobody waits."""
         with self.changed:

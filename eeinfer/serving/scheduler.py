@@ -68,6 +68,14 @@ class Scheduler:
         """Return about how many rows wait or are under way."""
         return len(self._core.queues)
 
+    def check_not_full(self) -> None:
+        """Refuse a request before it is read, where ``submit`` would refuse it for a full queue.
+
+        Raises:
+            OverloadError: it would.
+        """
+        self._core.check_not_full()
+
     def submit(
         self,
         images: Given,

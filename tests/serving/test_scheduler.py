@@ -44,7 +44,9 @@ def test_closing_answers_what_was_taken_in_and_refuses_the_rest(tiny: Engine) ->
     images = np.zeros((50, 8, 8), np.uint8)
     scheduler = Scheduler(tiny, ServingConfig(max_batch=4))
     tickets = [scheduler.submit(images) for _ in range(4)]
+    assert not scheduler.closed
     assert scheduler.drain(timeout_s=30)
+    assert scheduler.closed
     assert all(len(ticket.result(0)) == 50 for ticket in tickets)
     with pytest.raises(OverloadError, match="shutting down"):
         scheduler.submit(images)

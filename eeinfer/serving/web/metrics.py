@@ -30,6 +30,8 @@ class Metrics:
         self.batch = histogram("batch_rows", "Rows that ran a segment together.", _ROWS, "segment")
         self.step = histogram("segment_seconds", "Time of a segment.", _SECONDS, "segment")
         self.queue = histogram("queue_seconds", "From arrival to the begin of segment 0.", _SECONDS)
+        turned_away = "Requests refused unread, by the limit that they met: of connections, of requests at once."
+        self.turned_away = Counter("eeinfer_turned_away", turned_away, ["limit"], registry=registry)
         self.latency = histogram("latency_seconds", "From arrival to the last row's answer.", _SECONDS)
 
 

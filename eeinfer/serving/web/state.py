@@ -2,6 +2,7 @@
 
 import hmac
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from eeinfer.serving.web.failures import RequestError
@@ -18,6 +19,7 @@ class State:
     settings: ServerSettings
     models: Models
     draining: bool = False
+    refused: Callable[[], object] = lambda: None  # called for every request beyond the limit
     open_requests: int = field(default=0, init=False)
 
     @property
@@ -55,6 +57,7 @@ class State:
             RequestError: there are as many as are taken at once.
         """
         if self.open_requests >= self.settings.concurrency:
+            self.refused()
             raise RequestError(
                 f"{self.open_requests} requests are being answered, which is as many as are taken; retry", status=503
             )

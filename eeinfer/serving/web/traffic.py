@@ -12,6 +12,8 @@ def traffic() -> dict[str, dict[str, Any]]:
     collector = MultiProcessCollector(CollectorRegistry())  # type: ignore[no-untyped-call]  # prometheus_client's
     for metric in collector.collect():  # type: ignore[no-untyped-call]
         for sample in metric.samples:
+            if "model" not in sample.labels:
+                continue
             of = found.setdefault(
                 sample.labels["model"], {"requests": {}, "exits": {}, "seconds": 0.0, "answered": 0.0}
             )

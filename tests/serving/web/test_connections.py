@@ -4,7 +4,10 @@ import asyncio
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -13,22 +16,47 @@ uvicorn = pytest.importorskip("uvicorn")
 HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n"
 
 
+SMALL, LARGE = b"{}", bytes(24 << 20)  # the second is more than the system's buffers take
+
+
 async def answers(scope: Any, receive: Any, send: Any) -> None:
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
-    await send({"type": "http.response.body", "body": b"{}"})
+    body = LARGE if scope["path"] == "/large" else SMALL
+    length = (b"content-length", str(len(body)).encode())
+    await send({"type": "http.response.start", "status": 200, "headers": [length]})
+    await send({"type": "http.response.body", "body": body})
+
+
+@dataclass
+class Listening:
+    address: tuple[str, int]
+    server: Any
+    refused: list[None] = field(default_factory=list)
+
+
+@contextmanager
+def listening_for(timeout_s: float) -> Iterator[Listening]:
+    from eeinfer.serving.web.http.connections import limited
+
+    port = socket.create_server(("127.0.0.1", 0))
+    refused: list[None] = []
+    protocol = limited(3, timeout_s, lambda: refused.append(None))
+    server = uvicorn.Server(uvicorn.Config(answers, http=protocol, lifespan="off", log_config=None, loop="asyncio"))
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[port])), daemon=True)
+    thread.start()
+    yield Listening(port.getsockname(), server, refused)
+    server.should_exit = True
+    thread.join(10)
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[tuple[str, int]]:
-    from eeinfer.serving.web.http.connections import limited
+def listening() -> Iterator[Listening]:
+    with listening_for(0.3) as found:
+        yield found
 
-    listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(answers, http=limited(3, 0.3), lifespan="off", log_config=None))
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listening])), daemon=True)
-    thread.start()
-    yield listening.getsockname()
-    server.should_exit = True
-    thread.join(10)
+
+@pytest.fixture(scope="module")
+def address(listening: Listening) -> tuple[str, int]:
+    return listening.address
 
 
 def connected(address: tuple[str, int]) -> socket.socket:
@@ -51,7 +79,8 @@ def check_answered(connection: socket.socket) -> None:
     assert b" 200 " in found
 
 
-def test_beyond_the_limit_a_request_is_refused_and_the_others_go_on(address: tuple[str, int]) -> None:
+def test_beyond_the_limit_a_request_is_refused_and_counted_and_the_others_go_on(listening: Listening) -> None:
+    address, before = listening.address, len(listening.refused)
     inside = [connected(address) for _ in range(3)]
     for connection in inside:
         check_answered(connection)
@@ -59,6 +88,7 @@ def test_beyond_the_limit_a_request_is_refused_and_the_others_go_on(address: tup
         surplus.sendall(HEAD + b"\r\n")
         status, body = answer(surplus)
     assert (status, "3 clients are connected" in body["error"]) == (503, True)
+    assert len(listening.refused) == before + 1
     check_answered(inside[0])
     for connection in inside:
         connection.close()
@@ -79,7 +109,7 @@ def test_a_head_that_is_slow_long_or_none_ends_its_connection(
 
 
 def test_what_is_accepted_sends_without_delay() -> None:
-    """Answers are written in two parts: with Nagle's delay the second waits 40 ms for the first one's receipt."""
+    """Large answers are written in two parts: with Nagle's delay the second waits 40 ms for the first one's receipt."""
     from eeinfer.serving.web.processes.sockets import listening
 
     async def delayed() -> int:
@@ -96,3 +126,47 @@ def test_what_is_accepted_sends_without_delay() -> None:
             return int(await found)
 
     assert asyncio.run(delayed())
+
+
+def test_head_and_body_come_in_one_piece(address: tuple[str, int]) -> None:
+    for _ in range(20):
+        with connected(address) as connection:
+            connection.sendall(HEAD + b"\r\n")
+            assert connection.recv(65536).endswith(b"\r\n\r\n{}")
+
+
+def test_requests_that_come_together_are_answered_in_their_order(address: tuple[str, int]) -> None:
+    with connected(address) as connection:
+        connection.sendall((HEAD + b"\r\n") * 3)
+        found = b""
+        while found.count(b"{}") < 3:
+            found += connection.recv(65536)
+    assert found.count(b"HTTP/1.1 200") == 3
+
+
+def until_nobody_is_connected(server: Any) -> None:
+    ends = time.monotonic() + 20
+    while server.server_state.connections or server.server_state.tasks:
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("requests", [1, 3])
+def test_who_does_not_read_an_answer_is_cut_off(listening: Listening, requests: int) -> None:
+    until_nobody_is_connected(listening.server)
+    with connected(listening.address) as connection:
+        connection.sendall(HEAD.replace(b"/", b"/large", 1) + b"\r\n" + (HEAD + b"\r\n") * (requests - 1))
+        until_nobody_is_connected(listening.server)  # while it still holds its end open
+    with connected(listening.address) as connection:
+        check_answered(connection)
+
+
+def test_who_reads_slowly_gets_everything() -> None:
+    with listening_for(1.0) as slow, connected(slow.address) as connection:
+        connection.sendall(HEAD.replace(b"/", b"/large", 1) + b"\r\n")
+        found = 0
+        while found < len(LARGE):
+            found += len(connection.recv(1 << 20))
+            time.sleep(0.05)
+        connection.sendall(HEAD + b"\r\n")
+        assert connection.recv(65536).endswith(b"{}")

@@ -3,12 +3,14 @@
 import http.client
 import io
 import json
+import re
 import socket
 import struct
 import urllib.error
 import urllib.request
 import zlib
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -211,3 +213,14 @@ def test_a_deadline_over_the_wire_is_kept_or_refused_at_once(server: servers.Ser
     assert 0 <= reply["parameters"]["queue_ms"] <= reply["parameters"]["latency_ms"]
     status, reply = ask(server, INFER, json.dumps(GOOD | {"parameters": {"deadline_ms": 1e-6}}).encode())
     assert (status, "after the deadline" in reply["error"]) == (503, True)
+
+
+def test_who_is_turned_away_by_a_limit_is_counted(tiny_bundle: Path) -> None:
+    with servers.serving(tiny_bundle, "--connections", "1") as narrow:
+        host, port = narrow.http.split(":")
+        with socket.create_connection((host, int(port)), timeout=20):
+            status, reply = ask(narrow, "/v2/health/live")
+        with urllib.request.urlopen(f"http://{narrow.metrics}/metrics", timeout=20) as found:
+            text = found.read().decode()
+    assert (status, "1 clients are connected" in reply["error"]) == (503, True)
+    assert re.findall(r'(?m)^eeinfer_turned_away_total\{limit="connections"\} (\S+)$', text) == ["1.0"]

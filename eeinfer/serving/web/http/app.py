@@ -80,6 +80,7 @@ async def _inference(state: State, path: str, scope: Scope, receive: Receive) ->
         raise RequestError("the body is compressed; send it as it is", status=415)
     settings = state.settings
     raw = await whole_body(receive, headers, settings.max_body_bytes, settings.body_timeout_s)
+    state.models.get(model, version).scheduler.check_not_full()  # reading what is refused afterwards takes longest
     header_length = headers.get(HEADER_LENGTH.lower().encode())
     client = scope["client"][0] if scope.get("client") else ""
     call = read_call(raw, None if header_length is None else header_length.decode("latin-1"), model, version, client)

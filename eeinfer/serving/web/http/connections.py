@@ -1,10 +1,13 @@
-"""Connections within limits: of their number, and of the time and the size that the head of a request may take."""
+"""Connections within limits: of their number, of a request's head in time and size, of the time to take an answer."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from eeinfer.serving.web.http.writing import Reader, Together
 
 _HEAD_BYTES = 64 << 10
 _REASONS = {
@@ -16,11 +19,16 @@ _REASONS = {
 _LEAVES_S = 1.0  # a connection beyond the limit that asks nothing
 
 
-def limited(most: int, timeout_s: float) -> type[asyncio.Protocol]:
+def limited(most: int, timeout_s: float, refused: Callable[[], object] = lambda: None) -> type[asyncio.Protocol]:
     """Return the protocol of a server with ``most`` connections.
 
     A request on a connection beyond them is answered with 503, and the connection is closed. So is one whose head does
-    not arrive within ``timeout_s`` seconds, or is larger than 64 KiB.
+    not arrive within ``timeout_s`` seconds, or is larger than 64 KiB, and one that does not read its answer.
+
+    Args:
+        most: connections that are open at the same time.
+        timeout_s: for a head to arrive, and for 16 KiB of an answer to be taken.
+        refused: called for every request that is answered with 503.
     """
 
     class Limited(HttpToolsProtocol):
@@ -31,17 +39,20 @@ def limited(most: int, timeout_s: float) -> type[asyncio.Protocol]:
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
             assert isinstance(transport, asyncio.Transport)
             super().connection_made(transport)
+            self._reader = Reader(transport, self.loop, timeout_s)
             self._surplus = len(self.connections) > most
             self._patience = self.loop.call_later(_LEAVES_S if self._surplus else timeout_s, self._lose_patience)
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._be_patient()
+            self._reader.rest()
             super().connection_lost(exc)
 
         def data_received(self, data: bytes) -> None:
             if self._over:
                 return
             if self._surplus:
+                refused()
                 self._end(503, f"{most} clients are connected, which is as many as are taken; retry")
                 return
             if self.cycle is None or self.cycle.response_complete:
@@ -54,9 +65,21 @@ def limited(most: int, timeout_s: float) -> type[asyncio.Protocol]:
         def on_headers_complete(self) -> None:
             self._be_patient()
             super().on_headers_complete()
+            self.cycle.transport = Together(self.transport, self.loop)  # type: ignore[assignment]  # the cycle asks no more of it
 
         def send_400_response(self, msg: str) -> None:
             self._end(400, msg)
+
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            self._reader.watch()
+
+        def resume_writing(self) -> None:
+            super().resume_writing()
+            self._reader.rest()
+
+        def timeout_keep_alive_handler(self) -> None:
+            self._reader.leave()
 
         def _be_patient(self) -> None:
             if self._patience is not None:
@@ -67,7 +90,7 @@ def limited(most: int, timeout_s: float) -> type[asyncio.Protocol]:
             if self._head:
                 self._end(408, f"the head of the request did not arrive within {timeout_s:g} s")
             else:
-                self.transport.close()
+                self._reader.leave()
 
         def _end(self, status: int, text: str) -> None:
             self._be_patient()
@@ -84,7 +107,7 @@ def limited(most: int, timeout_s: float) -> type[asyncio.Protocol]:
             self._over = True
             if self.transport.can_write_eof():  # closed at once with something unread, the answer would be lost too
                 self.transport.write_eof()
-                self.loop.call_later(_LEAVES_S, self.transport.close)
+                self.loop.call_later(_LEAVES_S, self._reader.leave)
             else:
                 self.transport.close()
 

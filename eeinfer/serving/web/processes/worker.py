@@ -61,8 +61,10 @@ async def serve(settings: ServerSettings, ports: Ports, stop: asyncio.Event, rea
     await asyncio.to_thread(models.load_all)
     gc.collect()
     gc.freeze()  # what was loaded stays: looking through it again would hold answers up for milliseconds
-    state = State(settings=settings, models=models)
-    http, rpc = _http_server(settings, state), await _grpc_server(settings, state, ports.grpc)
+    turned_away = metrics.turned_away.labels
+    state = State(settings=settings, models=models, refused=turned_away("requests").inc)
+    http = _http_server(settings, state, turned_away("connections").inc)
+    rpc = await _grpc_server(settings, state, ports.grpc)
     serving = asyncio.ensure_future(http.serve(sockets=[ports.http]))
     watching = asyncio.ensure_future(_watch(models)) if settings.reload else None
     while not http.started and not serving.done():
@@ -77,13 +79,13 @@ async def serve(settings: ServerSettings, ports: Ports, stop: asyncio.Event, rea
     await asyncio.to_thread(models.close)
 
 
-def _http_server(settings: ServerSettings, state: State) -> uvicorn.Server:
+def _http_server(settings: ServerSettings, state: State, refused: Callable[[], object]) -> uvicorn.Server:
     config = uvicorn.Config(
         http_app(state),
         log_config=None,
         access_log=False,
         server_header=False,
-        http=limited(settings.connections, settings.body_timeout_s),
+        http=limited(settings.connections, settings.body_timeout_s, refused),
         timeout_keep_alive=_KEEPS_OPEN_S,
         timeout_graceful_shutdown=round(settings.drain_s + _GRACE_S),
         ssl_certfile=settings.certificate,

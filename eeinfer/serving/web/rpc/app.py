@@ -65,6 +65,7 @@ class GrpcApp:
     async def _infer(self, request: Any, context: Any) -> Any:
         self._state.enter()
         try:
+            self._models.get(request.model_name, request.model_version).scheduler.check_not_full()
             call = read_call(request, context.peer().rpartition(":")[0])
             return write_reply(await infer(self._models, call, self._state.settings.max_pixels))
         finally:
