@@ -9,6 +9,7 @@ from typing import Any
 import onnx
 from torch import nn
 
+from eeinfer.bundle.checks import preprocess_problem
 from eeinfer.bundle.folder import hash_file
 from eeinfer.bundle.layout import EXIT_OUTPUTS
 from eeinfer.bundle.manifest import Axis, Input, Manifest, Preprocess
@@ -127,6 +128,7 @@ def _write(
     progress("tracing")
     scored = ScoredExits(module, exits.scores, inputs).eval()
     proto = export_graph(scored, inputs, folder)
+    given = _inputs(proto, about.preprocess)
     progress("cutting")
     parts = _cut(proto)
     progress("counting FLOPs")
@@ -140,7 +142,7 @@ def _write(
     record_static(folder, proto, module, exits.static, draws, tolerance)
     manifest = Manifest(
         name=about.name,
-        inputs=tuple(Input(tensor=tensor_spec(value), preprocess=about.preprocess) for value in proto.graph.input),
+        inputs=given,
         axes={axis: Axis(min=low, max=high) for axis, (low, high) in inputs.axes.items()},
         classes=_classes(exits.classes, proto),
         score=exits.scores,
@@ -157,6 +159,21 @@ def _write(
 def _check_preprocess(preprocess: Preprocess | None, inputs: int) -> None:
     if preprocess is not None and inputs > 1:
         raise ExportError("preprocess says how an image becomes the only input; the model has several: leave it out")
+
+
+def _inputs(proto: onnx.ModelProto, preprocess: Preprocess | None) -> tuple[Input, ...]:
+    """Refuse a way of preparing images that does not fit the input; means of 8-bit pixels are a common slip."""
+    given = tuple(Input(tensor=tensor_spec(value), preprocess=preprocess) for value in proto.graph.input)
+    if preprocess is None:
+        return given
+    if problem := preprocess_problem(given[0]):
+        raise ExportError(f"{problem}: give a Preprocess that fits the model's input")
+    if max(preprocess.mean) > 1:
+        raise ExportError(
+            f"preprocessing has a mean of {max(preprocess.mean):g}, and pixels are scaled to [0, 1] before it is taken "
+            "off: divide means and deviations of 8-bit pixels by 255"
+        )
+    return given
 
 
 def _cut(proto: onnx.ModelProto) -> list[SegmentGraph]:

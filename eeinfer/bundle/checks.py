@@ -131,10 +131,11 @@ def _input_problem(input: Input, axes: dict[str, Axis]) -> str | None:
         return f"an input is called {input.tensor.name!r}, as an answer is"
     if input.tensor.shares is not None:
         return f"the input {input.tensor.name!r} shares memory; only carried tensors may"
-    return _spec_problem(input.tensor, axes) or _preprocess_problem(input)
+    return _spec_problem(input.tensor, axes) or preprocess_problem(input)
 
 
-def _preprocess_problem(input: Input) -> str | None:
+def preprocess_problem(input: Input) -> str | None:
+    """Return what is wrong with how pixels become that input; None where nothing is."""
     rule, shape = input.preprocess, [size for size in input.tensor.shape if isinstance(size, int)]
     if rule is None:
         return None

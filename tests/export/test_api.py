@@ -243,3 +243,24 @@ def test_options_that_do_not_fit_are_refused(
     with pytest.raises(error, match=message):
         export_bundle(exit_networks.build("residual"), EXAMPLE, tmp_path / "m", **options)  # type: ignore[arg-type]
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "message"),
+    [
+        ((0.5,), (0.25,), r"^preprocessing has 1 means and 1 stds for 3 channels: give a Preprocess that fits"),
+        ((0.5,) * 3, (0.0, 1.0, 1.0), "^preprocessing has a mean or std that is not finite, or a std that is not posi"),
+        (
+            (124.0, 116.0, 104.0),
+            (58.0,) * 3,
+            r"^preprocessing has a mean of 124, .*divide means and deviations .* by 255",
+        ),
+    ],
+)
+def test_preprocessing_that_does_not_fit_is_told_before_anything_is_cut(
+    mean: tuple[float, ...], std: tuple[float, ...], message: str, tmp_path: Path
+) -> None:
+    rule = Preprocess(mean=mean, std=std)
+    with pytest.raises(ExportError, match=message):
+        export_bundle(exit_networks.build("residual"), EXAMPLE, tmp_path / "x", preprocess=rule)
+    assert list(tmp_path.iterdir()) == []
