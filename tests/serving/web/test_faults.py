@@ -56,6 +56,7 @@ def png_bomb(side: int) -> bytes:
         (b"{", "no inference request"),
         (b"[1, 2]", "no inference request"),
         (b"\xff\xfe{}", "no inference request"),
+        (b"\xff\xd8\xff\xe0\x00\x10JFIF", "an image goes into one as BYTES, in base64"),
         (b"[" * 100_000, "no inference request"),
         (b'{"inputs": []}', "the inputs given are none"),
         (b'{"inputs": [{"name": 5}]}', "no inference request"),
@@ -89,6 +90,11 @@ def test_a_bad_body_is_refused_with_its_reason(server: servers.Server, body: byt
     status, reply = ask(server, INFER, body, "POST")
     assert status == 400
     assert text in reply["error"]
+
+
+def test_an_inference_without_post_is_told_how_to_ask(server: servers.Server) -> None:
+    status, reply = ask(server, INFER)
+    assert (status, reply["error"]) == (405, "an inference is asked for with POST, not GET")
 
 
 def test_truncated_and_surplus_binary_parts_are_refused(server: servers.Server) -> None:
@@ -143,7 +149,7 @@ def test_unknown_paths_methods_and_versions(server: servers.Server) -> None:
         ("/v2/models/nobody/infer", good, "POST", 404),
         ("/v2/models/tiny/versions/77/infer", good, "POST", 404),
         ("/v2/models/tiny/versions/1/more/infer", good, "POST", 404),
-        (INFER, None, "GET", 404),
+        (INFER, None, "GET", 405),
         ("/v2/repository/models/nobody/load", b"", "POST", 404),
         ("/v2/repository/index", b"[", "POST", 400),
     ):

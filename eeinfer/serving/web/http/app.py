@@ -116,8 +116,10 @@ def _json(content: Any, status: int = 200) -> Response:
     return Response(msgspec.json.encode(content), status_code=status, media_type="application/json")
 
 
-async def _refused(_: Request, error: Exception) -> Response:
+async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if request.url.path.endswith("/infer"):  # with POST it would not have come here
+        return _json({"error": f"an inference is asked for with POST, not {request.method}"}, 405)
     return _json({"error": f"{error.detail.lower()}; the protocol's paths begin with /v2"}, error.status_code)
 
 
