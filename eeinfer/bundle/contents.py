@@ -45,6 +45,8 @@ def _check_place(folder: Path, manifest: Path) -> None:
     if not folder.is_dir():
         raise BundleError(f"{folder} is a file; a bundle is the folder that eeinfer export writes")
     if not manifest.is_file():
+        if (checkpoint := folder / "checkpoint.pt").is_file():
+            raise BundleError(f"{folder} is a run, and no bundle yet; make one of it with: eeinfer export {checkpoint}")
         if any(path.suffix.lower() in _PHOTOS for path in folder.rglob("*")):
             raise BundleError(f"{folder} holds images and is no bundle; images are named behind it: --data {folder}")
         raise BundleError(f"{folder} is not a bundle: it has no {MANIFEST_NAME}; give the folder that export wrote")

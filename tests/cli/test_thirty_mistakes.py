@@ -57,6 +57,10 @@ MISTAKES = [
     ("thresholds {bundle} --data photos", "of the promises --max-loss", "give exactly one, not none"),
     ("thresholds {bundle} --max-loss 5", "--max-loss is 5; is that 5%?", "Write the sign, or a share below 1"),
     ("prune {bundle} --keep a", "--keep is 'a'", "give numbers of exits, such as 0,2"),
+    ("eval run", "run is a run, and no bundle yet", "make one of it with: eeinfer export run/checkpoint.pt"),
+    ("train phots.toml", "phots.toml does not exist (did you mean photos?)", "eeinfer train digits --show"),
+    ("train digits --method bed.py:A", "bed.py does not exist (did you mean bad.py?)", "the path of a file of Python"),
+    ("train --data cifar10 --root photo", "the data folder photo does not exist (did you mean photos?)", "give the"),
     ("train --data flat", "flat holds images without classes", "put them into one folder per class"),
     ("train --data photos --root x", "--root x has no effect", "--data photos says where the images are"),
 ]
@@ -68,6 +72,9 @@ def place(tmp_path: Path) -> Path:
     photo_folder(tmp_path / "others", ["cat", "dog"], count=1)
     flat_folder(tmp_path / "flat")
     (tmp_path / "empty").mkdir()
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "checkpoint.pt").touch()
+    (tmp_path / "bad.py").touch()
     (tmp_path / "bad.csv").write_text("a,b\n1,2\n")
     (tmp_path / "shoe.csv").write_text("path,label\nflat/1.png,shoe\n")
     (tmp_path / "lost.csv").write_text("path,label\nflat/99.png,class 0\n")

@@ -10,6 +10,7 @@ import numpy as np
 
 from eeinfer.arrays import SUFFIXES, ImageFiles, images_by_class
 from eeinfer.errors import DataError
+from eeinfer.files import meant_path
 from eeinfer.labelled import Photos, held_out, parts_of, photos_in, photos_listed
 from eeinfer.labelled.folders import TESTS, TRAIN
 from eeinfer.training.data.dataset import Dataset, Pixels, Split
@@ -42,7 +43,10 @@ def search_roots(root: str | Path | None) -> list[Path]:
     """
     if root is not None:
         if not Path(root).is_dir():
-            raise DataError(f"the data folder {root} does not exist; give the folder that holds the data set's files")
+            near = meant_path(Path(root))
+            raise DataError(
+                f"the data folder {root} does not exist{near}; give the folder that holds the data set's files"
+            )
         return [Path(root)]
     named = os.environ.get(VARIABLE)
     return [*([Path(named)] if named else []), Path("data"), Path("/usr/share/datasets")]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from eeinfer.cli.training.settings import NONE, Plain, Setting
 from eeinfer.errors import ConfigError, first_line
+from eeinfer.files import meant_path
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -34,7 +35,8 @@ def read_config(path: Path) -> tuple[str | None, list[Setting]]:
         text = path.read_bytes().decode()
         values = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
     except OSError as error:
-        what = "does not exist" if isinstance(error, FileNotFoundError) else f"cannot be read ({first_line(error)})"
+        missing = isinstance(error, FileNotFoundError)
+        what = f"does not exist{meant_path(path)}" if missing else f"cannot be read ({first_line(error)})"
         raise ConfigError(f"{path} {what}; to have one: eeinfer train digits --show > {path.name}") from error
     except ValueError as error:  # of bytes, of JSON, of TOML: each says where
         raise ConfigError(f"{path} is no {path.suffix[1:].upper()}: {first_line(error)}") from error
