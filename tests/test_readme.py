@@ -3,7 +3,7 @@
 Pages that go on from one another are a chain and share their folder. A comment directly above a block changes what is
 done with it, and has to say why:
 
-    <!-- test: append --epochs 1 to train (the whole training takes minutes) -->    add options to one command
+    <!-- test: append --epochs 1 to train, --rounds 1 to bench (they take minutes) -->    add options to commands
     <!-- test: parse (installs into the environment) -->          only check that commands, options and targets exist
 """
 
@@ -38,7 +38,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BLOCK = re.compile(
     r"(?:<!-- test: (?P<mark>[^\n]*?) -->\n)?^```(?P<language>\w+)\n(?P<body>.*?)^```$", re.DOTALL | re.MULTILINE
 )
-MARK = re.compile(r"(parse|append (?P<options>.+?) to (?P<command>\w+)) \((?P<reason>.+)\)")
+MARK = re.compile(r"(parse|append (?P<added>[^()]+)) \((?P<reason>.+)\)")
 
 
 DOCS = ROOT / "docs"
@@ -62,14 +62,19 @@ class Block:
     language: str
     body: str
     parse_only: bool
-    options: str  # to append ...
-    command: str | None  # ... to this command
+    added: dict[str, str]  # command -> options to append to it
 
     @property
     def commands(self) -> list[str]:
         """Lines after ``$``, continued lines joined; the rest of a console block is output."""
         joined = self.body.replace("\\\n", " ")
         return [line[2:] for line in joined.splitlines() if line.startswith("$ ")]
+
+
+def read_added(text: str) -> dict[str, str]:
+    """`--epochs 1 to train, --rounds 1 to bench`: what is appended to which command."""
+    pairs = [part.rpartition(" to ") for part in text.split(", ") if part]
+    return {command: options for options, _, command in pairs}
 
 
 def read_blocks(page: str) -> list[Block]:
@@ -84,9 +89,8 @@ def read_blocks(page: str) -> list[Block]:
                 line=text.count("\n", 0, match.start()) + 1,
                 language=match["language"],
                 body=match["body"],
-                parse_only=bool(mark and not mark["command"]),
-                options=mark["options"] or "" if mark else "",
-                command=mark["command"] if mark else None,
+                parse_only=bool(mark and not mark["added"]),
+                added=read_added((mark["added"] if mark else None) or ""),
             )
         )
     return blocks
@@ -171,8 +175,9 @@ def run_block(block: Block, folder: Path) -> None:
         if block.parse_only:
             check_only(command)
         else:
-            added = f" {block.options}" if command.startswith(f"eeinfer {block.command} ") else ""
-            run(["bash", "-c", command + added], folder)
+            words = f"{command} ".split(" ")
+            added = block.added.get(words[1], "") if words[0] == "eeinfer" else ""
+            run(["bash", "-c", f"{command} {added}"], folder)
 
 
 @pytest.mark.parametrize("chain", EVERY, ids=lambda chain: chain[0])

@@ -73,8 +73,8 @@ def load_imagefolder(root: str | Path | None) -> Dataset:
     """
     if root is None:
         raise DataError(
-            "imagefolder needs a root: a folder with CLASS/image.jpg, or with train/CLASS/image.jpg and "
-            "test/CLASS/image.jpg, or a .csv file with the columns path,label"
+            "imagefolder needs a root: --root (data.root) with a folder that holds CLASS/image.jpg, or "
+            "train/CLASS/image.jpg and test/CLASS/image.jpg, or with a .csv file with the columns path,label"
         )
     path = Path(root)
     if path.suffix.lower() == ".csv":
