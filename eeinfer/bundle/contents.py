@@ -3,9 +3,11 @@
 And whether the bundle was replaced while they were read: what the system says about its files before and after.
 """
 
+import contextlib
 import os
 import stat
 from collections.abc import Collection, Iterable, Mapping
+from itertools import islice
 from pathlib import Path
 
 from eeinfer.bundle.build_record import FOLDER as ENGINES
@@ -17,7 +19,7 @@ from eeinfer.files import meant_path, read_small
 
 Stamp = tuple[tuple[int, int, int], ...]
 
-_PHOTOS = (".jpg", ".jpeg", ".png")
+_PHOTOS, _FIRST = (".jpg", ".jpeg", ".png"), 1000
 MOST_MANIFEST_BYTES = 16 << 20
 MOST_GRAPH_BYTES = 256 << 20  # its weights lie elsewhere
 
@@ -47,10 +49,17 @@ def _check_place(folder: Path, manifest: Path) -> None:
     if not manifest.is_file():
         if (checkpoint := folder / "checkpoint.pt").is_file():
             raise BundleError(f"{folder} is a run, and no bundle yet; make one of it with: eeinfer export {checkpoint}")
-        if any(path.suffix.lower() in _PHOTOS for path in folder.rglob("*")):
+        if _holds_photos(folder):
             raise BundleError(f"{folder} holds images and is no bundle; images are named behind it: --data {folder}")
         raise BundleError(f"{folder} is not a bundle: it has no {MANIFEST_NAME}; give the folder that export wrote")
     _check_links(folder, [MANIFEST_NAME])
+
+
+def _holds_photos(folder: Path) -> bool:
+    """Whether images lie in it or below; only the first few files are looked at."""
+    with contextlib.suppress(OSError):
+        return any(path.suffix.lower() in _PHOTOS for path in islice(folder.rglob("*"), _FIRST))
+    return False
 
 
 def check_files(folder: Path, manifest: Manifest, *, domains: Collection[str] | None = STANDARD) -> None:
