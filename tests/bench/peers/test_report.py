@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from rich.console import Console
+from some_reports import some_peers
 
 from eeinfer.bench.peers import PeersReport, render
 from eeinfer.bench.peers.reporting import sentences
@@ -51,6 +52,20 @@ def test_disagreement_is_said_loudly(peers_report: PeersReport) -> None:
     assert any("cut DISAGREES" in line and "50.0 %" in line for line in sentences.warnings(report))
     assert "cut DISAGREES" in text(report, 200)
     assert "cut DISAGREES" in html_page(report)
+
+
+def test_nobody_is_advised_to_take_what_knows_beforehand_where_images_leave() -> None:
+    made = some_peers()
+    half = Spread(median=0.5, p10=0.5, p90=0.5)
+    cut = next(peer for peer in made.peers if peer.name == "cut")
+    quick = changed(made, "cut", timings=tuple(msgspec.structs.replace(each, ratio=half) for each in cut.timings))
+    said = sentences.verdict(quick)
+    assert said.startswith(
+        "eeinfer is the quickest where images leave in a mix of exits: 2.00 times as fast as static."
+    )
+    assert said.endswith("Told beforehand where each image leaves, as nobody is: cut 0.50.")
+    alone = msgspec.structs.replace(quick, peers=tuple(p for p in quick.peers if p.name in {"eeinfer", "cut"}))
+    assert sentences.verdict(alone) == "Told beforehand where each image leaves, as nobody is: cut 0.50."
 
 
 def test_a_failed_and_a_restless_peer_are_named(peers_report: PeersReport) -> None:
