@@ -72,4 +72,4 @@ def _ray_serve() -> Any:
 
 def _reserved(options: dict[str, Any]) -> int:
     """Return the processors of a replica; Ray reserves one where nothing is said."""
-    return max(1, int((options.get("ray_actor_options") or {}).get("num_cpus", 1)))
+    return max(1, int((options.get("ray_actor_options") or {}).get("num_cpus") or 1))
