@@ -1,6 +1,7 @@
 """Runs side by side: what the folders of `eeinfer train` say of themselves, finished or under way."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from eeinfer.errors import CheckpointError, DataError
 from eeinfer.progress import Progress, silent
 from eeinfer.training.exits.costs import exit_costs
 from eeinfer.training.model import EarlyExitModel
-from eeinfer.training.runs.checkpoint import CHECKPOINT_NAME, load_checkpoint
+from eeinfer.training.runs.checkpoint import CHECKPOINT_NAME, load_checkpoint, read_checkpoint
 from eeinfer.training.runs.metrics import METRICS_NAME
 
 _PLACES = ("", "*/", "*/*/")  # of runs below a folder
@@ -72,24 +73,41 @@ def _run(place: Path, name: str) -> Run:
         return Run(folder=name, state=where, epochs=len(lines), seconds=seconds)
     try:
         found = load_checkpoint(checkpoint)
+        facts, flops = found.provenance, _flops(found.model, found.input.tensor.sizes())
     except CheckpointError as error:
-        return Run(folder=name, state="cannot be read", problem=str(error), epochs=len(lines), seconds=seconds)
-    facts, config = found.provenance, found.config
+        own = _of_own_parts(checkpoint)
+        if own is None:
+            return Run(folder=name, state="cannot be read", problem=str(error), epochs=len(lines), seconds=seconds)
+        facts, flops = own, None
     accuracy = facts.get("test_accuracy")
     return Run(
         folder=name,
         state="untrained" if facts.get("untrained") else "finished",
-        data=str(facts.get("folder") or config.data.name),
-        backbone=config.backbone.name,
-        method=config.method.name,
-        regime=config.regime,
-        seed=config.seed,
+        data=_named(facts.get("folder") or facts.get("dataset")),
+        backbone=_named(facts.get("backbone")),
+        method=_named(facts.get("method")),
+        regime=str(facts.get("regime")),
+        seed=facts.get("seed"),
         epochs=len(lines),
         seconds=seconds,
         accuracy=None if accuracy is None else tuple(accuracy),
-        flops=_flops(found.model, found.input.tensor.sizes()),
+        flops=flops,
         group=_group(facts),
     )
+
+
+def _of_own_parts(checkpoint: Path) -> dict[str, Any] | None:
+    """What a run says of itself whose network needs a user's own parts, which nothing here runs; None of others."""
+    try:
+        content = read_checkpoint(checkpoint)
+    except CheckpointError:
+        return None
+    return dict(content["provenance"]) if content.get("parts") else None
+
+
+def _named(part: object) -> str:
+    """A part's name, without the sum of the file that it is in."""
+    return re.sub(r"@[0-9a-f]+:", ":", str(part))
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:

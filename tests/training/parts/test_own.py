@@ -11,6 +11,7 @@ from eeinfer.export import export_checkpoint
 from eeinfer.training import BackboneConfig, DataConfig, MethodConfig, TrainConfig, load_checkpoint, train
 from eeinfer.training.calibration import calibrate
 from eeinfer.training.data import load_dataset
+from eeinfer.training.runs.listing import list_runs
 from eeinfer.training.runs.sealed import save_sealed
 
 
@@ -52,6 +53,14 @@ def test_the_folder_of_the_run_keeps_a_copy_that_serves_as_well(checkpoint: Path
     copies = sorted((home / "run" / "parts").iterdir())
     assert [copy.name for copy in copies] == ["data.py", "method.py", "net.py"]
     assert load_checkpoint(checkpoint, parts=copies).classes == ("dark", "light")
+
+
+def test_a_list_of_runs_tells_of_it_and_runs_no_file(checkpoint: Path) -> None:
+    [found] = list_runs(checkpoint.parent)
+    assert (found.state, found.problem, found.flops) == ("finished", None, None)
+    assert (found.data, found.backbone, found.method) == ("data.py:stripes", "net.py:Net", "method.py:Averaged")
+    assert found.accuracy is not None
+    assert len(found.accuracy) == 3
 
 
 def test_no_path_of_the_user_is_in_the_checkpoint(checkpoint: Path, home: Path) -> None:
