@@ -77,8 +77,9 @@ def _advice(found: Sequence[Choice]) -> str:
 
 
 def _place(context: Context) -> str:
-    """What the choice is for; of two factors the fixed one is named."""
-    return f"{context.name}: " if context.name else ""
+    """What the choice is for, and of what where it is of no regime."""
+    parts = [part for part in (context.name, "" if context.factor == REGIME else context.factor) if part]
+    return f"{', '.join(parts)}: " if parts else ""
 
 
 def _choice(results: Results, context: Context, fraction: float) -> Choice | None:

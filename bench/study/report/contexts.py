@@ -6,6 +6,7 @@ from eeinfer.bench.study.results.shapes import FLOPS, Cell, Difference, Line, Re
 from eeinfer.bench.sweep.budget import LAST_AFFORDABLE
 
 REGIME = "regime"
+_TELLING = (REGIME, "set-up", "system")  # factors whose values are names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +19,13 @@ class Context:
 
     @property
     def name(self) -> str:
-        """The labels in one line; empty where nothing else differs."""
+        """The labels in one line, with what they are of where they do not say it; empty where nothing else differs."""
+        told = (value if of in _TELLING else f"{of} {value}" for of, value in self.labels.items())
+        return ", ".join(told)
+
+    @property
+    def values_alone(self) -> str:
+        """The labels in one line, for an axis that says what they are of."""
         return ", ".join(self.labels.values())
 
     def has(self, labels: dict[str, str]) -> bool:

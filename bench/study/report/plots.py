@@ -125,9 +125,9 @@ def side_by_side(results: Results, fraction: float | None) -> Plot:
     named = colours(values)
     return Plot(
         name="accuracy of every regime within one budget",
-        x="",
+        x=", ".join(contexts[0].labels),
         y="test accuracy, %",
-        x_names=tuple(context.name for context in contexts),
+        x_names=tuple(context.values_alone for context in contexts),
         series=tuple(
             Series(
                 name=value,

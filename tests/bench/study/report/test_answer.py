@@ -1,5 +1,7 @@
 """The answer in words, in cases whose order is known."""
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 from small_studies import tiny_runs
@@ -69,3 +71,18 @@ def test_networks_of_other_cost_are_not_set_against_each_other() -> None:
         records[run.key] = msgspec.structs.replace(records[run.key], static_flops=200)
     found = results_of(Study(name="mine", size="given", question="Which?", runs=runs), records)
     assert [text.partition(":")[0] for text in sentences(found)] == ["one", "other"]
+
+
+def test_values_that_do_not_say_what_they_are_of_are_told_with_their_factor() -> None:
+    runs, records = list[Run](), {}
+    for seed in (0, 1):
+        for value, regime, right in (("0.1", "mixed", HIGH), ("0.1", "joint", LOW), ("0.2", "mixed", MIDDLE)):
+            [run] = tiny_runs(regime, seed=seed)
+            config = replace(run.config, phase2=replace(run.config.phase2, lr=float(value)))
+            runs.append(Run(config=config, labels={"lr of phase 2": value, **run.labels}))
+            records[runs[-1].key] = record(runs[-1].key, test=right)
+    found = results_of(Study(name="mine", size="given", question="Which?", runs=tuple(runs)), records)
+    assert sentences(found) == [
+        "lr of phase 2 0.1: take mixed whatever the budget.",
+        "mixed, lr of phase 2: take 0.1 whatever the budget.",
+    ]
