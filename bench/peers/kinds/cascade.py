@@ -70,5 +70,7 @@ class Native(Cascade):
 
     @classmethod
     def opened(cls, setup: Setup) -> Engine:
-        """Open the bundle by the compiled library."""
+        """Open the bundle by the compiled library, in one pool too."""
+        if not isinstance(setup.threads_asked, str):
+            take_process(Path(setup.bundle), setup.threads_asked, "native")
         return load(setup.bundle, threads=setup.threads_asked, backend="native")

@@ -101,4 +101,4 @@ def _take_process(settings: ServerSettings) -> None:
     if settings.device == "cpu":
         from eeinfer.backends.ort.process import take_process
 
-        take_process(settings.bundles[0], settings.threads)
+        take_process(settings.bundles[0], settings.threads, settings.backend)
