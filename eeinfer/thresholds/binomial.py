@@ -6,7 +6,7 @@ every third mean, and a bound from it is too low.
 
 import math
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -104,6 +104,7 @@ def _log_factorials(bits: int) -> Array:
     return np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, 1 << bits)))])
 
 
+@lru_cache(maxsize=4096)  # a report asks for the same few hundreds of times
 def share_interval(count: int, rows: int) -> tuple[float, float]:
     """Return the exact 95 % interval of a probability that ``count`` of ``rows`` independent draws speak for.
 

@@ -256,3 +256,9 @@ def test_bench_callers_refuses_mistakes(
     done = run("bench", tiny_bundle, "--data", labelled, *arguments)
     assert done.status == 1
     assert reason in done.err
+
+
+def test_bench_takes_as_many_rounds_as_are_asked_for(run: Run, tiny_bundle: Path, labelled: Path) -> None:
+    done = run("bench", tiny_bundle, "--data", labelled, "--thresholds", 3, "--rounds", 1, "--threads", 1, "--json")
+    assert done.status == 0, done.err
+    assert json.loads(done.out)["settings"]["rounds"] == 1  # without it, rounds until ten seconds are over

@@ -86,6 +86,7 @@ def bench(
         level=level,
         max_images=max_images,
         rounds=_DEFAULTS.rounds if rounds is None else rounds,
+        min_seconds=_DEFAULTS.min_seconds if rounds is None else 0,  # who says how often means it
     )
     path = chosen_bundle(bundle)
     refuse_backend(config, peers=peers, callers=callers)
