@@ -1,5 +1,6 @@
 """A Ray of this machine with Serve on it."""
 
+import os
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +19,8 @@ def running() -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_AUTH_MODE", "disabled")  # else a token is written into the user's folder
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        for name in ("READY", "HEALTH"):  # Serve kills a proxy that a busy machine does not start within 5 s
+            patch.setenv(f"RAY_SERVE_PROXY_{name}_CHECK_TIMEOUT_S", str(_STARTS_S))
         ray = pytest.importorskip("ray", reason="no Ray here; .ci/hosts installs it and runs this test")
         serve = pytest.importorskip("ray.serve", reason="no Ray Serve here; .ci/hosts installs it and runs this test")
         logs = {"log_to_driver": False, "configure_logging": False}
@@ -32,9 +35,17 @@ def running() -> Iterator[str]:
 
 
 def replicas(application: str) -> list[int]:
-    """The processes of an application's replicas."""
+    """The processes of an application's replicas, of the Ray that this process has started."""
     title = f"ray::ServeReplica:{application}:".encode()
-    return [int(path.parent.name) for path in Path("/proc").glob("[0-9]*/cmdline") if _told(path).startswith(title)]
+    found = [int(path.parent.name) for path in Path("/proc").glob("[0-9]*/cmdline") if _told(path).startswith(title)]
+    return [number for number in found if _is_below(number, os.getpid())]
+
+
+def _is_below(process: int, ancestor: int) -> bool:
+    while process > 1 and process != ancestor:
+        facts = _told(Path(f"/proc/{process}/stat")).rpartition(b")")[2].split()
+        process = int(facts[1]) if facts else 0
+    return process == ancestor
 
 
 def until(done: Callable[[], Any]) -> Any:

@@ -74,12 +74,9 @@ def test_what_is_refused_says_why(handle: Any) -> None:
         assert type(cause) is InputError
 
 
-def test_a_full_queue_refuses_with_a_hint(address: str, tiny_bundle: Path) -> None:
-    from ray import serve
-
-    narrow = serve.run(app(tiny_bundle, serving=ServingConfig(queue=2)), name="narrow", route_prefix="/narrow")
+def test_what_the_queue_does_not_hold_is_refused_with_a_hint(handle: Any) -> None:
     with pytest.raises(OverloadError) as refused:
-        narrow.infer.remote(images(3)).result()
+        handle.infer.remote(images(ServingConfig().queue + 1)).result()
     assert refused.value.retry_after_s > 0
 
 
