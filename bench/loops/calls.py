@@ -19,14 +19,12 @@ from eeinfer.backends.base import Inputs
 from eeinfer.backends.host import HostBackend
 from eeinfer.backends.threads import PARKED
 from eeinfer.bench.environment import load_average, processor
-from eeinfer.bench.loops.overheads import one_row
-from eeinfer.bench.timing.cascade import as_given, forced
-from eeinfer.bench.timing.clock import Array, Call, Pair, time_pairs
+from eeinfer.bench.loops.leaving import one_row, timed_leaving
+from eeinfer.bench.timing.clock import Array, Call
 from eeinfer.engine import Engine
 from eeinfer.errors import DependencyError, EeinferError
 
 BACKENDS = ("onnxruntime", "native", "openvino")
-_WARM_UP = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,15 +42,8 @@ def measure_calls(engines: Mapping[str, Engine], threads: str, pairs: int, secon
     chains = {name: _bare_runs(engine, row, threads) for name, engine in engines.items()}
     found = []
     for k in range(len(next(iter(engines.values())).manifest.segments)):
-        timed = [
-            Pair(name=name, subject=_call(engine, row, k), reference=chains[name](k), batches=[0])
-            for name, engine in engines.items()
-        ]
-        for pair in timed:
-            for _ in range(_WARM_UP):
-                pair.subject(0)
-                pair.reference(0)
-        ms = time_pairs(timed, pairs, seconds, lambda done, planned: None)
+        bare = {name: chain(k) for name, chain in chains.items()}
+        ms = timed_leaving(engines, row, k, bare, pairs, seconds)
         found += [Beyond(backend=name, exit=k, ms=ms[name]) for name in engines]
     return found
 
@@ -77,11 +68,6 @@ def _bare_runs(engine: Engine, row: Inputs, threads: str) -> Callable[[int], Cal
         return run
 
     return chain
-
-
-def _call(engine: Engine, row: Inputs, exit: int) -> Call:
-    given, taus = as_given(row), tuple(forced(exit, len(engine.manifest.segments)))
-    return lambda batch: engine(given, tau=taus)
 
 
 def render_calls(found: Sequence[Beyond]) -> str:

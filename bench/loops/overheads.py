@@ -8,14 +8,11 @@ import numpy as np
 
 from eeinfer.backends.base import Inputs
 from eeinfer.backends.ort.sessions import open_session
-from eeinfer.bench.timing.cascade import as_given, forced
-from eeinfer.bench.timing.clock import Array, Call, Pair, time_pairs
+from eeinfer.bench.loops.leaving import one_row, timed_leaving
+from eeinfer.bench.timing.clock import Array, Call
 from eeinfer.bench.timing.networks import cut_name, run_bound, write_parts
 from eeinfer.bundle.folder import Bundle
-from eeinfer.bundle.manifest import Manifest
 from eeinfer.engine import Engine
-
-_WARM_UP = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,16 +31,6 @@ def write_cuts(bundle: Bundle, folder: Path) -> list[Path]:
     return [path.replace(folder / f"cut_{k:02d}.onnx") for k, path in enumerate(written)]
 
 
-def one_row(manifest: Manifest) -> Inputs:
-    """Return a row of noise; whole numbers are zeros, which every table of words has; dynamic axes are shortest."""
-    draw, made = np.random.default_rng(0), {}
-    for input in manifest.inputs:
-        shape = [manifest.axes[size].min if isinstance(size, str) else size for size in input.tensor.shape]
-        noise = draw.standard_normal((1, *shape)) if input.tensor.dtype.startswith("float") else np.zeros((1, *shape))
-        made[input.tensor.name] = noise.astype(input.tensor.dtype)
-    return made
-
-
 def measure_overheads(
     engines: Mapping[str, Engine], cuts: Sequence[Path], threads: int, pairs: int, seconds: float
 ) -> list[Beside]:
@@ -51,16 +38,8 @@ def measure_overheads(
     row = one_row(next(iter(engines.values())).manifest)
     found = []
     for k, path in enumerate(cuts):
-        reference = _network(path, row, threads)
-        timed = [
-            Pair(name=name, subject=_leaving(engine, row, k), reference=reference, batches=[0])
-            for name, engine in engines.items()
-        ]
-        for pair in timed:
-            for _ in range(_WARM_UP):
-                pair.subject(0)
-                pair.reference(0)
-        ms = time_pairs(timed, pairs, seconds, lambda done, planned: None)
+        cut = _network(path, row, threads)
+        ms = timed_leaving(engines, row, k, dict.fromkeys(engines, cut), pairs, seconds)
         found += [Beside(loop=name, exit=k, ms=ms[name]) for name in engines]
     return found
 
@@ -70,11 +49,6 @@ def _network(path: Path, row: Inputs, threads: int) -> Call:
     names = [input.name for input in session.get_inputs()]
     run, _ = run_bound(session, {name: row[name] for name in names})
     return lambda batch: run(row)
-
-
-def _leaving(engine: Engine, row: Inputs, exit: int) -> Call:
-    given, taus = as_given(row), tuple(forced(exit, len(engine.manifest.segments)))
-    return lambda batch: engine(given, tau=taus)
 
 
 def render_overheads(found: Sequence[Beside]) -> str:

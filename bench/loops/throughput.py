@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from eeinfer.bench.callers import turn
-from eeinfer.bench.loops.overheads import one_row
+from eeinfer.bench.loops.leaving import one_row
 from eeinfer.bench.loops.program import Program
 from eeinfer.bench.timing.cascade import as_given
 from eeinfer.engine import Engine
