@@ -9,6 +9,7 @@ import numpy as np
 from msgspec import UNSET
 from numpy.typing import NDArray
 
+from eeinfer import samples
 from eeinfer.arrays import take
 from eeinfer.backends.chosen import how
 from eeinfer.bench.config import BenchConfig
@@ -209,6 +210,7 @@ def bundle_facts(bundle: Bundle) -> BundleFacts:
     manifest = bundle.manifest
     return BundleFacts(
         name=manifest.name,
+        folder=None if samples.is_bundle_path(bundle.path) else bundle.path.name,
         sha256=bundle.fingerprint,
         score=manifest.score,
         modules=tuple(segment.module for segment in manifest.segments),

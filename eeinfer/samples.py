@@ -24,6 +24,11 @@ def bundle_path() -> Path:
     return _asset(BUNDLE)
 
 
+def is_bundle_path(path: Path) -> bool:
+    """Whether ``path`` is that of the shipped bundle itself, not of a copy."""
+    return path == _ASSETS / BUNDLE
+
+
 def images() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Return the shipped test images, uint8 [N, H, W], and their labels, int64 [N].
 

@@ -1,6 +1,9 @@
 """Numbers as people read them; the same in the terminal and on the page."""
 
+import json
 from collections.abc import Iterable
+
+from msgspec import UNSET
 
 from eeinfer.bench.reporting.report import Network, Overhead, Report, Threshold
 
@@ -60,7 +63,10 @@ def use(report: Report, row: Threshold) -> str:
     early = row.taus[:-1] or row.taus
     every = [f"{tau:.6g}" for tau in (early[:1] if len(set(early)) == 1 else row.taus)]
     tau = every[0] if len(every) == 1 else f"[{', '.join(every)}]"
-    return f'eeinfer.load("{report.bundle.name}.eeb", tau={tau})'
+    folder = report.bundle.folder
+    named = f"{report.bundle.name}.eeb" if folder is UNSET else folder
+    bundle = "" if named is None else f"{json.dumps(named, ensure_ascii=False)}, "
+    return f"eeinfer.load({bundle}tau={tau})"
 
 
 def own_name(report: Report) -> str:

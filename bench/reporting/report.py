@@ -20,6 +20,7 @@ class BundleFacts(Record, frozen=True, kw_only=True):
 
     name: str
     path: str | UnsetType = UNSET  # where it lay; said on stdout alone: what is kept names nobody's folders
+    folder: str | UnsetType | None = UNSET  # the last part of its path; None for the bundle that eeinfer ships
     sha256: str  # of its manifest, which holds the hash of every other file
     score: str  # what its exits are judged by
     modules: tuple[str, ...]  # where each exit sits

@@ -31,7 +31,7 @@ def _images(found: Found) -> str:
     rows, certify = found.choice.rows, found.choice.certified_on
     if certify < rows:
         return f"{rows} images of {found.data}, {certify} of which certify"
-    return f"{rows} images of {found.data} set the threshold and certify it: the bound allows for that, the table not"
+    return f"{rows} images of {found.data} set the threshold and certify it: the bound allows for that, not the table"
 
 
 def verdict(found: Found) -> str:
@@ -68,7 +68,8 @@ def never_pays(found: Found) -> str:
     if not idle:
         return ""
     which = f"exit {idle[0]} does" if len(idle) == 1 else f"exits {', '.join(idle)} do"
-    return f"at these thresholds {which} not pay on this machine; drop them with: eeinfer prune"
+    dropped = "it" if len(idle) == 1 else "them"
+    return f"at these thresholds {which} not pay on this machine; drop {dropped} with: eeinfer prune"
 
 
 def as_json(found: Found) -> dict[str, Any]:

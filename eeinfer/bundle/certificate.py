@@ -30,7 +30,7 @@ class CertifiedPromise(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     def __str__(self) -> str:
         share = f"{self.value:.4g} ms" if self.kind == BUDGET_MS else f"{100 * self.value:.4g} %"
         return {
-            MAX_LOSS: f"accuracy at most {100 * self.value:.4g} points below the full network's",
+            MAX_LOSS: f"accuracy at most {_points(self.value)} below the full network's",
             MIN_ACCURACY: f"accuracy at least {share}",
             CONSISTENCY: f"at least {share} answered as the full network does",
             BUDGET_FLOPS: f"at most {share} of the static network's FLOPs on average",
@@ -106,6 +106,11 @@ def certificate_problem(certificate: Certificate, exits: int) -> str | None:
 
 def _list(taus: Sequence[float]) -> str:
     return ", ".join(f"{tau:.4g}" for tau in taus)
+
+
+def _points(share: float) -> str:
+    points = f"{100 * share:.4g}"
+    return f"{points} point" if points == "1" else f"{points} points"
 
 
 def _share(percentile: float) -> str:

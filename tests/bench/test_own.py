@@ -43,9 +43,9 @@ def test_percentiles_are_over_many_images(report: Report) -> None:
 
 
 def test_certified_thresholds_are_named(of_certified: Report) -> None:
-    assert of_certified.own.promise == "accuracy at most 1 points below the full network's, 95 % sure"
+    assert of_certified.own.promise == "accuracy at most 1 point below the full network's, 95 % sure"
     assert of_certified.own.threshold.taus == (0.5, 0.25, 0.0)
-    assert own(of_certified).startswith("certified, tau 0.5, 0.25 (accuracy at most 1 points")
+    assert own(of_certified).startswith("certified, tau 0.5, 0.25 (accuracy at most 1 point")
     assert of_certified.own.threshold.agreement == 1.0
 
 

@@ -81,7 +81,7 @@ def test_the_order_of_the_files_does_not_matter(tiny_bundle: Path) -> None:
 @pytest.mark.parametrize(
     ("promise", "text"),
     [
-        (("max_loss", 0.01, None), "accuracy at most 1 points below the full network's"),
+        (("max_loss", 0.01, None), "accuracy at most 1 point below the full network's"),
         (("min_accuracy", 0.925, None), "accuracy at least 92.5 %"),
         (("consistency", 0.99, None), "at least 99 % answered as the full network does"),
         (("budget_flops", 0.4, None), "at most 40 % of the static network's FLOPs on average"),

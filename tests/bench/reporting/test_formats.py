@@ -1,7 +1,14 @@
-import pytest
+from pathlib import Path
+from typing import Any
 
+import pytest
+from msgspec import UNSET, structs
+
+from eeinfer import samples
 from eeinfer.bench import Report
-from eeinfer.bench.reporting.formats import FlopsUnit, percent, selection, significant, tau_text, times
+from eeinfer.bench.measure import bundle_facts
+from eeinfer.bench.reporting.formats import FlopsUnit, percent, selection, significant, tau_text, times, use
+from eeinfer.bundle.folder import Bundle
 
 
 @pytest.mark.parametrize(
@@ -36,3 +43,21 @@ def test_the_selection_holds_both_ends_and_the_headline(report: Report) -> None:
     assert chosen == sorted(set(chosen))
     assert {0, len(report.thresholds) - 1, report.headline} <= set(chosen)
     assert len(chosen) <= 12
+
+
+@pytest.mark.parametrize(
+    ("folder", "call"),
+    [
+        ("certified.eeb", 'eeinfer.load("certified.eeb", tau=1)'),  # whatever the bundle calls itself
+        (None, "eeinfer.load(tau=1)"),
+        (UNSET, 'eeinfer.load("tiny.eeb", tau=1)'),  # of an older report
+    ],
+)
+def test_the_call_names_the_folder_that_was_measured(report: Report, folder: Any, call: str) -> None:
+    measured = structs.replace(report, bundle=structs.replace(report.bundle, folder=folder))
+    assert use(measured, measured.thresholds[-1]) == call
+
+
+def test_a_measured_report_remembers_the_folder(report: Report, tiny_bundle: Path) -> None:
+    assert report.bundle.folder == tiny_bundle.name
+    assert bundle_facts(Bundle.open(samples.bundle_path())).folder is None

@@ -42,5 +42,6 @@ def _bound(host: str, port: int, *, shared: bool) -> socket.socket:
     except OSError as error:
         if found is not None:
             found.close()
-        raise ConfigError(f"{host}:{port} cannot be listened on: {error.strerror or error}; name another") from error
+        reason = error.strerror or error
+        raise ConfigError(f"{host}:{port} cannot be listened on: {reason}; name another address or port") from error
     return found
