@@ -34,7 +34,7 @@ format: $(READY)
 	$(BIN)/ruff format .
 
 docs: $(READY)
-	$(BIN)/mkdocs build -f .ci/mkdocs.yml
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -f .ci/mkdocs.yml  # the theme advertises its successor
 
 wheel: $(READY)
 	$(BIN)/pip wheel --no-deps --wheel-dir dist .
