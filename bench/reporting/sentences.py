@@ -96,6 +96,16 @@ def busy(place: Environment) -> str:
     )
 
 
+def few_rounds(report: Report) -> str:
+    """What a reader must know where hardly anything was repeated; nothing where all is well."""
+    count = report.settings.rounds
+    if count >= 3:
+        return ""
+    return (
+        f"{rounds(count)} alone: one disturbance is enough to upset these times; measure without --rounds, or in more"
+    )
+
+
 def library(place: Environment) -> list[tuple[str, str]]:
     """What ran the segments on the CPU, and why that; nothing on a GPU."""
     return [] if place.how is None else [("ran by", place.how)]

@@ -32,6 +32,7 @@ def render(report: Report) -> Group:
         Text(sentences.title(report), style="bold"),
         Text(sentences.circumstances(report), style="dim"),
         Text(sentences.busy(report.environment), style="bold yellow"),
+        *([Text(few, style="bold yellow")] if (few := sentences.few_rounds(report)) else []),
         _thresholds(report),
         Text(sentences.selection_note(report), style="dim"),
         Text(sentences.own(report)),

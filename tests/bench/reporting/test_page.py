@@ -95,3 +95,9 @@ def test_a_busy_machine_is_confessed(report: Report) -> None:
         place = msgspec.structs.replace(report.environment, load=load)
         page = html_page(msgspec.structs.replace(report, environment=place))
         assert ("the machine was busy" in page) == confessed
+
+
+@pytest.mark.parametrize(("rounds", "warned"), [(1, True), (2, True), (3, False)])
+def test_a_report_of_hardly_any_rounds_warns(report: Report, rounds: int, warned: bool) -> None:
+    settings = msgspec.structs.replace(report.settings, rounds=rounds)
+    assert ("one disturbance is enough" in html_page(msgspec.structs.replace(report, settings=settings))) is warned
