@@ -35,7 +35,7 @@ def decode(data: bytes, kind: type[AnyRecord], version: int) -> AnyRecord:
 def _check_version(data: bytes, version: int) -> None:
     try:
         content: Any = msgspec.json.decode(data)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"the bench report is not JSON: {error}; run eeinfer bench again") from error
     found = content.get("schema_version") if isinstance(content, dict) else None
     if not isinstance(found, int):

@@ -58,7 +58,7 @@ def from_bytes(name: str, datatype: str, shape: tuple[int, ...], raw: bytes | me
         )
     if datatype == "BOOL" and max(raw, default=0) > 1:
         raise RequestError(f"input {name!r} is BOOL and holds a byte above 1")
-    return np.frombuffer(raw, dtype).reshape(shape)
+    return _shaped(name, np.frombuffer(raw, dtype), shape)
 
 
 def _elements(name: str, count: int, raw: bytes | memoryview) -> list[bytes]:
@@ -99,7 +99,15 @@ def from_numbers(name: str, datatype: str, shape: tuple[int, ...], data: Any) ->
         if int(given.min()) < bounds.min or int(given.max()) > bounds.max:
             raise RequestError(f"input {name!r} holds a number that {datatype} does not")
     with np.errstate(over="ignore"):  # what is too large becomes infinite, and such rows have no answer
-        return given.astype(dtype).reshape(shape)
+        return _shaped(name, given.astype(dtype), shape)
+
+
+def _shaped(name: str, flat: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """Return the numbers in their shape. Where one axis is 0 the count fits any shape, also one that is too large."""
+    try:
+        return flat.reshape(shape)
+    except ValueError as error:
+        raise RequestError(f"input {name!r} has the shape {list(shape)}, which no tensor can have") from error
 
 
 def to_bytes(array: NDArray[Any]) -> bytes:

@@ -21,6 +21,8 @@ def test_json_carries_a_schema_version(report: Report) -> None:
         (b'{"schema_version": 1', "not JSON"),
         (b"[]", "no schema_version"),
         (b'{"name": "x"}', "no schema_version"),
+        (b'{"\xb1": 1}', "is not JSON"),
+        (b"[" * 100_000, "is not JSON"),
         (b'{"schema_version": 6}', "schema 6 and this eeinfer reads 5; upgrade"),
         (b'{"schema_version": 4}', "schema 4 and this eeinfer reads 5; run eeinfer bench again"),
         (b'{"schema_version": 5}', "does not follow schema 5"),

@@ -69,6 +69,8 @@ def png_bomb(side: int) -> bytes:
         (with_input(shape=[-1, 1, 8, 8]), "has the shape"),
         (with_input(shape=[1 << 40, 1 << 40]), "takes"),
         (with_input(shape=[]), "has the shape"),
+        (with_input(shape=[1 << 62, 58, 0], data=[]), "which no tensor can have"),
+        (with_input(shape=[1] * 70, data=[0.5]), "give the batch and the sizes of a row"),
         (with_input(data=[[0.5] * 63, [0.5]]), "equal rows"),
         (with_input(data=["0.5"] * 64), "not FP32 numbers"),
         (with_input(data=None), "not FP32 numbers"),
@@ -152,6 +154,8 @@ def test_unknown_paths_methods_and_versions(server: servers.Server) -> None:
         (INFER, None, "GET", 405),
         ("/v2/repository/models/nobody/load", b"", "POST", 404),
         ("/v2/repository/index", b"[", "POST", 400),
+        ("/v2/repository/index", b'{"a\xb1": 1}', "POST", 400),
+        ("/v2/repository/index", b"[" * 100_000, "POST", 400),
     ):
         status, reply = ask(server, path, body, method)
         assert (status in {wanted, 404}, list(reply)) == (True, ["error"]), path

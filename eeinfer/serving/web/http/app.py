@@ -214,5 +214,5 @@ def _index_body(raw: bytes) -> bool:
         return False
     try:
         return bool(msgspec.json.decode(raw, type=dict[str, Any]).get("ready", False))
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RequestError(f"the body is no JSON object: {error}") from error
