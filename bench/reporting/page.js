@@ -292,7 +292,7 @@ if (slider) {
 }
 for (const area of areas) area.addEventListener("scroll", () => fade(area));
 for (const part of document.querySelectorAll("details")) part.addEventListener("toggle", redraw);
-new ResizeObserver(redraw).observe(document.querySelector("main"));
+new ResizeObserver(() => requestAnimationFrame(redraw)).observe(document.querySelector("main"));  // drawing resizes what is observed
 addEventListener("beforeprint", () => { open(); redraw(); });
 document.documentElement.dataset.ready = "yes";
 })();
