@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
-from eeinfer.errors import InputError, meant
+from eeinfer.errors import InputError, first_line, meant
 
 _PIECE_BYTES = 1 << 19  # stays in the processor's cache while it is hashed
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # a pipe without a writer is opened at once, and then refused
@@ -30,6 +30,12 @@ def meant_path(path: Path) -> str:
         if near := meant(path.name, beside):
             return f" (did you mean {path.with_name(near[0])}?)"
     return ""
+
+
+def unreadable(path: Path, error: OSError) -> str:
+    """Return what keeps `path` from being read, to follow its name in a sentence."""
+    missing = isinstance(error, FileNotFoundError)
+    return f"does not exist{meant_path(path)}" if missing else f"cannot be read ({first_line(error)})"
 
 
 def replace_file(path: Path, content: bytes) -> None:

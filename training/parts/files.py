@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from eeinfer.errors import ConfigError, first_line
-from eeinfer.files import meant_path
+from eeinfer.files import unreadable
 
 _NAME = r"[^\W\d]\w*"
 _IN_FILE = re.compile(rf"(?P<file>.+\.py):(?P<name>{_NAME})", re.DOTALL)
@@ -73,9 +73,7 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        missing = isinstance(error, FileNotFoundError)
-        what = f"does not exist{meant_path(path)}" if missing else f"cannot be read ({first_line(error)})"
-        raise ConfigError(f"the file {path} {what}: give the path of a file of Python") from error
+        raise ConfigError(f"the file {path} {unreadable(path, error)}: give the path of a file of Python") from error
 
 
 @functools.cache

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from eeinfer.cli.training.settings import NONE, Plain, Setting
 from eeinfer.errors import ConfigError, first_line
-from eeinfer.files import meant_path
+from eeinfer.files import unreadable
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -35,9 +35,9 @@ def read_config(path: Path) -> tuple[str | None, list[Setting]]:
         text = path.read_bytes().decode()
         values = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
     except OSError as error:
-        missing = isinstance(error, FileNotFoundError)
-        what = f"does not exist{meant_path(path)}" if missing else f"cannot be read ({first_line(error)})"
-        raise ConfigError(f"{path} {what}; to have one: eeinfer train digits --show > {path.name}") from error
+        raise ConfigError(
+            f"{path} {unreadable(path, error)}; to have one: eeinfer train digits --show > {path.name}"
+        ) from error
     except ValueError as error:  # of bytes, of JSON, of TOML: each says where
         raise ConfigError(f"{path} is no {path.suffix[1:].upper()}: {first_line(error)}") from error
     if not isinstance(values, dict):

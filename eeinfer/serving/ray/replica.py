@@ -11,7 +11,7 @@ from eeinfer.preprocess import Given
 from eeinfer.rule import Taus
 from eeinfer.serving.observer import Observer
 from eeinfer.serving.served import Served
-from eeinfer.serving.threads import hand_over_soon
+from eeinfer.serving.threads import take_serving_process
 from eeinfer.serving.web.failures import RequestError
 from eeinfer.serving.web.http.app import http_app
 from eeinfer.serving.web.models import Models
@@ -28,7 +28,9 @@ class Replica:
         Raises:
             RequestError: it does not load.
         """
-        _take_process(settings)
+        take_serving_process(
+            settings.bundles[0], device=settings.device, threads=settings.threads, backend=settings.backend
+        )
         self._model, self._models = model_name(settings.bundles[0]), Models(settings, lambda *_: Observer())
         self._models.load_all()
         self._protocol = _Protocol(_OneOfMany(settings=settings, models=self._models))
@@ -94,11 +96,3 @@ class _Protocol(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"].removeprefix(scope.get("root_path", ""))  # the prefix under which Serve has put it
         await self._app({**scope, "path": path, "root_path": ""}, receive, send)
-
-
-def _take_process(settings: ServerSettings) -> None:
-    hand_over_soon()
-    if settings.device == "cpu":
-        from eeinfer.backends.ort.process import take_process
-
-        take_process(settings.bundles[0], settings.threads, settings.backend)

@@ -9,7 +9,7 @@ import threading
 from multiprocessing.connection import Connection
 
 from eeinfer.errors import EeinferError
-from eeinfer.serving.threads import hand_over_soon
+from eeinfer.serving.threads import take_serving_process
 from eeinfer.serving.web.settings import ServerSettings
 
 _OTHER_FILES = 512
@@ -37,13 +37,11 @@ async def _serve(settings: ServerSettings, http: socket.socket, grpc_port: int |
 
 
 def _own_process(settings: ServerSettings) -> None:
-    """One thread pool for all sessions, and quick hand-overs: this process has no other purpose."""
-    hand_over_soon()
+    """Take this process, which has no other purpose, for its connections and its sessions."""
     _allow_files(settings.connections)
-    if settings.device == "cpu":
-        from eeinfer.backends.ort.process import take_process
-
-        take_process(settings.bundles[0], settings.threads, settings.backend)
+    take_serving_process(
+        settings.bundles[0], device=settings.device, threads=settings.threads, backend=settings.backend
+    )
 
 
 def _allow_files(connections: int) -> None:
