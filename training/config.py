@@ -1,6 +1,6 @@
 """Everything that decides what a training run computes: frozen settings with real defaults, checked when made."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import msgspec
@@ -8,6 +8,7 @@ import msgspec
 from eeinfer.errors import ConfigError, unknown
 from eeinfer.numbers import is_number, is_whole
 from eeinfer.training.regimes import phase_string, phases
+from eeinfer.training.typed import fitted
 
 Option: TypeAlias = bool | int | float | str
 ExitPosition: TypeAlias = int | float | str
@@ -165,7 +166,8 @@ class TrainConfig:
 
     def _check_exits(self) -> None:
         if not isinstance(self.exits, tuple):
-            raise ConfigError(f"exits is {self.exits!r}; give a tuple of slot numbers, module names or FLOPs shares")
+            what = "slot numbers, module names or FLOPs shares"
+            raise ConfigError(f"exits is {self.exits!r}; give a tuple (in a file and after --set a list) of {what}")
         for position in self.exits:
             _check_position(position)
         if len(set(self.exits)) < len(self.exits):
@@ -201,21 +203,7 @@ def config_from_dict(values: dict[str, Any]) -> TrainConfig:
     Raises:
         ConfigError: an unknown field, a wrong type, or a value out of range.
     """
-    try:
-        config = msgspec.convert(values, TrainConfig)
-    except (msgspec.ValidationError, TypeError) as error:
-        raise ConfigError(f"the settings do not fit TrainConfig: {error}") from error
-    _refuse_unknown_fields(values, config)
-    return config
-
-
-def _refuse_unknown_fields(values: dict[str, Any], config: Any, prefix: str = "") -> None:
-    known = {item.name: getattr(config, item.name) for item in fields(config)}
-    for name, value in values.items():
-        if name not in known:
-            raise ConfigError(unknown("setting", prefix + name, (prefix + key for key in known)))
-        if hasattr(known[name], "__dataclass_fields__"):
-            _refuse_unknown_fields(value, known[name], f"{prefix}{name}.")
+    return fitted(TrainConfig, values)
 
 
 def _check_position(position: object) -> None:

@@ -9,7 +9,7 @@ from typer.core import TyperCommand
 
 from eeinfer.bundle.labels import printable
 from eeinfer.cli.failure import DEBUG_VARIABLE, Body, fail, guarded
-from eeinfer.cli.words import advice
+from eeinfer.cli.words import advice, no_number
 from eeinfer.machine.versions import version_of
 
 # Plain help, because markup would swallow the brackets of 'eeinfer[train]' and boxes do not survive a pipe.
@@ -27,14 +27,21 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a fa
 
 
 class Command(TyperCommand):
-    """A command that looks at its words before their meaning."""
+    """A command that looks at its words before their meaning, and says itself what is no number."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the options, unless a space has divided a word."""
         wrong = advice(args)
         if wrong is not None:
             fail(wrong)
-        return super().parse_args(ctx, args)
+        given = list(args)  # click takes words out of its list as it reads them
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter as error:
+            number = self.callback and error.param and no_number(self.callback, error.param.name or "", given)
+            if not number:
+                raise
+            fail(number)
 
 
 def command(example: str) -> Callable[[Body], Body]:

@@ -1,10 +1,14 @@
 """Words that a space has divided, decimal commas, names that were nearly right, one kind of file for another."""
 
+import inspect
 import shutil
 from pathlib import Path
+from typing import get_args
 
 import pytest
-from cli_runs import Run
+from cli_runs import Run, only_line
+
+from eeinfer import cli
 
 
 @pytest.mark.parametrize(
@@ -17,6 +21,13 @@ from cli_runs import Run
         (("predict", "my", "holiday.png"), "for 2 words: write 'my holiday.png'"),
         (("predict", "{photo}", "--tau", "0,9"), "--tau '0,9' has a decimal comma: write 0.9; commas divide taus"),
         (("train", "--set", "phase1.lr=0,05"), "write phase1.lr=0.05, or phase1.lr=[0,05]"),
+        (("train", "--epochs", "ten"), "--epochs is 'ten'; allowed are whole numbers"),
+        (("train", "--epochs=ten", "--seed", "1"), "--epochs is 'ten'; allowed are whole numbers"),
+        (("train", "--set", "phase1.epochs=ten"), "phase1.epochs is 'ten'; allowed are whole numbers from 1"),
+        (("bench", "--threads", "1.5"), "--threads is '1.5'; allowed are whole numbers"),
+        (("study", "--workers", "0"), "--workers is '0'; allowed are whole numbers from 1"),
+        (("predict", "{photo}", "--top=-1"), "--top is '-1'; allowed are whole numbers from 0"),
+        (("export", "{bundle}", "--tolerance", "small"), "--tolerance is 'small'; allowed are numbers"),
         (("train", "digts"), "unknown recipe 'digts': did you mean 'digits'?"),
         (("train", "--regime", "mixd"), "unknown regime 'mixd': did you mean 'mixed'?"),
         (("train", "--method", "sdm"), "unknown method 'sdm': did you mean 'sdn'?"),
@@ -47,6 +58,24 @@ def test_what_was_meant_is_said(
     assert done.status == 1
     assert sentence.format(**places) in done.err.splitlines()[-1]
     assert done.out == ""
+
+
+def number_options() -> list[tuple[str, str]]:
+    """Return every option of every command that stands for a number, with its command."""
+    found = []
+    for command in cli.app.registered_commands:
+        for argument in inspect.signature(command.callback or int).parameters.values():
+            kind, *_ = get_args(argument.annotation)
+            if {int, float} & {kind, *get_args(kind)}:
+                found.append((command.callback.__name__, f"--{argument.name.replace('_', '-')}"))  # type: ignore[union-attr]
+    return found
+
+
+@pytest.mark.parametrize(("command", "option"), number_options())
+def test_every_option_of_a_number_says_so_in_words_of_ours(run: Run, command: str, option: str) -> None:
+    done = run(command.rstrip("_"), option, "ten")
+    assert (done.status, done.out) == (1, "")
+    assert only_line(done.err).startswith(f"error: {option} is 'ten'; allowed are ")
 
 
 def test_words_that_are_files_are_left_alone(run: Run, photo: Path, tmp_path: Path) -> None:
