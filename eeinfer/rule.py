@@ -121,12 +121,15 @@ def as_given(limits: tuple[float, ...]) -> tuple[float, ...]:
 
 
 def _numbers(tau: Taus, exits: int) -> list[float]:
+    allowed = f"give one number in [0, 1] for all exits, or a list of {exits} numbers, one per exit"
     try:
         taus = np.asarray(tau, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise InputError(f"tau is {tau!r}; give a number in [0, 1] or {exits} of them, one per exit") from error
-    if taus.ndim > 1 or (taus.ndim == 1 and len(taus) != exits):
-        raise InputError(f"tau has the shape {list(taus.shape)}; give one number, or {exits} numbers, one per exit")
+        raise InputError(f"tau is {tau!r}; {allowed}") from error
+    if taus.ndim > 1:
+        raise InputError(f"tau has the shape {list(taus.shape)}, numbers in lists in a list; {allowed}")
+    if taus.ndim == 1 and len(taus) != exits:
+        raise InputError(f"tau is a list of {len(taus)}; {allowed}")
     numbers: list[float] = np.broadcast_to(taus, (exits,)).tolist()
     return numbers
 

@@ -41,7 +41,7 @@ def test_stdout_is_the_report_with_json(run: Run, tiny_bundle: Path, labelled: P
         (["--peers", "--peer", "keras"], "unknown peer 'keras': known are eeinfer, native, static"),
         (["--peers", "--checkpoint", "nowhere.pt"], "checkpoint nowhere.pt does not exist"),
         (["--peers", "--taus", "0.9,many"], "--taus '0.9,many' is not a number"),
-        (["--peers", "--taus", "0.9,0.8"], "tau has the shape [2]"),
+        (["--peers", "--taus", "0.9,0.8"], "tau is a list of 2; give one number"),
         (["--peers", "--batch", "32"], "there are 40 images; with batches of 32"),
         (["--peers", "--rounds", "0"], "rounds is 0"),
     ],

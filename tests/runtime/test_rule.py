@@ -1,6 +1,7 @@
 import ast
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -83,6 +84,25 @@ def test_the_rule_for_single_rows_is_the_rule(scores: list[float], taus: list[fl
     assert any_near(scores, limits) == any(map(near, scores, limits))
     for score, tau, limit in zip(scores, taus, limits, strict=False):
         assert passes(score, limit) == leaves(score, np.float32(tau).item())
+
+
+@pytest.mark.parametrize(
+    ("tau", "given"),
+    [
+        ([0.5, 0.6], "tau is a list of 2;"),
+        ([], "tau is a list of 0;"),
+        ([[0.5, 0.6]], "tau has the shape [1, 2], numbers in lists in a list;"),
+        (np.zeros((4, 1)), "tau has the shape [4, 1], numbers in lists in a list;"),
+        ([[0.5], [0.5, 0.6]], "tau is [[0.5], [0.5, 0.6]];"),
+        ("high", "tau is 'high';"),
+    ],
+)
+def test_thresholds_of_another_shape_are_told_beside_what_is_allowed(tau: Any, given: str) -> None:
+    with pytest.raises(InputError) as caught:
+        as_taus(tau, 4)
+    assert str(caught.value) == (
+        f"{given} give one number in [0, 1] for all exits, or a list of 4 numbers, one per exit"
+    )
 
 
 @pytest.mark.parametrize("tau", [-0.1, 1.5, float("nan"), [0.5, 0.5], "high"])

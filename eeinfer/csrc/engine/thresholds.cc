@@ -10,7 +10,8 @@ namespace eeinfer {
 
 std::vector<float> as_taus(const float* taus, std::size_t count, std::size_t exits) {
   if (count != 1 && count != exits)
-    throw InputError("tau has the shape [" + std::to_string(count) + "]; give one number, or " + std::to_string(exits) +
+    throw InputError("tau is a list of " + std::to_string(count) +
+                     "; give one number in [0, 1] for all exits, or a list of " + std::to_string(exits) +
                      " numbers, one per exit");
   for (std::size_t i = 0; i < count; ++i)
     if (!(0 <= taus[i] && taus[i] <= 1))

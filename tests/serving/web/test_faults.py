@@ -80,7 +80,7 @@ def png_bomb(side: int) -> bytes:
         (with_input(parameters={"binary_data_size": -1}), "binary bytes"),
         (json.dumps({"inputs": GOOD["inputs"] * 2}).encode(), "comes twice"),
         (json.dumps(GOOD | {"parameters": {"tau": "high"}}).encode(), "tau is 'high'"),
-        (json.dumps(GOOD | {"parameters": {"tau": [0.1]}}).encode(), "tau has the shape"),
+        (json.dumps(GOOD | {"parameters": {"tau": [0.1]}}).encode(), "tau is a list of 1; give one number"),
         (json.dumps(GOOD | {"parameters": {"priority": 9}}).encode(), "priority is 9"),
         (
             json.dumps(GOOD | {"outputs": [{"name": "logits", "parameters": {"classification": 99}}]}).encode(),
