@@ -6,6 +6,10 @@ from eeinfer.bundle.certificate import BUDGET_FLOPS, BUDGET_MS, PROMISES, Certif
 from eeinfer.errors import ConfigError, InputError
 from eeinfer.numbers import is_number, is_whole
 
+# No number of images shows that no image or every image does something.
+_SHARES = "shares above 0 and below 1, such as 0.01 for 1 %"
+_ALLOWED = {BUDGET_MS: "milliseconds above 0", BUDGET_FLOPS: "shares above 0, such as 0.4 for 40 %"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class ThresholdsConfig:
@@ -26,10 +30,7 @@ class ThresholdsConfig:
             raise ConfigError(f"the promise is {promise.kind!r}; known are {', '.join(PROMISES)}")
         most = 1 if promise.kind not in (BUDGET_MS, BUDGET_FLOPS) else float("inf")
         if not is_number(promise.value, 0, most) or promise.value in (0, most):
-            raise InputError(
-                f"{promise.kind} is {promise.value}; nothing can show 0 % or 100 %: give "
-                + ("a share between them, such as 1%" if most == 1 else "more than 0")
-            )
+            raise InputError(f"{promise.kind} is {promise.value}; allowed are {_ALLOWED.get(promise.kind, _SHARES)}")
         if promise.percentile is not None and promise.kind != BUDGET_MS:
             raise InputError(f"percentile is {promise.percentile} of {promise.kind}; it goes with budget_ms alone")
         if not is_whole(self.rounds, 1) or not is_whole(self.seed, 0):

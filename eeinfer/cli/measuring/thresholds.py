@@ -1,6 +1,7 @@
 """``eeinfer thresholds``."""
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from eeinfer.bundle.certificate import CertifiedPromise
 
 NOT_SHOWN = 3  # exit status where no thresholds are shown to keep the promise, or it has no ground any more
+_USUAL = {"--min-accuracy": "92%", "--consistency": "90%", "--budget-flops": "40%", "--confidence": "95%"}
 
 MaxLoss = Annotated[str | None, typer.Option(metavar="SHARE", help="Accuracy lost against the full network: 1%.")]
 MinAccuracy = Annotated[str | None, typer.Option(metavar="SHARE", help="Images answered with their label: 92%.")]
@@ -95,7 +97,9 @@ def thresholds(
     shares["budget_flops"] = budget_flops
     if against is not None:
         _refuse_beside(against, {**shares, "budget_ms": budget_ms, "data": data, "out": out})
-        _compare(chosen_bundle(bundle), against, _share("--false-alarms", false_alarms), as_json=json_output)
+        _compare(
+            chosen_bundle(bundle), against, _share("--false-alarms", false_alarms, below=None), as_json=json_output
+        )
         return
     if false_alarms is not None:
         raise InputError(f"--false-alarms is {false_alarms} without --against; it is for comparing a watch")
@@ -164,7 +168,11 @@ def _compare(path: Path, against: Path, false_alarms: float | None, *, as_json: 
 def _promise(percentile: float | None, budget_ms: float | None, shares: dict[str, str | None]) -> "CertifiedPromise":
     from eeinfer.bundle.certificate import CertifiedPromise
 
-    given = {kind: _share(f"--{kind.replace('_', '-')}", text) for kind, text in shares.items()}
+    # A cascade that seldom leaves takes more than the network without exits: a budget may be beyond 100 %.
+    most = {"budget_flops": math.inf}
+    given = {
+        kind: _share(f"--{kind.replace('_', '-')}", text, below=most.get(kind, 1)) for kind, text in shares.items()
+    }
     given["budget_ms"] = budget_ms
     made = {kind: value for kind, value in given.items() if value is not None}
     options = ", ".join(f"--{kind.replace('_', '-')}" for kind in given)
@@ -175,15 +183,20 @@ def _promise(percentile: float | None, budget_ms: float | None, shares: dict[str
     return CertifiedPromise(kind=kind, value=value, percentile=percentile)
 
 
-def _share(option: str, text: str | None) -> float | None:
-    """Return "1%" as 0.01; a number without the sign is a share too, and has to be below 1."""
+def _share(option: str, text: str | None, *, below: float | None = 1) -> float | None:
+    """Return "1%" as 0.01; a number without the sign is a share too. With ``below`` it lies between 0 and that."""
     if text is None:
         return None
+    percent = text.strip().endswith("%")
+    example = _USUAL.get(option, "1%")
+    allowed = f"percentages above 0%{' and below 100%' if below == 1 else ''}, such as {example}"
     try:
         number = float(text.strip().removesuffix("%"))
     except ValueError:
-        raise InputError(f"{option} is {text!r}; give a percentage, such as 1%") from None
-    share = number / 100 if text.strip().endswith("%") else number
-    if not text.strip().endswith("%") and number >= 1:
+        raise InputError(f"{option} is {text!r}; give a percentage, such as {example}") from None
+    if not percent and 1 <= number < math.inf:
         raise InputError(f"{option} is {text}; is that {number:g}%? Write the sign, or a share below 1")
+    share = number / 100 if percent else number
+    if below is not None and not 0 < share < below:
+        raise InputError(f"{option} is {text}; allowed are {allowed}")
     return share

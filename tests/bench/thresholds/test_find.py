@@ -138,9 +138,10 @@ def test_budgets_below_the_first_exit_are_refused(tiny_bundle: Path, wanted: dic
     ("wanted", "error", "reason"),
     [
         ({"kind": "speed"}, ConfigError, "known are max_loss"),
-        ({"kind": "max_loss", "value": 0.0}, InputError, "nothing can show 0 % or 100 %"),
-        ({"kind": "min_accuracy", "value": 1.0}, InputError, "nothing can show"),
-        ({"kind": "budget_ms", "value": 0.0}, InputError, "give more than 0"),
+        ({"kind": "max_loss", "value": 0.0}, InputError, "allowed are shares above 0 and below 1, such as 0.01"),
+        ({"kind": "max_loss", "value": -0.01}, InputError, "^max_loss is -0.01; allowed are shares above 0"),
+        ({"kind": "min_accuracy", "value": 1.0}, InputError, "allowed are shares above 0 and below 1"),
+        ({"kind": "budget_ms", "value": 0.0}, InputError, "allowed are milliseconds above 0"),
         ({"kind": "max_loss", "value": 0.1, "percentile": 99.0}, InputError, "goes with budget_ms"),
         ({"rounds": 0}, ConfigError, "rounds is 0"),
         ({"seed": -1}, ConfigError, "seed -1"),
