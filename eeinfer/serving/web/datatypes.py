@@ -39,7 +39,13 @@ def dtype_of(name: str, datatype: str) -> np.dtype[Any]:
         RequestError: there is none.
     """
     if datatype not in DTYPES:
-        raise RequestError(f"input {name!r} has the datatype {datatype!r}; known are {', '.join((*DTYPES, BYTES))}")
+        bare = datatype.strip(" []()'\"")
+        near = NAMES.get(bare.lower(), bare.upper())
+        meant = f"did you mean {near!r}? " if near in (*DTYPES, BYTES) else ""
+        raise RequestError(
+            f"input {name!r} has the datatype {datatype!r}: {meant}known are {', '.join(DTYPES)} for numbers, and "
+            f"{BYTES} for image files, in JSON in base64"
+        )
     return DTYPES[datatype]
 
 
@@ -91,7 +97,10 @@ def from_numbers(name: str, datatype: str, shape: tuple[int, ...], data: Any) ->
     except ValueError:  # ragged
         equal = False
     if not equal:
-        raise RequestError(f"the data of input {name!r} are not {datatype} numbers in equal rows")
+        texts = (
+            ": texts are image files in base64, of the datatype BYTES and the shape [1]" if _holds_text(data) else ""
+        )
+        raise RequestError(f"the data of input {name!r} are not {datatype} numbers in equal rows{texts}")
     if given.size != math.prod(shape):
         raise RequestError(f"input {name!r} has {given.size} numbers; the shape {list(shape)} takes {math.prod(shape)}")
     if dtype.kind in "iu" and given.size:
@@ -100,6 +109,12 @@ def from_numbers(name: str, datatype: str, shape: tuple[int, ...], data: Any) ->
             raise RequestError(f"input {name!r} holds a number that {datatype} does not")
     with np.errstate(over="ignore"):  # what is too large becomes infinite, and such rows have no answer
         return _shaped(name, given.astype(dtype), shape)
+
+
+def _holds_text(data: Any) -> bool:
+    while isinstance(data, list) and data:
+        data = data[0]
+    return isinstance(data, str)
 
 
 def _shaped(name: str, flat: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:

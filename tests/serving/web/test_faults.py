@@ -19,6 +19,7 @@ import servers
 
 GOOD = {"inputs": [{"name": "input", "shape": [1, 1, 8, 8], "datatype": "FP32", "data": [0.5] * 64}]}
 INFER = "/v2/models/tiny/infer"
+FORM = b'--x\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n\x89PNG\r\n--x--\r\n'
 
 
 def ask(
@@ -56,7 +57,19 @@ def png_bomb(side: int) -> bytes:
         (b"{", "no inference request"),
         (b"[1, 2]", "no inference request"),
         (b"\xff\xfe{}", "no inference request"),
-        (b"\xff\xd8\xff\xe0\x00\x10JFIF", "an image goes into one as BYTES, in base64"),
+        (b"\xff\xd8\xff\xe0\x00\x10JFIF", "the body is an image file as it is, and no inference request: an image"),
+        (FORM, "the body is a form in several parts, as curl -F sends it, and no inference request: an image"),
+        (FORM, '"datatype": "BYTES", "data": ["the file in base64"]}]}; GET /v2/models/tiny tells'),
+        (b"image=photo.png", "the body is a form, and no inference request: an image file goes as JSON"),
+        (b'{"instances": [{"b64": "iVBO"}]}', "image files as BYTES in base64; GET /v2/models/tiny tells"),
+        (b'{"inputs": {}}', "inputs is an object where a list belongs"),
+        (with_input(datatype=["FP32"]), "inputs[0].datatype is a list where a text belongs"),
+        (with_input(datatype="[FP32]"), "datatype '[FP32]': did you mean 'FP32'? known are BOOL"),
+        (with_input(datatype="float32"), "datatype 'float32': did you mean 'FP32'?"),
+        (with_input(data="iVBORw0KGgo="), "equal rows: texts are image files in base64, of the datatype BYTES"),
+        (with_input(data=["iVBORw0KGgo="]), "equal rows: texts are image files in base64, of the datatype BYTES"),
+        (with_input(datatype="BYTES", data=["iVBO"]), "of image files it says how many there are, such as [1]"),
+        (with_input(datatype="BYTES", shape=[1], data=["data:image/png;base64,iVBO"]), "without data:image/... before"),
         (b"[" * 100_000, "no inference request"),
         (b'{"inputs": []}', "the inputs given are none"),
         (b'{"inputs": [{"name": 5}]}', "no inference request"),

@@ -17,6 +17,7 @@ from eeinfer.serving.web.datatypes import (
     to_bytes,
 )
 from eeinfer.serving.web.failures import RequestError
+from eeinfer.serving.web.http.hints import instead
 from eeinfer.serving.web.http.text_elements import as_elements
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
@@ -44,7 +45,6 @@ class _Body(msgspec.Struct):
     outputs: list[_Output] = []
 
 
-_IMAGES = (b"\x89PNG", b"\xff\xd8\xff")  # how PNG and JPEG files begin
 _decode = msgspec.json.Decoder(_Body).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -66,8 +66,7 @@ def read_call(body: bytes, header_length: str | None, model: str, version: str, 
     try:
         parsed = _decode(json)
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
-        image = "an image goes into one as BYTES, in base64" if body.startswith(_IMAGES) else error
-        raise RequestError(f"the body is no inference request: {image}") from error
+        raise RequestError(instead(body, error, model)) from error
     inputs, at = [], 0
     for part in parsed.inputs:
         size = part.parameters.get("binary_data_size")

@@ -16,11 +16,17 @@ def as_elements(name: str, shape: tuple[int, ...], data: Any) -> list[bytes]:
     """
     flat = _flat(data)
     if len(flat) != math.prod(shape):
-        raise RequestError(f"input {name!r} has {len(flat)} elements; the shape {list(shape)} takes {math.prod(shape)}")
+        raise RequestError(
+            f"input {name!r} has {len(flat)} elements; the shape {list(shape)} takes {math.prod(shape)}: of image "
+            f"files it says how many there are, such as [{max(len(flat), 1)}]"
+        )
     try:
         return [base64.b64decode(text, validate=True) for text in flat]
     except (TypeError, ValueError, binascii.Error):
-        raise RequestError(f"input {name!r} is BYTES: in JSON each element is a text in base64") from None
+        raise RequestError(
+            f"input {name!r} is BYTES: in JSON each element is a text in base64, without data:image/... before it, as "
+            "base64 -w 0 photo.jpg prints it"
+        ) from None
 
 
 def _flat(data: Any) -> list[Any]:
