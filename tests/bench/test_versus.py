@@ -59,13 +59,27 @@ def test_only_bundles_of_different_seeds_make_a_band(report: VersusReport) -> No
     assert "± 0.000" in row[1]
 
 
-def altered(report: VersusReport, *, times: tuple[float, float], sure: bool) -> VersusReport:
+def altered(report: VersusReport, *, times: tuple[float, float], sure: bool, rounds: int = 8) -> VersusReport:
     """The same with other times, the second more accurate, and the pair's test as said."""
     owns = [msgspec.structs.replace(one.own, median_ms=ms) for one, ms in zip(report.bundles, times, strict=True)]
     owns[0] = msgspec.structs.replace(owns[0], accuracy=0.0)
-    bundles = (msgspec.structs.replace(one, own=own) for one, own in zip(report.bundles, owns, strict=True))
+    bundles = [
+        msgspec.structs.replace(one, own=own, agreement=agreement)
+        for one, own, agreement in zip(report.bundles, owns, (1.0, 0.5), strict=True)
+    ]
     pair = msgspec.structs.replace(report.pairs[0], p_corrected=0.01 if sure else 0.4)
-    return msgspec.structs.replace(report, bundles=tuple(bundles), pairs=(pair,))
+    return msgspec.structs.replace(report, bundles=tuple(bundles), pairs=(pair,), rounds=rounds)
+
+
+def alike(report: VersusReport, times: tuple[float, ...]) -> VersusReport:
+    """The same with these times and no image that one alone gets right; as many bundles as times."""
+    first = report.bundles[0]
+    bundles = [
+        msgspec.structs.replace(first, label=f"b{at}", own=msgspec.structs.replace(first.own, median_ms=ms))
+        for at, ms in enumerate(times)
+    ]
+    pairs = paired({one.label: np.ones(60, bool) for one in bundles}, seed=0)
+    return msgspec.structs.replace(report, bundles=tuple(bundles), pairs=pairs, rounds=8)
 
 
 def test_one_line_says_what_to_take_from_it(report: VersusReport) -> None:
@@ -76,10 +90,39 @@ def test_one_line_says_what_to_take_from_it(report: VersusReport) -> None:
     dear = advice(altered(report, times=(1.0, 2.0), sure=True))
     assert dear.startswith(f"Choose: {first} is 2.00 times as fast as {second}, the most accurate, and ")
     assert dear.endswith("less accurate, which is more than chance explains (p = 0.010).")
-    assert advice(altered(report, times=(2.0, 1.0), sure=True)).startswith(f"Take {second}: none is quicker, and it is")
+    ahead = f"Take {second}: it is 2.00 times as fast as {first}"
+    assert advice(altered(report, times=(2.0, 1.0), sure=True)) == (
+        f"{ahead}, and it is more accurate than {first} by more than chance explains."
+    )
     unsure = advice(altered(report, times=(2.0, 1.0), sure=False))
-    assert unsure == f"Take {second}: none is quicker; whether it is more accurate than {first}, 60 images cannot tell."
-    assert advice(altered(report, times=(1.0, 1.0), sure=False)).startswith("Take either: neither is quicker")
+    assert unsure == f"{ahead}; whether it is more accurate than {first}, 60 images cannot tell."
+    assert advice(altered(report, times=(1.0, 1.02), sure=True)).startswith(
+        f"Take {second}: neither is quicker by more than the 3 % that rounds differ by, and it is more accurate than"
+    )
+    assert advice(altered(report, times=(1.0, 1.0), sure=False)) == (
+        "Take either: neither is quicker by more than the 3 % that rounds differ by, and on 60 images neither is shown "
+        "to be more accurate."
+    )
+
+
+def test_bundles_that_answer_alike_are_told_apart_by_time_alone(report: VersusReport) -> None:
+    even = "is quicker by more than the 3 % that rounds differ by, and all 60 images have the same answers from"
+    assert advice(alike(report, (1.0, 1.01))) == f"Take either: neither {even} both."
+    assert advice(alike(report, (1.0, 1.01, 1.02))) == f"Take any: none {even} all."
+    same = "and all 60 images have the same answers from"
+    assert advice(alike(report, (2.0, 1.0))) == f"Take b1: it is 2.00 times as fast as b0, {same} both."
+    assert advice(alike(report, (2.0, 1.0, 1.5))) == f"Take b1: it is 1.50 times as fast as the next, b2, {same} all."
+    assert advice(alike(report, (2.0, 1.0, 1.01))) == (
+        f"Take b1: none is quicker by more than the 3 % that rounds differ by, {same} all."
+    )
+
+
+def test_the_advice_of_one_or_two_rounds_says_how_little_they_tell(report: VersusReport) -> None:
+    told = advice(altered(report, times=(2.0, 1.0), sure=True, rounds=2))
+    assert told.endswith(
+        "explains. Times of 2 rounds alone are upset by one disturbance: compare again with --rounds 8, say."
+    )
+    assert "alone" not in advice(altered(report, times=(2.0, 1.0), sure=True, rounds=3))
 
 
 @pytest.mark.parametrize(("mine", "theirs", "p"), [(0, 0, 1.0), (5, 5, 1.0), (0, 6, 2 / 64), (1, 9, 2 * 11 / 1024)])
