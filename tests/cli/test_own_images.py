@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -99,6 +100,15 @@ def test_predict_takes_folders_patterns_and_a_bundle_among_them(run: Run, tiny_b
     assert rows[-1]["image"].endswith("1.png")
     assert {row["bundle"] for row in rows} == {str(tiny_bundle)}
     assert f"answered by tiny, {tiny_bundle}" in run("predict", tiny_bundle, folder / "class 0").err
+
+
+def test_who_answered_is_said_before_the_table_where_both_streams_are_one(tiny_bundle: Path, folder: Path) -> None:
+    command = [sys.executable, "-m", "eeinfer", "predict", str(tiny_bundle), str(folder / "class 0")]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60, check=True)
+    said, head, *rows = done.stdout.splitlines()
+    assert said == f"answered by tiny, {tiny_bundle}"
+    assert head.startswith("image ")
+    assert all(row.startswith(str(folder)) for row in rows)
 
 
 def test_predict_shows_the_most_probable_classes(run: Run, tiny_bundle: Path, folder: Path) -> None:

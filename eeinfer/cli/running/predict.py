@@ -72,9 +72,9 @@ def predict(
     answers = _noting(kept, _answers(engine, given, min(top, len(engine.manifest.classes))))
     table = as_table(engine.manifest, [_name(one) for one in given])
     for number, line in enumerate((as_json if json_output else as_csv if csv else table)(answers)):
-        typer.echo(line)  # at once: who waits for a thousand images sees the first
         if number == 0 and not json_output and not csv:  # these two say it in every answer
             say(f"answered by {engine.manifest.name}, {engine.bundle.path}")
+        typer.echo(line)  # at once: who waits for a thousand images sees the first
     if save is not None:
         _save(save, kept)
     if len(kept) < len(given):
