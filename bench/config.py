@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from eeinfer.backends.levels import Level
-from eeinfer.errors import ConfigError
+from eeinfer.errors import ConfigError, did_you_mean
 
 GRIDS = ("auto", "linspace", "log", "patience", "budget")
 
@@ -32,7 +32,8 @@ class BenchConfig:
 
     def __post_init__(self) -> None:
         if self.grid not in GRIDS:
-            raise ConfigError(f"grid is {self.grid!r}; bench takes one of {', '.join(GRIDS)}")
+            near = did_you_mean(self.grid, GRIDS)
+            raise ConfigError(f"grid is {self.grid!r}; {near}bench takes one of {', '.join(GRIDS)}")
         self._at_least("thresholds", 2)
         for name in ("batch", "latency_samples", "rounds", "pairs"):
             self._at_least(name, 1)

@@ -76,18 +76,26 @@ def unknown(kind: str, name: object, known: Iterable[str], hint: str = "") -> st
     from difflib import get_close_matches
 
     names = list(known)
-    near = meant(str(name), names)
     if len(names) <= _LISTED:
-        text = f"known are {', '.join(names) if names else 'none'}"
-        text = f"did you mean {near[0]!r}? {text}" if near else text
+        text = f"{did_you_mean(name, names)}known are {', '.join(names) if names else 'none'}"
     else:
-        near = near or get_close_matches(str(name), names, n=5, cutoff=0.5)
+        near = meant(str(name), names) or get_close_matches(str(name), names, n=5, cutoff=0.5)
         text = f"closest of {len(names)} are {', '.join(near)}" if near else f"none of {len(names)} is close to it"
     return f"unknown {kind} {name!r}: {text}{'; ' + hint if hint else ''}"
 
 
+def did_you_mean(name: object, known: Iterable[str]) -> str:
+    """Return ``did you mean 'resnet20'? `` for what is close to one of `known`, else nothing: it begins a sentence."""
+    near = meant(str(name), known)
+    return f"did you mean {near[0]!r}? " if near else ""
+
+
 def meant(name: str, known: Iterable[str]) -> list[str]:
-    """Return those of `known` that a person may have meant by `name`, the closest first."""
+    """Return those of `known` that a person may have meant by `name`, the closest first; capitals do not count."""
     from difflib import get_close_matches
 
-    return get_close_matches(name, list(known), n=5, cutoff=_ALIKE)
+    names: dict[str, list[str]] = {}
+    for one in known:
+        names.setdefault(one.lower(), []).append(one)
+    near = get_close_matches(name.lower(), names, n=5, cutoff=_ALIKE)
+    return [one for lower in near for one in names[lower]][:5]

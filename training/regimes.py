@@ -4,7 +4,7 @@ A regime is three characters, one per phase, `+` where it runs: phase 1 trains t
 backbone and heads together, phase 3 the heads on a frozen backbone ("Joint or Disjoint", section on regimes).
 """
 
-from eeinfer.errors import ConfigError, meant
+from eeinfer.errors import ConfigError, did_you_mean
 
 REGIMES = {"disjoint": "+-+", "joint": "-+-", "mixed": "++-"}
 TRAINED = {1: frozenset({"backbone"}), 2: frozenset({"backbone", "heads"}), 3: frozenset({"heads"})}
@@ -19,9 +19,8 @@ def phase_string(regime: str) -> str:
     phases = REGIMES.get(regime, regime)
     if not isinstance(phases, str) or len(phases) != 3 or set(phases) - set("+-") or "+" not in phases:
         hint = "or three characters, one per phase, + where it runs, such as ++- or +++ (at least one +)"
-        near = meant(str(regime), REGIMES)
         known = f"known are {', '.join(f'{name} {text}' for name, text in REGIMES.items())}; {hint}"
-        raise ConfigError(f"unknown regime {regime!r}: {f'did you mean {near[0]!r}? ' if near else ''}{known}")
+        raise ConfigError(f"unknown regime {regime!r}: {did_you_mean(regime, REGIMES)}{known}")
     return phases
 
 

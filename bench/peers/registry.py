@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 
 from eeinfer.bench.workers.base import Peer
-from eeinfer.errors import ConfigError
+from eeinfer.errors import ConfigError, unknown
 
 SUBJECT = "eeinfer"  # what all others are compared with on the CPU; always there
 LEVELS = ("level 3", "level 2", "level 1", "level 0")  # of the native backend on a GPU
@@ -55,7 +55,7 @@ def check_name(name: str, device: str = "cpu") -> None:
         ConfigError: with the names that are.
     """
     if name not in table(device):
-        raise ConfigError(f"unknown peer {name!r}: known are {', '.join(table(device))}")
+        raise ConfigError(unknown("peer", name, table(device)))
 
 
 def peer_class(name: str, device: str = "cpu") -> type[Peer]:

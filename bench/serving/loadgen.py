@@ -19,7 +19,7 @@ from eeinfer.bench.serving.driving import FAILED, REFUSED, Target
 from eeinfer.bench.serving.http_target import HttpTarget
 from eeinfer.bench.serving.in_process import InProcess, drawn_images, equal_shares
 from eeinfer.bundle.folder import Bundle
-from eeinfer.errors import ConfigError, DependencyError
+from eeinfer.errors import ConfigError, DependencyError, did_you_mean
 from eeinfer.serving import Scheduler, ServingConfig
 from eeinfer.serving.opening import shared_engine
 from eeinfer.serving.web.settings import model_name
@@ -41,7 +41,8 @@ class LoadgenPlan:
 
     def __post_init__(self) -> None:
         if self.scenario not in SCENARIOS:
-            raise ConfigError(f"unknown scenario {self.scenario!r}; LoadGen has {', '.join(SCENARIOS)}")
+            near = did_you_mean(self.scenario, SCENARIOS)
+            raise ConfigError(f"unknown scenario {self.scenario!r}; {near}LoadGen has {', '.join(SCENARIOS)}")
         if not self.seconds > 0:
             raise ConfigError(f"seconds is {self.seconds}; give more than 0, and {_RULE_S:.0f} for a valid run")
         if self.scenario in (SERVER, OFFLINE) and not (self.rate and self.rate > 0):

@@ -9,7 +9,7 @@ from eeinfer.bench.serving.in_process import drawn_images, equal_shares
 from eeinfer.bench.serving.measure import LoadConfig, LoadReport, measure_load, now, peaks
 from eeinfer.bench.serving.peers import PEERS, Peer, opened
 from eeinfer.bundle.folder import Bundle
-from eeinfer.errors import ConfigError
+from eeinfer.errors import ConfigError, unknown
 from eeinfer.progress import Progress
 from eeinfer.serving import ServingConfig
 
@@ -36,9 +36,9 @@ def load_bundle(bundle: Path, config: ServingConfig, plan: LoadPlan, progress: P
     Raises:
         ConfigError: a peer or the plan is not what is known.
     """
-    unknown = [name for name in plan.names if name not in PEERS]
-    if unknown:
-        raise ConfigError(f"unknown peer {unknown[0]!r}; known are: {', '.join(PEERS)}")
+    for name in plan.names:
+        if name not in PEERS:
+            raise ConfigError(unknown("peer", name, PEERS))
     before = load_average()
     with opened(bundle, drawn_images(bundle, plan.seed), config, plan.names, seed=plan.seed) as peers:
         first = peers[plan.names[0]].scheduler

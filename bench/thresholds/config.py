@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from eeinfer.bundle.certificate import BUDGET_FLOPS, BUDGET_MS, PROMISES, CertifiedPromise
-from eeinfer.errors import ConfigError, InputError
+from eeinfer.errors import ConfigError, InputError, did_you_mean
 from eeinfer.numbers import is_number, is_whole
 
 # No number of images shows that no image or every image does something.
@@ -27,7 +27,8 @@ class ThresholdsConfig:
     def __post_init__(self) -> None:
         promise = self.promise
         if promise.kind not in PROMISES:
-            raise ConfigError(f"the promise is {promise.kind!r}; known are {', '.join(PROMISES)}")
+            near = did_you_mean(promise.kind, PROMISES)
+            raise ConfigError(f"the promise is {promise.kind!r}; {near}known are {', '.join(PROMISES)}")
         most = 1 if promise.kind not in (BUDGET_MS, BUDGET_FLOPS) else float("inf")
         if not is_number(promise.value, 0, most) or promise.value in (0, most):
             raise InputError(f"{promise.kind} is {promise.value}; allowed are {_ALLOWED.get(promise.kind, _SHARES)}")

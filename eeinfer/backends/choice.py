@@ -2,7 +2,7 @@
 
 import re
 
-from eeinfer.errors import ConfigError
+from eeinfer.errors import ConfigError, did_you_mean
 from eeinfer.machine.requirements import GPU_BACKENDS
 
 ON_CPU = ("native", "onnxruntime")  # the first where the compiled library is there and opens the bundle
@@ -20,7 +20,8 @@ def gpu_index(device: str) -> int | None:
         return None
     found = re.fullmatch(r"cuda(?::(\d{1,3}))?", device)
     if found is None:
-        raise ConfigError(f"device {device!r} is unknown; give 'cpu', 'cuda', or 'cuda:1' for the second GPU")
+        near = did_you_mean(device, ("cpu", "cuda"))
+        raise ConfigError(f"device {device!r} is unknown; {near}give 'cpu', 'cuda', or 'cuda:1' for the second GPU")
     return int(found[1] or 0)
 
 

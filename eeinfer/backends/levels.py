@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
 
-from eeinfer.errors import ConfigError
+from eeinfer.errors import ConfigError, did_you_mean
 
 _OPTION = "level"
 
@@ -31,7 +31,9 @@ def read_level(options: Mapping[str, str], *, backend: str, known: Sequence[Leve
     """
     unknown = next((name for name in options if name != _OPTION), None)
     if unknown is not None:
-        raise ConfigError(f"backend {backend!r} has no option {unknown!r}; it has: {_OPTION}")
+        raise ConfigError(
+            f"backend {backend!r} has no option {unknown!r}; {did_you_mean(unknown, [_OPTION])}it has: {_OPTION}"
+        )
     levels = {f"{level:d}": level for level in known}
     asked = str(options.get(_OPTION, f"{default:d}"))
     if asked not in levels:

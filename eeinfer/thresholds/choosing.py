@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from eeinfer.errors import InputError
+from eeinfer.errors import InputError, did_you_mean
 from eeinfer.numbers import is_number
 from eeinfer.thresholds.bounds import BOUNDS, CLOPPER_PEARSON
 from eeinfer.thresholds.choice import Choice, by_eye, outcome
@@ -103,8 +103,9 @@ def _bounded(task: Task, bound: str | None) -> Task:
     if bound is None:
         return task
     if bound not in BOUNDS or (bound == CLOPPER_PEARSON and not task.binary):
-        known = ", ".join(BOUNDS if task.binary else BOUNDS[1:])
-        raise InputError(f"bound is {bound!r}; for this promise give one of {known}")
+        known = BOUNDS if task.binary else BOUNDS[1:]
+        near = did_you_mean(bound, known)
+        raise InputError(f"bound is {bound!r}; {near}for this promise give one of {', '.join(known)}")
     return replace(task, bound=bound)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from eeinfer.errors import ConfigError
+from eeinfer.errors import ConfigError, did_you_mean
 
 Score = Callable[[Tensor], Tensor]
 
@@ -42,5 +42,5 @@ def score_function(name: str) -> Score:
         ConfigError: the name is not in the table.
     """
     if name not in SCORES:
-        raise ConfigError(f"score {name!r} is not known; choose one of {', '.join(SCORES)}")
+        raise ConfigError(f"score {name!r} is not known; {did_you_mean(name, SCORES)}choose one of {', '.join(SCORES)}")
     return SCORES[name]

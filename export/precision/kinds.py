@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from eeinfer.bundle.manifest import DEVICES, PRECISIONS
-from eeinfer.errors import ConfigError
+from eeinfer.errors import ConfigError, did_you_mean
 from eeinfer.export.precision.ranges import range_rule
 
 CALIBRATED = ("int8", "fp8")
@@ -22,9 +22,11 @@ class PrecisionConfig:
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS[1:]:
-            raise ConfigError(f"precision {self.precision!r} is not known; choose one of {', '.join(PRECISIONS)}")
+            near = did_you_mean(self.precision, PRECISIONS)
+            raise ConfigError(f"precision {self.precision!r} is not known; {near}choose one of {', '.join(PRECISIONS)}")
         if self.device not in (None, *DEVICES):
-            raise ConfigError(f"device {self.device!r} is not known; choose one of {', '.join(DEVICES)}")
+            near = did_you_mean(self.device, DEVICES)
+            raise ConfigError(f"device {self.device!r} is not known; {near}choose one of {', '.join(DEVICES)}")
         if self.device == "cpu" and self.precision != "int8":
             raise ConfigError(
                 f"{self.precision} is for GPUs; on a CPU take --precision int8, or leave the bundle in fp32"

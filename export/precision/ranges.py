@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eeinfer.errors import ConfigError, ExportError
+from eeinfer.errors import ConfigError, ExportError, did_you_mean
 
 BINS = 8192  # over [-reach, reach]: at least eight of them to one of 256 levels, even where only one side is used
 LEVELS = 255  # steps between the 256 values of a byte
@@ -105,7 +105,9 @@ def range_rule(name: str) -> Callable[[Histogram], Range]:
         ConfigError: the name is not in the table.
     """
     if name not in RANGES:
-        raise ConfigError(f"calibration {name!r} is not known; choose one of {', '.join(RANGES)}")
+        raise ConfigError(
+            f"calibration {name!r} is not known; {did_you_mean(name, RANGES)}choose one of {', '.join(RANGES)}"
+        )
     return RANGES[name]
 
 

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 
 from eeinfer.bundle.build_record import RTX, TENSORRT
-from eeinfer.errors import ConfigError
+from eeinfer.errors import ConfigError, did_you_mean
 
 CURRENT = "current"
 LIBRARIES = (TENSORRT, RTX)
@@ -44,7 +44,8 @@ class TrtConfig:
         if not self.batches or self.batches[0] < 1 or any(a >= b for a, b in itertools.pairwise(self.batches)):
             raise ConfigError(f"batches {self.batches} do not fit; give numbers from 1 that rise, such as 1, 8, 32")
         if self.library not in (None, *LIBRARIES):
-            raise ConfigError(f"library {self.library!r} is unknown; choose one of {', '.join(LIBRARIES)}")
+            near = did_you_mean(self.library, LIBRARIES)
+            raise ConfigError(f"library {self.library!r} is unknown; {near}choose one of {', '.join(LIBRARIES)}")
         if not 0 <= self.optimization_level <= 5:
             raise ConfigError(f"optimization_level {self.optimization_level} is not one of 0 to 5")
         if self.auxiliary_streams < 0:

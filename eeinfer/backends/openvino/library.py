@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
-from eeinfer.errors import ConfigError, DependencyError, first_line
+from eeinfer.errors import ConfigError, DependencyError, did_you_mean, first_line
 
 LIBRARY = "openvino"
 CPU = "CPU"
@@ -77,11 +77,14 @@ def chosen_device(core: Any, options: Mapping[str, str]) -> str:
     """
     unknown = [name for name in options if name not in OPTIONS]
     if unknown:
-        raise ConfigError(f"backend 'openvino' has no option {unknown[0]!r}; it has: {', '.join(OPTIONS)}")
+        near = did_you_mean(unknown[0], OPTIONS)
+        raise ConfigError(f"backend 'openvino' has no option {unknown[0]!r}; {near}it has: {', '.join(OPTIONS)}")
     device = options.get(DEVICE, CPU)
     found = list(core.available_devices)
     if device not in found:
-        raise ConfigError(f"OpenVINO finds no device {device!r} here; option 'device' takes one of: {', '.join(found)}")
+        near = did_you_mean(device, found)
+        known = ", ".join(found)
+        raise ConfigError(f"OpenVINO finds no device {device!r} here; {near}option 'device' takes one of: {known}")
     return device
 
 

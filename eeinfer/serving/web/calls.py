@@ -6,6 +6,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from eeinfer.errors import unknown
 from eeinfer.serving.web.failures import RequestError
 
 _PARAMETERS = ("tau", "deadline_ms", "priority")
@@ -63,7 +64,7 @@ def options(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """
     for name in parameters:
         if name not in _PARAMETERS and name not in _IGNORED:
-            raise RequestError(f"unknown parameter {name!r}; known are {', '.join(_PARAMETERS)}")
+            raise RequestError(unknown("parameter", name, _PARAMETERS))
     found: dict[str, Any] = {}
     if "tau" in parameters:
         found["tau"] = _tau(parameters["tau"])

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eeinfer.bundle.manifest import Manifest
-from eeinfer.errors import OverloadError
+from eeinfer.errors import OverloadError, did_you_mean
 from eeinfer.serving.scheduler import Scheduler
 from eeinfer.serving.served import Served
 from eeinfer.serving.web.calls import Call, Given, Reply, Wanted
@@ -65,7 +65,9 @@ def _image(given: Given, manifest: Manifest, max_pixels: int) -> Any:
 def _wanted(call: Call, manifest: Manifest) -> tuple[Wanted, ...]:
     for wanted in call.outputs:
         if wanted.name not in OUTPUTS:
-            raise RequestError(f"unknown output {wanted.name!r}; outputs are {', '.join(OUTPUTS)}")
+            raise RequestError(
+                f"unknown output {wanted.name!r}; {did_you_mean(wanted.name, OUTPUTS)}outputs are {', '.join(OUTPUTS)}"
+            )
         if wanted.classes and wanted.name != "logits":
             raise RequestError(f"output {wanted.name!r} cannot be classified; ask it of 'logits'")
         if not 0 <= wanted.classes <= len(manifest.classes):

@@ -8,7 +8,7 @@ from threading import Lock
 
 from eeinfer.bundle.manifest import MANIFEST_NAME
 from eeinfer.engine import Engine
-from eeinfer.errors import EeinferError
+from eeinfer.errors import EeinferError, did_you_mean
 from eeinfer.serving.observer import Observer
 from eeinfer.serving.opening import shared_engine
 from eeinfer.serving.scheduler import Scheduler
@@ -55,7 +55,9 @@ class Models:
         model = self._models.get(name)
         if model is None:
             known = ", ".join(self._models) or "none"
-            raise RequestError(f"no model {name!r} is ready; ready are: {known}", status=404)
+            raise RequestError(
+                f"no model {name!r} is ready; {did_you_mean(name, self._models)}ready are: {known}", status=404
+            )
         if version not in ("", model.version):
             raise RequestError(f"model {name!r} has version {model.version}, not {version!r}", status=404)
         return model
@@ -137,7 +139,10 @@ class Models:
     def _known(self, name: str) -> Path:
         if name not in self._paths:
             known = ", ".join(self._paths)
-            raise RequestError(f"no bundle {name!r}; this server was started with: {known}", status=404)
+            raise RequestError(
+                f"no bundle {name!r}; {did_you_mean(name, self._paths)}this server was started with: {known}",
+                status=404,
+            )
         return self._paths[name]
 
     def _opened(self, name: str, path: Path) -> Scheduler:

@@ -97,7 +97,11 @@ def test_the_level_decides_on_graphs(tiny_bundle: Path, asked: list[dict[str, An
             {"level": "1"},
             "level is '1'; backend 'onnxruntime-tensorrt-rtx' takes 0",
         ),
-        ("onnxruntime-cuda", {"levl": "1"}, "backend 'onnxruntime-cuda' has no option 'levl'; it has: level"),
+        (
+            "onnxruntime-cuda",
+            {"levl": "1"},
+            "backend 'onnxruntime-cuda' has no option 'levl'; did you mean 'level'? it has: level",
+        ),
     ],
 )
 @pytest.mark.usefixtures("asked")

@@ -206,8 +206,14 @@ def test_images_of_another_kind_leave_nothing_behind(exact: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"precision": "int4"}, "precision 'int4' is not known; choose one of fp32, fp16, bf16, int8, fp8"),
-        ({"precision": "int8", "device": "tpu"}, "device 'tpu' is not known; choose one of cpu, cuda"),
+        (
+            {"precision": "int4"},
+            r"precision 'int4' is not known; did you mean 'int8'\? choose one of fp32, fp16, bf16, int8, fp8",
+        ),
+        (
+            {"precision": "int8", "device": "tpu"},
+            r"device 'tpu' is not known; did you mean 'cpu'\? choose one of cpu, cuda",
+        ),
         ({"precision": "fp16", "device": "cpu"}, "fp16 is for GPUs; on a CPU take --precision int8"),
         ({"precision": "int8", "calibration_images": 0}, "calibration_images is 0; give 1 or more"),
         ({"precision": "int8", "ranges": "entropy"}, "calibration 'entropy' is not known; choose one of mse"),
