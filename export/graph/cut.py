@@ -190,6 +190,12 @@ def _carried_names(index: GraphIndex, drafts: Sequence[_Draft]) -> dict[str, str
     return {name: f"carried_{position:02d}" for position, name in enumerate(ordered)}
 
 
+def _out_of_the_way(index: GraphIndex, names: dict[str, str]) -> dict[str, str]:
+    """Return other names for values that happen to be called as segments call theirs: a bundle's may be cut again."""
+    taken = {*names.values(), *EXIT_OUTPUTS}
+    return {name: f"{name}@before" for name in index.producer if name in taken and name not in names}
+
+
 def _segment(
     model: onnx.ModelProto, index: GraphIndex, draft: _Draft, outputs: Sequence[str], names: dict[str, str]
 ) -> SegmentGraph:
@@ -201,7 +207,7 @@ def _segment(
     received = sorted(draft.received, key=lambda name: names.get(name, ""))
     layouts = {name: layout for name in (*received, *carried) if (layout := _layout(index, name))}
     final = {name: names.get(name, name) for name in (*received, *carried)}
-    renamed = {name: new for name, new in final.items() if name not in layouts}
+    renamed = _out_of_the_way(index, names) | {name: new for name, new in final.items() if name not in layouts}
     renamed |= {name: want for name, want in zip(outputs, EXIT_OUTPUTS, strict=True) if name not in renamed}
     nodes = [rename(node, renamed) for node in nodes]
     unpacked = [node for name in received if name in layouts for node in layouts[name].unpack(final[name], name)]

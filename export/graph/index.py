@@ -64,6 +64,14 @@ class GraphIndex:
         return self._readers.get(name, [])
 
     @cached_property
+    def _ends(self) -> frozenset[str]:
+        return frozenset(value.name for value in self.graph.output)
+
+    def is_read_once(self, name: str) -> bool:
+        """Whether one node alone reads a value, and nobody outside of the graph."""
+        return len(self.readers(name)) == 1 and name not in self._ends
+
+    @cached_property
     def initializers(self) -> dict[str, onnx.TensorProto]:
         """Weights by name."""
         return {tensor.name: tensor for tensor in self.graph.initializer}

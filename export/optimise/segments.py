@@ -24,11 +24,13 @@ from eeinfer.errors import ExportError
 from eeinfer.export.graph.cut import SegmentGraph, cut
 from eeinfer.export.graph.index import BATCH, GraphIndex
 from eeinfer.export.optimise.attention import fuse_attention
+from eeinfer.export.optimise.averages import pool_averages
+from eeinfer.export.optimise.classifiers import read_in_blocks
 from eeinfer.export.optimise.in_place import share_memory
 from eeinfer.export.optimise.trial import Unsuitable, running
 from eeinfer.export.write import described
 
-_FUSED, _PROBE = "fused.onnx", "probe.onnx"
+_WRITTEN, _PROBE = "written.onnx", "probe.onnx"
 _ROWS = (1, 2)  # batch sizes at which unknown shapes are looked at
 
 
@@ -52,6 +54,7 @@ def write_segments(source: Bundle, folder: Path) -> Manifest:
     model = onnx.load(path, load_external_data=False)
     _check_saved(model, folder)
     _find_types(model, source.manifest, folder)
+    model = read_in_blocks(model, folder)
     parts = _cut(model, len(source.manifest.segments))
     for segment, part in zip(source.manifest.segments, parts, strict=True):
         onnx.save(part.model, folder / segment.file)
@@ -66,12 +69,11 @@ def _cut(model: onnx.ModelProto, exits: int) -> list[SegmentGraph]:
 
 
 def _save_optimised(source: Path, target: Path) -> None:
-    """Let ONNX Runtime save the network as it would run it, attention in one node beforehand."""
-    fused = fuse_attention(onnx.load(source, load_external_data=False))
-    if fused is not None:
-        source = source.with_name(_FUSED)  # weights may not lie in another folder
-        onnx.save(fused, source)
-    open_session(source, threads=1, save_as=target)
+    """Let ONNX Runtime save the network as it would run it, written beforehand as it computes it best."""
+    model = onnx.load(source, load_external_data=False)
+    written = source.with_name(_WRITTEN)  # weights may not lie in another folder
+    onnx.save(pool_averages(fuse_attention(model) or model), written)
+    open_session(written, threads=1, save_as=target)
 
 
 def _check_saved(model: onnx.ModelProto, folder: Path) -> None:

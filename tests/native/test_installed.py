@@ -71,7 +71,7 @@ def test_the_tools_are_installed_and_say_what_they_take(installed: Path) -> None
 
 def test_the_check_finds_what_was_recorded_and_what_differs(installed: Path, bundle_copy: Path) -> None:
     golden_file, check = export_golden(bundle_copy), installed / "bin" / "eeinfer-check"
-    assert "every row leaves where it left" in run(check, bundle_copy, "--tolerance", 0, "--form", "off")
+    assert "every row leaves where it left" in run(check, bundle_copy, "--tolerance", 0)
     opened = Bundle.open(bundle_copy)
     golden = read_golden(golden_file, opened.manifest, opened.fingerprint)
     golden.exits[int(np.flatnonzero(golden.exits == 0)[0])] = 1

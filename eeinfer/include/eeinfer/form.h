@@ -13,7 +13,7 @@
 namespace eeinfer {
 
 // The number of the form that this reader knows; it counts up with what the maker does.
-constexpr int kForm = 5;
+constexpr int kForm = 6;
 
 // The name under which the form of `bundle` for this machine and a version of ONNX Runtime, such as "1.32.0", is kept.
 std::string form_key(const Bundle& bundle, const std::string& onnxruntime_version);

@@ -9,7 +9,7 @@ import torch
 from exit_networks import Exported
 from onnx import TensorProto, helper
 
-from eeinfer.export.graph.cut import cut
+from eeinfer.export.graph.cut import cut, rename
 from eeinfer.export.graph.index import extract
 from eeinfer.export.graph.trace import ScoredExits, export_graph
 from eeinfer.export.model.inputs import read_inputs
@@ -144,3 +144,25 @@ def test_a_size_is_read_off_a_tensor_at_hand_instead_of_carrying_the_one_it_belo
     session = ort.InferenceSession(last.model.SerializeToString())
     logits = np.arange(12, dtype=np.float32).reshape(3, 4)
     np.testing.assert_array_equal(session.run(["logits"], {"carried_00": logits})[0], logits / 2)
+
+
+@pytest.mark.parametrize("taken", ["carried_00", "score", "logits"])
+def test_a_value_that_is_called_as_segments_call_theirs_gets_out_of_the_way(exported: Exported, taken: str) -> None:
+    model = onnx.ModelProto.FromString(exported.model.SerializeToString())
+    wanted = [kinds(segment.model) for segment in cut(model, len(exported.segments))]
+    crossing = {name for segment in exported.segments for name in (*segment.inputs, *segment.carried)}
+    ends = {value.name for value in model.graph.output} | crossing
+    inner = next(name for node in model.graph.node[::-1] for name in node.output if name not in ends)
+    del model.graph.node[:]
+    model.graph.node.extend(rename(node, {inner: taken}) for node in exported.model.graph.node)
+    for value in model.graph.value_info:
+        value.name = taken if value.name == inner else value.name
+    segments = cut(model, len(exported.segments))
+    assert [kinds(segment.model) for segment in segments] == wanted
+    for segment in segments:
+        made = [name for node in segment.model.graph.node for name in node.output]
+        assert len({*made, *segment.inputs}) == len(made) + len(segment.inputs)
+
+
+def kinds(model: onnx.ModelProto) -> list[str]:
+    return [node.op_type for node in model.graph.node]

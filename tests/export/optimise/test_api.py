@@ -61,7 +61,7 @@ def test_the_key_is_the_one_that_the_docs_describe(tiny_bundle: Path) -> None:
     from eeinfer.machine.instructions import instruction_sets
 
     manifest = hashlib.sha256((tiny_bundle / "manifest.json").read_bytes()).hexdigest()
-    lines = f"{manifest}\nonnxruntime {onnxruntime.__version__}\nform 5\n{instruction_sets()}"
+    lines = f"{manifest}\nonnxruntime {onnxruntime.__version__}\nform 6\n{instruction_sets()}"
     place = optimised.place(Bundle.open(tiny_bundle))
     assert place is not None
     assert place.name == hashlib.sha256(lines.encode()).hexdigest()[:32]
