@@ -1,6 +1,6 @@
 """One turn after another: take the queue that is worth most, run its segment, hand out answers. No thread of its own.
 
-Callers of other threads put requests in; whoever runs the turns is alone with everything behind the entrance.
+Callers of other threads put requests in; whoever holds the turns is alone with everything behind the entrance.
 """
 
 import itertools
@@ -8,11 +8,13 @@ import math
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from threading import Condition
+from threading import Condition, Lock
 
+from eeinfer.backends.base import Inputs
 from eeinfer.backends.row_costs import RowCosts
 from eeinfer.bundle.manifest import Manifest
 from eeinfer.errors import BundleError, EeinferError, OverloadError, first_line
+from eeinfer.serving.alone import Alone, Later
 from eeinfer.serving.choice import chosen
 from eeinfer.serving.config import ServingConfig
 from eeinfer.serving.costs import full_sizes
@@ -43,12 +45,14 @@ class Core:
         """Begin with empty queues; ``clock`` counts seconds and never goes back."""
         self.changed = Condition()  # guards the entrance and `closing`; told of what comes in
         self.closing = False
+        self.turns = Lock()  # held by whoever runs segments
         most = config.max_batch
         self.full = full_sizes(costs, most) if config.by_cost else (most,) * len(costs.segment_ms)
         self.queues = Queues(costs, self.full)
         self._steps, self._costs, self._config, self._clock = steps, costs, config, clock
         self._classes, self._observer = len(manifest.classes), observer or Observer()
         self._numbers, self._pressure = itertools.count(), Pressure(config)
+        self._alone = Alone(steps, costs, self._observer, clock)
         whole = sum(costs.ms(k, 1) for k in range(len(self.full)))
         self._max_wait_ms = whole if config.max_wait_ms is None else config.max_wait_ms
         self._row_s = sum(costs.ms(k, n) / n for k, n in enumerate(self.full)) / 1e3  # of the machine, per row
@@ -84,6 +88,39 @@ class Core:
         if count >= self._config.queue:
             self._refuse(f"{count} rows wait, which is as many as it takes", count * self._row_s)
 
+    @property
+    def idle(self) -> bool:
+        """Whether `at_once` would answer, as it looks: another thread may be quicker."""
+        return self._alone.quick and not (self.turns.locked() or self.closing) and self.queues.empty
+
+    def at_once(self, inputs: Inputs, taus: tuple[float, ...], deadline: float, later: Later) -> Served | None:
+        """Answer one prepared row in the caller's thread, where nobody waits and nothing runs; None: `put` it.
+
+        Args:
+            inputs: of the row, copied.
+            taus: limits, as `as_limits` gives them.
+            deadline: on the clock, in seconds.
+            later: is handed what can be done once the answer is on its way.
+
+        Raises:
+            EeinferError: a segment fails.
+        """
+        if not (self._alone.quick and self.turns.acquire(blocking=False)):
+            return None
+        try:
+            if self.closing or not self.queues.empty or self._pressure.is_on(1):
+                return None
+            served = self._alone.answer(inputs, taus, deadline, later)
+            if served is None:
+                return None
+            self._row_s += _FORGETS * (served.latency_ms / 1e3 - self._row_s)
+            return served
+        except EeinferError:
+            self._observer.failed()
+            raise
+        finally:
+            self.turns.release()
+
     def turn(self) -> bool:
         """Run one segment for the rows that are worth most; False where nobody waits."""
         with self.changed:
@@ -105,6 +142,7 @@ class Core:
         with self.changed:
             self.closing = True
             rows = self.queues.take_all()
+            self.changed.notify()
         for row in rows:
             self._fail(row.request, error)
 

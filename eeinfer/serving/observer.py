@@ -4,7 +4,10 @@ from eeinfer.serving.served import Served
 
 
 class Observer:
-    """Is called by the scheduler's thread, but for `refused`, which the caller's thread calls. Has to be quick."""
+    """Is called by the scheduler's thread, and has to be quick.
+
+    The caller's thread calls `refused` and `cancelled`, and for a row that is answered at once everything else too.
+    """
 
     def stepped(self, k: int, rows: int, seconds: float) -> None:
         """Segment k ran with so many rows that somebody waits for."""

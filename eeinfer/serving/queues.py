@@ -23,6 +23,11 @@ class Queues:
     def __len__(self) -> int:
         return len(self.entrance) + sum(map(len, self.later))
 
+    @property
+    def empty(self) -> bool:
+        """Whether no row waits, looked at from any thread."""
+        return not (len(self.entrance) or any(queue.parts for queue in self.later))
+
     def standing(self) -> list[Standing]:
         """Describe every queue that may be run."""
         found = [self._later(k, queue) for k, queue in enumerate(self.later) if queue.parts]

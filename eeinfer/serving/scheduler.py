@@ -1,16 +1,22 @@
 """The scheduler: a core and the thread that takes its turns. Any number of threads may submit."""
 
 import logging
+import math
+import time
+from collections.abc import Mapping
 from concurrent.futures import Future
 from threading import Thread
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from eeinfer.arrays import finite_rows
 from eeinfer.engine import Engine
-from eeinfer.errors import ConfigError
+from eeinfer.errors import ConfigError, EeinferError
 from eeinfer.preprocess import Given
-from eeinfer.rule import Taus, as_limits
+from eeinfer.rule import Taus, as_deadline, as_limits
+from eeinfer.serving.alone import Later
 from eeinfer.serving.config import ServingConfig
 from eeinfer.serving.core import Core, broken
 from eeinfer.serving.costs import measured
@@ -48,6 +54,9 @@ class Scheduler:
         if self.config.floor is not None and len(self.config.floor) != len(engine.tau):
             raise ConfigError(f"the floor has {len(self.config.floor)} thresholds for {len(engine.tau)} exits")
         self.costs = measured(loop, engine.manifest, self.config.max_batch)
+        first = engine.manifest.inputs[0].tensor
+        self._name, self._dtype = first.name, np.dtype(first.dtype)
+        self._one_shape = (1, *first.shape) if len(engine.manifest.inputs) == 1 else ()
         self._own = as_limits(engine.tau, len(engine.tau))
         self._observer = observer or Observer()
         self._core = Core(loop, engine.manifest, self.costs, self.config, observer=self._observer)
@@ -75,6 +84,43 @@ class Scheduler:
             OverloadError: it would.
         """
         self._core.check_not_full()
+
+    @property
+    def idle(self) -> bool:
+        """Whether `at_once` would answer a row that it takes."""
+        return self._core.idle
+
+    def at_once(
+        self,
+        images: Mapping[str, NDArray[Any]],
+        *,
+        tau: Taus | None = None,
+        deadline_ms: float | None = None,
+        later: Later = lambda work: work(),
+    ) -> Served | None:
+        """Answer one row in this thread, where nobody else is served and it takes less than 2 ms; None: ``submit`` it.
+
+        Args:
+            images: the prepared tensor [1, *shape] of a bundle with one input, under its name.
+            tau: as in ``submit``.
+            deadline_ms: as in ``submit``.
+            later: is handed what can be done once the answer is on its way; it is done at once where none is given.
+
+        Raises:
+            InputError: tau or deadline are not what is taken.
+            BundleError: a segment fails, or answers with what no score or class can be.
+        """
+        given = images.get(self._name)
+        if given is None or len(images) > 1 or given.shape != self._one_shape or given.dtype != self._dtype:
+            return None
+        taus = self._own if tau is None else as_limits(tau, len(self._own))
+        deadline = math.inf if deadline_ms is None else as_deadline(deadline_ms, time.monotonic())
+        try:
+            return self._core.at_once(images, taus, deadline, later)
+        except EeinferError:
+            raise
+        except Exception as error:
+            raise self._stopped(error) from error
 
     def submit(
         self,
@@ -131,14 +177,20 @@ class Scheduler:
         core = self._core
         while True:
             try:
-                if core.turn():
-                    continue
-            except Exception as error:  # a defect, or no memory: nobody may wait for ever
-                log.exception("serving %s has stopped", self.engine.manifest.name)
-                core.abandon(broken(error))
+                with core.turns:
+                    if core.turn():
+                        continue
+            except Exception as error:
+                self._stopped(error)
                 return
             with core.changed:
                 if not len(core.queues):
                     if core.closing:
                         return
                     core.changed.wait()
+
+    def _stopped(self, error: Exception) -> EeinferError:
+        """End with a defect, or for want of memory: nobody may wait for ever."""
+        log.exception("serving %s has stopped", self.engine.manifest.name)
+        self._core.abandon(told := broken(error))
+        return told

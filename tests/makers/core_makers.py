@@ -33,10 +33,17 @@ class Clock:
         return self.now
 
 
-def core_over(engine: Engine, clock: Callable[[], float], observer: Observer | None = None, **settings: object) -> Core:
-    """A core that believes that each segment takes 10 ms and 1 ms more per row."""
+def core_over(
+    engine: Engine,
+    clock: Callable[[], float],
+    observer: Observer | None = None,
+    *,
+    row_ms: float = 11.0,
+    **settings: object,
+) -> Core:
+    """A core that believes that each segment takes 11 ms for a row, and 1 ms more for each further one."""
     assert isinstance(engine.loop, Steps)
-    costs = RowCosts(sizes=(1, 2), segment_ms=((11.0, 12.0),) * 3, alive_bytes=(0, 16, 16))
+    costs = RowCosts(sizes=(1, 2), segment_ms=((row_ms, row_ms + 1),) * 3, alive_bytes=(0, 16, 16))
     config = ServingConfig(max_batch=4, **settings)  # type: ignore[arg-type]  # what a test names
     return Core(engine.loop, engine.manifest, costs, config, observer=observer, clock=clock)
 

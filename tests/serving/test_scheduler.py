@@ -3,13 +3,14 @@
 import threading
 from concurrent.futures import wait
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import eeinfer
 from eeinfer import Engine
-from eeinfer.errors import ConfigError, InputError, OverloadError
+from eeinfer.errors import BundleError, ConfigError, InputError, OverloadError
 from eeinfer.serving import Scheduler, ServingConfig
 
 
@@ -38,6 +39,93 @@ def test_many_callers_get_the_answers_of_single_calls(tiny: Engine) -> None:
         assert (served.predictions[0], served.exits[0]) == (alone.predictions[0], alone.exits[0])
         np.testing.assert_allclose(served.logits, alone.logits, atol=1e-5)
         assert 0 <= served.queue_ms <= served.latency_ms
+
+
+def test_rows_that_are_answered_at_once_beside_others_get_the_same_answers(tiny: Engine) -> None:
+    images = np.random.default_rng(5).normal(0, 1, (200, 1, 1, 8, 8)).astype(np.float32)
+    found: dict[int, tuple[int, int]] = {}
+    at_once = []
+
+    def call(first: int) -> None:
+        for i in range(first, len(images), 4):
+            served = scheduler.at_once({"input": images[i]})
+            if served is not None:
+                at_once.append(i)
+            else:
+                served = scheduler.submit(images[i]).result(30)
+            found[i] = int(served.predictions[0]), int(served.exits[0])
+
+    with Scheduler(tiny, ServingConfig(max_batch=8)) as scheduler:
+        assert scheduler.idle
+        threads = [threading.Thread(target=call, args=(first,)) for first in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert at_once
+    for i, answer in found.items():
+        alone = tiny(images[i])
+        assert answer == (alone.predictions[0], alone.exits[0])
+    assert len(found) == len(images)
+    assert not scheduler.idle
+    assert scheduler.at_once({"input": images[0]}) is None
+
+
+def test_what_is_not_one_prepared_row_is_not_answered_at_once(tiny: Engine, words_bundle: Path) -> None:
+    one = np.zeros((1, 1, 8, 8), np.float32)
+    with Scheduler(tiny, ServingConfig(max_batch=2)) as scheduler:
+        assert scheduler.at_once({"input": one}, tau=0.3, deadline_ms=1000) is not None
+        for images in (
+            {"input": np.zeros((2, 1, 8, 8), np.float32)},
+            {"input": one.astype(np.float64)},
+            {"input": np.zeros((1, 8, 8), np.uint8)},
+            {"other": one},
+            {"input": one, "other": one},
+            {},
+        ):
+            assert scheduler.at_once(images) is None
+        with pytest.raises(InputError, match="tau is 2"):
+            scheduler.at_once({"input": one}, tau=2.0)
+        with pytest.raises(InputError, match="deadline_ms is -1"):
+            scheduler.at_once({"input": one}, deadline_ms=-1)
+    words = eeinfer.load(words_bundle, threads=1, backend="onnxruntime")
+    with Scheduler(words, ServingConfig(max_batch=2)) as scheduler:
+        assert scheduler.at_once({"ids": np.zeros((1, 4), np.int64)}) is None
+
+
+def test_draining_waits_for_a_row_that_is_answered_at_once(tiny: Engine) -> None:
+    begun, go_on, found = threading.Event(), threading.Event(), []
+
+    def later(_: Any) -> None:
+        begun.set()
+        go_on.wait(20)
+
+    scheduler = Scheduler(tiny, ServingConfig(max_batch=2))
+    one = {"input": np.zeros((1, 1, 8, 8), np.float32)}
+    thread = threading.Thread(target=lambda: found.append(scheduler.at_once(one, later=later)))
+    thread.start()
+    assert begun.wait(20)
+    ticket = scheduler.submit(one["input"])  # waits for its turn
+    assert not scheduler.drain(timeout_s=0.05)
+    assert not ticket.done()
+    go_on.set()
+    assert scheduler.drain(timeout_s=20)
+    thread.join(20)
+    assert len(ticket.result(0)) == len(found[0]) == 1
+
+
+def test_a_defect_met_by_a_row_at_once_ends_serving_for_all(tiny: Engine) -> None:
+    scheduler = Scheduler(tiny, ServingConfig(max_batch=2))
+
+    def defect(*_: object) -> None:
+        raise RuntimeError("a defect")
+
+    with pytest.raises(BundleError, match=r"serving has stopped: .*a defect"):
+        scheduler.at_once({"input": np.zeros((1, 1, 8, 8), np.float32)}, later=defect)
+    assert scheduler.closed
+    assert scheduler.drain(timeout_s=20)
+    with pytest.raises(OverloadError, match="shutting down"):
+        scheduler.submit(np.zeros((8, 8), np.uint8))
 
 
 def test_closing_answers_what_was_taken_in_and_refuses_the_rest(tiny: Engine) -> None:
