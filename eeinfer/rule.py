@@ -101,7 +101,7 @@ def as_limits(tau: Taus, exits: int) -> tuple[float, ...]:
     """
     if isinstance(tau, float):
         return _limits((tau,) * exits)
-    if isinstance(tau, (list, tuple)) and len(tau) == exits and all(isinstance(number, float) for number in tau):
+    if isinstance(tau, (list, tuple)) and len(tau) == exits and {*map(type, tau)} == {float}:
         return _limits(tuple(tau))
     return _unreached(as_taus(tau, exits))
 

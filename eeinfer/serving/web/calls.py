@@ -1,9 +1,10 @@
 """An inference as both protocols mean it: what was asked, what is answered."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
+import msgspec
 from numpy.typing import NDArray
 
 from eeinfer.errors import unknown
@@ -12,9 +13,10 @@ from eeinfer.serving.web.failures import RequestError
 _PARAMETERS = ("tau", "deadline_ms", "priority")
 _IGNORED = ("binary_data_output", "timeout", "sequence_id", "sequence_start", "sequence_end")  # tritonclient's own
 
+_KNOWN_LENGTH = 256  # of texts that are remembered
 
-@dataclass(frozen=True, kw_only=True)
-class Given:
+
+class Given(msgspec.Struct, frozen=True, kw_only=True):
     """One input as it came."""
 
     name: str
@@ -22,8 +24,7 @@ class Given:
     data: Any  # an array, or the elements of BYTES
 
 
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """One output that is asked for."""
 
     name: str
@@ -31,8 +32,7 @@ class Wanted:
     binary: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Call:
+class Call(msgspec.Struct, frozen=True, kw_only=True):
     """What a client asks."""
 
     model: str
@@ -46,14 +46,13 @@ class Call:
     client: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
     """What a client is answered."""
 
     call: Call
     version: str
     outputs: tuple[tuple[Wanted, NDArray[Any]], ...]
-    parameters: Mapping[str, bool | float | str] = field(default_factory=dict)
+    parameters: Mapping[str, bool | float | str] = msgspec.field(default_factory=dict)
 
 
 def options(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -81,9 +80,20 @@ def _tau(value: Any) -> float | tuple[float, ...]:
     """Read a number, a list of them, or either as text, which is all that some clients can send."""
     if isinstance(value, list):
         return tuple(_number("tau", part) for part in value)
-    if isinstance(value, str) and "," in value:
-        return tuple(_number("tau", part) for part in value.split(","))
-    return _number("tau", value)
+    if not isinstance(value, str):
+        return _number("tau", value)
+    return _known_tau(value) if len(value) <= _KNOWN_LENGTH else _tau_of_text(value)
+
+
+@lru_cache(1024)  # clients name the same few again and again
+def _known_tau(text: str) -> float | tuple[float, ...]:
+    return _tau_of_text(text)
+
+
+def _tau_of_text(text: str) -> float | tuple[float, ...]:
+    if "," in text:
+        return tuple(_number("tau", part) for part in text.split(","))
+    return _number("tau", text)
 
 
 def _number(name: str, value: Any) -> float:

@@ -17,6 +17,7 @@ NAMES = {
     **{"float16": "FP16", "float32": "FP32", "float64": "FP64"},
 }
 DTYPES = {name: np.dtype(dtype).newbyteorder("<") for dtype, name in NAMES.items()}
+_BY_DTYPE = {np.dtype(dtype): name for dtype, name in NAMES.items()}  # whose own names take far longer to be looked up
 _LENGTH = struct.Struct("<I")
 _MOST_AXES = 8
 
@@ -27,7 +28,7 @@ def checked_shape(name: str, shape: Sequence[int]) -> tuple[int, ...]:
     Raises:
         RequestError: it has no axis, too many, or sizes that are none.
     """
-    if not 1 <= len(shape) <= _MOST_AXES or any(type(size) is not int or size < 0 for size in shape):
+    if not 1 <= len(shape) <= _MOST_AXES or {*map(type, shape)} != {int} or min(shape) < 0:
         raise RequestError(f"input {name!r} has the shape {list(shape)}; give the batch and the sizes of a row")
     return tuple(shape)
 
@@ -134,4 +135,4 @@ def to_bytes(array: NDArray[Any]) -> bytes:
 
 def datatype_of(array: NDArray[Any]) -> str:
     """Return the protocol's name for what an array holds."""
-    return BYTES if array.dtype == object else NAMES[array.dtype.name]
+    return BYTES if array.dtype == object else _BY_DTYPE[array.dtype]

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from eeinfer.bundle.manifest import Manifest
 from eeinfer.errors import OverloadError, did_you_mean
+from eeinfer.serving.alone import Later
+from eeinfer.serving.config import PRIORITIES
 from eeinfer.serving.scheduler import Scheduler
 from eeinfer.serving.served import Served
 from eeinfer.serving.web.calls import Call, Given, Reply, Wanted
@@ -19,6 +21,7 @@ from eeinfer.serving.web.images import decoded
 from eeinfer.serving.web.models import Model, Models
 
 USUAL = (Wanted(name="prediction"), Wanted(name="score"), Wanted(name="exit"))
+_SLOW = (BYTES, "UINT8")  # decoding and scaling take milliseconds
 OUTPUTS = ("prediction", "score", "exit", "logits", "near_tau", "late")
 
 
@@ -31,12 +34,28 @@ async def infer(models: Models, call: Call, max_pixels: int) -> Reply:
     """
     model = models.get(call.model, call.version)
     wanted = _wanted(call, model.engine.manifest)
-    if any(given.datatype in (BYTES, "UINT8") for given in call.inputs):  # decoding and scaling take milliseconds
+    if any(given.datatype in _SLOW for given in call.inputs):
         ticket = await asyncio.to_thread(_submitted, models, model, call, max_pixels)
     else:
         ticket = _submitted(models, model, call, max_pixels)
     served = await asyncio.wrap_future(ticket)
     return _reply(call, model, wanted, served)
+
+
+def infer_at_once(models: Models, call: Call, later: Later) -> Reply | None:
+    """Answer a call before this returns, where that is quick and nobody else is served; None: `infer` takes it.
+
+    Raises:
+        RequestError: as `infer`.
+        EeinferError: what a scheduler raises.
+    """
+    model = models.get(call.model, call.version)
+    if call.priority not in (0, *PRIORITIES) or any(given.datatype in _SLOW for given in call.inputs):
+        return None
+    wanted = _wanted(call, model.engine.manifest)
+    images = {given.name: given.data for given in call.inputs}
+    served = model.scheduler.at_once(images, tau=call.tau, deadline_ms=call.deadline_ms, later=later)
+    return None if served is None else _reply(call, model, wanted, served)
 
 
 def _submitted(models: Models, model: Model, call: Call, max_pixels: int) -> "Future[Served]":
@@ -90,7 +109,7 @@ def _reply(call: Call, model: Model, wanted: tuple[Wanted, ...], served: Served)
     )
     facts = {
         "degraded": served.degraded,
-        "late": bool(served.late.any()),
+        "late": True in served.late.tolist(),
         "queue_ms": round(served.queue_ms, 3),
         "latency_ms": round(served.latency_ms, 3),
     }

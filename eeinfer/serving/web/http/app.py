@@ -1,7 +1,6 @@
 """The protocol over HTTP, as an ASGI application."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -13,8 +12,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from eeinfer.serving.web.failures import RequestError, failure
-from eeinfer.serving.web.http.bodies import HEADER_LENGTH, read_call, write_reply
+from eeinfer.serving.web.failures import RequestError
+from eeinfer.serving.web.http.inferring import Answer, asked, call_of, told, written
 from eeinfer.serving.web.http.openapi import openapi
 from eeinfer.serving.web.http.receive import Gone, unless_gone, whole_body
 from eeinfer.serving.web.inference import infer
@@ -25,8 +24,6 @@ from eeinfer.serving.web.traffic import traffic
 
 _MODEL = "/v2/models/{model}"
 _VERSION = "/v2/models/{model}/versions/{version}"
-
-log = logging.getLogger(__name__)
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -63,53 +60,19 @@ async def _answer_inference(state: State, path: str, scope: Scope, receive: Rece
     except Gone:
         return
     except Exception as error:
-        status, body, headers = _told(error)
+        status, body, headers = told(error)
     length = (b"content-length", str(len(body)).encode())
     await send({"type": "http.response.start", "status": status, "headers": [length, *headers]})
     await send({"type": "http.response.body", "body": body})
 
 
-_Answer = tuple[int, bytes, list[tuple[bytes, bytes]]]
-
-
-async def _inference(state: State, path: str, scope: Scope, receive: Receive) -> _Answer:
-    model, version = _named(path)
-    headers = dict(scope["headers"])
-    state.check_token(headers.get(b"authorization", b"").decode("latin-1"))
-    if headers.get(b"content-encoding", b"identity") != b"identity":
-        raise RequestError("the body is compressed; send it as it is", status=415)
-    settings = state.settings
+async def _inference(state: State, path: str, scope: Scope, receive: Receive) -> Answer:
+    headers, settings = dict(scope["headers"]), state.settings
+    model, version = asked(state, path, headers)
     raw = await whole_body(receive, headers, settings.max_body_bytes, settings.body_timeout_s)
     state.models.get(model, version).scheduler.check_not_full()  # reading what is refused afterwards takes longest
-    header_length = headers.get(HEADER_LENGTH.lower().encode())
-    client = scope["client"][0] if scope.get("client") else ""
-    call = read_call(raw, None if header_length is None else header_length.decode("latin-1"), model, version, client)
-    reply = await unless_gone(receive, infer(state.models, call, settings.max_pixels))
-    body, json_length = write_reply(reply)
-    if json_length is None:
-        return 200, body, [(b"content-type", b"application/json")]
-    length = (HEADER_LENGTH.lower().encode(), str(json_length).encode())
-    return 200, body, [(b"content-type", b"application/octet-stream"), length]
-
-
-def _named(path: str) -> tuple[str, str]:
-    """Return model and version of /v2/models/NAME[/versions/VERSION]/infer."""
-    parts = path.split("/")
-    if parts[:3] == ["", "v2", "models"] and len(parts) == 5:
-        return parts[3], ""
-    if parts[:3] == ["", "v2", "models"] and len(parts) == 7 and parts[4] == "versions":
-        return parts[3], parts[5]
-    raise RequestError(f"no such path: {path}", status=404)
-
-
-def _told(error: Exception) -> _Answer:
-    found = failure(error)
-    if found.status == 500:
-        log.error("an inference failed", exc_info=error)
-    headers = [(b"content-type", b"application/json")]
-    if found.retry_after_s is not None:
-        headers.append((b"retry-after", str(max(1, round(found.retry_after_s))).encode()))
-    return found.status, msgspec.json.encode({"error": found.text}), headers
+    call = call_of(raw, headers, model, version, scope["client"][0] if scope.get("client") else "")
+    return written(await unless_gone(receive, infer(state.models, call, settings.max_pixels)))
 
 
 def _json(content: Any, status: int = 200) -> Response:
@@ -124,7 +87,7 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 
 async def _failed(_: Request, error: Exception) -> Response:
-    status, body, headers = _told(error)
+    status, body, headers = told(error)
     return Response(body, status_code=status, headers={name.decode(): value.decode() for name, value in headers})
 
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from eeinfer.serving.web.http.writing import Reader, Together
+from eeinfer.serving.web.http.short_way import Company, ShortWay
+from eeinfer.serving.web.http.writing import Reader
 
 _HEAD_BYTES = 64 << 10
 _REASONS = {
@@ -19,7 +19,9 @@ _REASONS = {
 _LEAVES_S = 1.0  # a connection beyond the limit that asks nothing
 
 
-def limited(most: int, timeout_s: float, refused: Callable[[], object] = lambda: None) -> type[asyncio.Protocol]:
+def limited(
+    most: int, timeout_s: float, refused: Callable[[], object] = lambda: None, within: Company | None = None
+) -> type[asyncio.Protocol]:
     """Return the protocol of a server with ``most`` connections.
 
     A request on a connection beyond them is answered with 503, and the connection is closed. So is one whose head does
@@ -29,9 +31,11 @@ def limited(most: int, timeout_s: float, refused: Callable[[], object] = lambda:
         most: connections that are open at the same time.
         timeout_s: for a head to arrive, and for 16 KiB of an answer to be taken.
         refused: called for every request that is answered with 503.
+        within: what tells whether requests may go the short way; None: they may not.
     """
 
-    class Limited(HttpToolsProtocol):
+    class Limited(ShortWay):
+        company = within
         _head = 0  # bytes of a head that is not complete
         _patience: asyncio.TimerHandle | None = None
         _surplus = _over = False
@@ -57,15 +61,15 @@ def limited(most: int, timeout_s: float, refused: Callable[[], object] = lambda:
                 return
             if self.cycle is None or self.cycle.response_complete:
                 self._head += len(data)
-                self._patience = self._patience or self.loop.call_later(timeout_s, self._lose_patience)
             super().data_received(data)
-            if self._patience is not None and self._head > _HEAD_BYTES:
+            if self._head and self._patience is None:
+                self._patience = self.loop.call_later(timeout_s, self._lose_patience)
+            if self._head > _HEAD_BYTES:
                 self._end(431, f"the head of the request has more than {_HEAD_BYTES} bytes")
 
         def on_headers_complete(self) -> None:
             self._be_patient()
             super().on_headers_complete()
-            self.cycle.transport = Together(self.transport, self.loop)  # type: ignore[assignment]  # the cycle asks no more of it
 
         def send_400_response(self, msg: str) -> None:
             self._end(400, msg)

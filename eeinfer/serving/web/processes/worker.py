@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 import grpc
 import uvicorn
@@ -18,6 +19,8 @@ from eeinfer.serving.observer import Observer
 from eeinfer.serving.web.failures import RequestError
 from eeinfer.serving.web.http.app import http_app
 from eeinfer.serving.web.http.connections import limited
+from eeinfer.serving.web.http.inferring import answer_at_once
+from eeinfer.serving.web.http.short_way import Company
 from eeinfer.serving.web.metrics import Measured, Metrics
 from eeinfer.serving.web.models import Models
 from eeinfer.serving.web.rpc.app import GrpcApp
@@ -80,12 +83,13 @@ async def serve(settings: ServerSettings, ports: Ports, stop: asyncio.Event, rea
 
 
 def _http_server(settings: ServerSettings, state: State, refused: Callable[[], object]) -> uvicorn.Server:
+    company = Company(partial(answer_at_once, state), lambda: state.open_requests)
     config = uvicorn.Config(
         http_app(state),
         log_config=None,
         access_log=False,
         server_header=False,
-        http=limited(settings.connections, settings.body_timeout_s, refused),
+        http=limited(settings.connections, settings.body_timeout_s, refused, company),
         timeout_keep_alive=_KEEPS_OPEN_S,
         timeout_graceful_shutdown=round(settings.drain_s + _GRACE_S),
         ssl_certfile=settings.certificate,
