@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "files/crc32_blocks.h"
+
 namespace eeinfer {
 namespace {
 
@@ -28,19 +30,25 @@ constexpr Tables kTables = make_tables();
 
 }  // namespace
 
-std::uint32_t crc32(std::uint32_t before, const void* data, std::size_t bytes) noexcept {
-  const auto* at = static_cast<const std::uint8_t*>(data);
-  std::uint32_t value = ~before;
-  for (; bytes >= kSlices; bytes -= kSlices, at += kSlices) {
+std::uint32_t crc32_blocks(std::uint32_t state, const std::uint8_t* blocks, std::size_t count) {
+  for (const std::uint8_t* end = blocks + count * kCrc32Block; blocks != end; blocks += kSlices) {
     std::uint32_t next = 0;
     for (std::size_t i = 0; i < kSlices; ++i) {
-      const std::uint32_t mixed = i < 4 ? (value >> (8 * i)) & 255 : 0;
-      next ^= kTables[kSlices - 1 - i][at[i] ^ mixed];
+      const std::uint32_t mixed = i < 4 ? (state >> (8 * i)) & 255 : 0;
+      next ^= kTables[kSlices - 1 - i][blocks[i] ^ mixed];
     }
-    value = next;
+    state = next;
   }
-  for (; bytes > 0; --bytes, ++at) value = (value >> 8) ^ kTables[0][(value ^ *at) & 255];
-  return ~value;
+  return state;
+}
+
+std::uint32_t crc32(std::uint32_t before, const void* data, std::size_t bytes) noexcept {
+  static const Crc32Function blocks = quickest_crc32();
+  const auto* at = static_cast<const std::uint8_t*>(data);
+  const std::size_t whole = bytes / kCrc32Block;
+  std::uint32_t state = blocks(~before, at, whole);
+  for (std::size_t i = whole * kCrc32Block; i < bytes; ++i) state = (state >> 8) ^ kTables[0][(state ^ at[i]) & 255];
+  return ~state;
 }
 
 }  // namespace eeinfer

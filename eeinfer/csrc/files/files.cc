@@ -30,7 +30,10 @@ class Reading {
     if (!fs::is_regular_file(path, error)) throw Unreadable("it is no file", !fs::exists(path, error));
     stream_.open(path, std::ios::binary);
     if (!stream_) throw Unreadable("it cannot be opened", false);
+    size_ = static_cast<std::size_t>(fs::file_size(path, error));
   }
+
+  std::size_t size() const { return size_; }
 
   std::size_t read(char* into, std::size_t most) {
     stream_.read(into, static_cast<std::streamsize>(most));
@@ -40,6 +43,7 @@ class Reading {
 
  private:
   std::ifstream stream_;
+  std::size_t size_ = 0;
 };
 
 #else
@@ -56,13 +60,18 @@ class Reading {
     } while (file_ < 0 && errno == EINTR);
     if (file_ < 0) fail();
     struct stat found;
-    if (::fstat(file_, &found) == 0 && S_ISREG(found.st_mode)) return;
+    if (::fstat(file_, &found) == 0 && S_ISREG(found.st_mode)) {
+      size_ = static_cast<std::size_t>(found.st_size);
+      return;
+    }
     ::close(file_);
     throw Unreadable("it is no file", false);
   }
   Reading(const Reading&) = delete;
   Reading& operator=(const Reading&) = delete;
   ~Reading() { ::close(file_); }
+
+  std::size_t size() const { return size_; }  // when it was opened
 
   std::size_t read(char* into, std::size_t most) {
     for (;;) {
@@ -74,9 +83,15 @@ class Reading {
 
  private:
   int file_ = -1;
+  std::size_t size_ = 0;
 };
 
 #endif
+
+// Room for what may be left of a file behind `before` bytes, and one more byte, which is how its end is found.
+std::size_t room(const Reading& file, std::size_t before) {
+  return file.size() < before ? kPieceBytes : std::min(file.size() - before + 1, kPieceBytes);
+}
 
 }  // namespace
 
@@ -85,7 +100,7 @@ std::string read_small(const fs::path& path, std::size_t most_bytes) {
   std::string content;
   for (;;) {
     const std::size_t before = content.size();
-    content.resize(before + std::min(kPieceBytes, most_bytes + 1 - before));
+    content.resize(before + std::min(room(file, before), most_bytes + 1 - before));
     const std::size_t size = file.read(content.data() + before, content.size() - before);
     content.resize(before + size);
     if (content.size() > most_bytes) throw Unreadable("it has more than " + std::to_string(most_bytes) + " bytes", false);
@@ -95,8 +110,9 @@ std::string read_small(const fs::path& path, std::size_t most_bytes) {
 
 void read_pieces(const fs::path& path, const std::function<void(const char*, std::size_t)>& show) {
   Reading file(path);
-  const std::unique_ptr<char[]> piece(new char[kPieceBytes]);
-  while (const std::size_t size = file.read(piece.get(), kPieceBytes)) show(piece.get(), size);
+  const std::size_t most = room(file, 0);
+  const std::unique_ptr<char[]> piece(new char[most]);
+  while (const std::size_t size = file.read(piece.get(), most)) show(piece.get(), size);
 }
 
 std::optional<std::int64_t> plain_size(const fs::path& path) {
