@@ -3,11 +3,10 @@
 #include <algorithm>
 #include <cassert>
 #include <chrono>
-#include <cmath>
 
+#include "answer_fault.h"
 #include "eeinfer/error.h"
 #include "eeinfer/rule.h"
-#include "files/text.h"
 
 namespace eeinfer {
 
@@ -136,11 +135,7 @@ BundleError Steps::fault(std::size_t k, const std::string& what, const char* ask
 }
 
 void Steps::check(std::size_t k, float score, std::int64_t prediction) const {
-  const double value = score;
-  if (!(-kScoreEpsilon <= value && value <= 1 + kScoreEpsilon) && !std::isnan(value))  // a softmax may round up
-    throw fault(k, "answers with the score " + number_text(value) + ", outside [0, 1]");
-  if (!(0 <= prediction && prediction < classes_))
-    throw fault(k, "answers with class " + std::to_string(prediction) + " of " + std::to_string(classes_));
+  if (!is_answer(score, prediction, classes_)) throw fault(k, answer_fault(score, prediction, classes_));
 }
 
 }  // namespace eeinfer

@@ -14,6 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kMoreTries = 3;  // where the bundle is replaced while it is opened
+constexpr std::int64_t kSmallBytes = 8 << 20;
 
 Stamp stamp_of(const fs::path& folder, const Manifest& manifest) {
   std::vector<std::string> names = names_of(manifest.files);
@@ -66,6 +67,12 @@ const Manifest& Bundle::manifest() const noexcept { return content_->manifest; }
 const std::string& Bundle::fingerprint() const noexcept { return content_->fingerprint; }
 
 fs::path Bundle::file(const std::string& name) const { return content_->path / fs::u8path(name); }
+
+bool Bundle::is_small() const noexcept {
+  std::int64_t sum = 0;
+  for (const auto& [name, file] : manifest().files) sum += file.bytes;
+  return sum < kSmallBytes;
+}
 
 void Bundle::verify() const {
   for (const auto& [name, expected] : manifest().files) {

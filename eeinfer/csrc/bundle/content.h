@@ -2,7 +2,9 @@
 #ifndef EEINFER_BUNDLE_CONTENT_H
 #define EEINFER_BUNDLE_CONTENT_H
 
+#include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 
 #include "eeinfer/bundle.h"
@@ -16,6 +18,7 @@ struct Bundle::Content {
   std::string fingerprint;
   Stamp seen;          // of the folder and all its files, before any of them was read; of a form: none
   std::string record;  // of a form: its build.json
+  std::map<std::string, std::int64_t> sums;  // of a form: the CRC-32 of each of its files
 };
 
 }  // namespace eeinfer

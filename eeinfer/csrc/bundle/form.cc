@@ -1,5 +1,7 @@
 #include "eeinfer/form.h"
 
+#include <algorithm>
+
 #include "bundle/checks.h"
 #include "bundle/content.h"
 #include "bundle/contents.h"
@@ -23,15 +25,18 @@ std::uint32_t sum_of(const fs::path& path) {
   return sum;
 }
 
-void check_sums(const fs::path& folder, const FormRecord& form) {
-  for (const auto& [name, sum] : form.sums) {
-    try {
-      if (sum_of(folder / name) == sum) continue;
-    } catch (const Unreadable& error) {
-      throw BundleError(text_of(folder / name) + " cannot be read: " + error.what());
-    }
-    throw BundleError(text_of(folder) + ": " + name + " is not what was written there");
+void check_sum(const fs::path& folder, const std::string& name, std::int64_t sum) {
+  try {
+    if (sum_of(folder / name) == sum) return;
+  } catch (const Unreadable& error) {
+    throw BundleError(text_of(folder / name) + " cannot be read: " + error.what());
   }
+  throw BundleError(text_of(folder) + ": " + name + " is not what was written there");
+}
+
+bool is_segment(const Manifest& manifest, const std::string& name) {
+  const auto& segments = manifest.segments;
+  return std::any_of(segments.begin(), segments.end(), [&](const Segment& segment) { return segment.file == name; });
 }
 
 void check_sums_are_there(const fs::path& folder, const FormRecord& form) {
@@ -74,11 +79,23 @@ Bundle open_form(const Bundle& bundle, const fs::path& place, const std::string&
   content.manifest = bundle.manifest();
   content.manifest.segments = std::move(form.segments);
   content.manifest.files = std::move(form.files);
+  content.sums = std::move(form.sums);
   check_manifest(content.manifest, text_of(place));
   check_files(place, content.manifest,
               is_inside(bundle, place) ? std::optional(Domains::optimised) : std::nullopt);
-  if (verify) check_sums(place, form);
-  return Bundle(std::make_shared<const Bundle::Content>(std::move(content)));
+  Bundle opened(std::make_shared<const Bundle::Content>(std::move(content)));
+  if (verify) check_graph_sums(opened), check_other_sums(opened);
+  return opened;
+}
+
+void check_graph_sums(const Bundle& form) {
+  for (const auto& [name, sum] : form.content().sums)
+    if (is_segment(form.manifest(), name)) check_sum(form.path(), name, sum);
+}
+
+void check_other_sums(const Bundle& form) {
+  for (const auto& [name, sum] : form.content().sums)
+    if (!is_segment(form.manifest(), name)) check_sum(form.path(), name, sum);
 }
 
 std::optional<Bundle> find_form(const Bundle& bundle, const std::string& onnxruntime_version, bool verify) {

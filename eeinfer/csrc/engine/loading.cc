@@ -10,19 +10,45 @@ namespace {
 
 constexpr int kMoreTries = 3;  // where the bundle is replaced while it is loaded
 
-// Let `open` read the files, their hashes being compared beside it; whatever it made of them does not count if they were
-// altered or replaced, which explains whatever went wrong.
+// The comparison of a bundle's files with their hashes, once, in a thread of its own.
+class Hashes {
+ public:
+  Hashes(const Bundle& bundle, bool wanted) : bundle_(bundle), begun_(!wanted) {}
+
+  void begin(const std::shared_future<void>& first) {
+    if (begun_) return;
+    begun_ = true;
+    result_ = std::async(std::launch::async, [bundle = bundle_, first] {
+      if (first.valid()) first.wait();
+      bundle.verify();
+    });
+  }
+
+  // Throws BundleError as Bundle::verify, the first time.
+  void end() {
+    begin({});
+    if (result_.valid()) result_.get();
+  }
+
+ private:
+  Bundle bundle_;
+  bool begun_;
+  std::future<void> result_;
+};
+
+// Let `open` read the files and, when it finds time, begin to compare their hashes beside it; whatever it made of them does
+// not count if they were altered or replaced, which explains whatever went wrong.
 template <class Open>
 auto opening(const Bundle& bundle, bool verify, Open open) {
-  std::future<void> hashes;
-  if (verify) hashes = std::async(std::launch::async, [&bundle] { bundle.verify(); });
+  Hashes hashes(bundle, verify);
+  if (bundle.is_small()) hashes.begin({});
   const auto both = [&] {
     try {
-      auto opened = open();
-      if (hashes.valid()) hashes.get();
+      auto opened = open([&hashes](const std::shared_future<void>& first) { hashes.begin(first); });
+      hashes.end();
       return opened;
     } catch (const Error&) {
-      if (hashes.valid()) hashes.get();
+      hashes.end();
       throw;
     }
   };
@@ -77,9 +103,12 @@ std::unique_ptr<OpenEngine> opened(const Bundle& bundle, const ort::Library& lib
 std::unique_ptr<OpenEngine> loaded(const std::filesystem::path& path, const EngineOptions& options) {
   const Bundle bundle = Bundle::open(path, false);  // read the manifest, check that it and the graphs hold together
   const std::vector<float> taus = taus_of(options, bundle.manifest());
-  const ort::BackendSettings settings = settings_of(options);
+  ort::BackendSettings settings = settings_of(options);
   const ort::Library library = ort::load_library(static_cast<const OrtApiBase*>(options.ort_api_base), options.onnxruntime);
-  return opening(bundle, options.verify, [&] { return opened(bundle, library, settings, taus); });
+  return opening(bundle, options.verify, [&](ort::BeginHashes begin_hashes) {
+    settings.begin_hashes = std::move(begin_hashes);
+    return opened(bundle, library, settings, taus);
+  });
 }
 
 }  // namespace

@@ -24,6 +24,7 @@ OpenEngine::OpenEngine(const Bundle& bundle, std::unique_ptr<ort::Backend> backe
       taus_(std::move(taus)),
       limits_(as_limits(taus_)),
       costs_(costs_of(bundle.manifest())) {
+  if (backend_->is_warm()) return;
   const Borrowed desk(*this);
   for (std::size_t k = 0; k < exits(); ++k) steps_.one_step(lane_of(*desk), k);
 }

@@ -24,7 +24,7 @@ struct Desk {
 // An opened bundle. Any number of threads may call it at once; none holds a lock while it computes.
 class OpenEngine {
  public:
-  // Run every segment once: a rarely reached one would otherwise be cold when it is needed. `taus` has one per exit.
+  // Run every segment once, unless each has: a rarely reached one would otherwise be cold when it is needed. `taus` has one per exit.
   // Throws BundleError: a segment does not run.
   OpenEngine(const Bundle& bundle, std::unique_ptr<ort::Backend> backend, std::vector<float> taus);
 

@@ -44,14 +44,20 @@ Backend::Backend(const Bundle& bundle, const Library& library, const BackendSett
           library, settings.host,
           plan.threads.mode == ThreadsMode::shared ? std::optional<int>(plan.threads.counts[0]) : std::nullopt,
           settings.pool_spins)),
-      open_(open_segments(*environment_, bundle, {plan.threads, plan.provider, settings.verify, settings.use_form})) {
+      open_(open_segments(*environment_, bundle, {plan.threads, plan.provider, settings.verify, settings.use_form,
+                                                  settings.begin_hashes})),
+      is_warm_(open_.tried != nullptr) {
   const std::vector<std::int64_t> in_front = bytes_in_front(open_.bundle.manifest());
   costs_ = plan.profile ? plan.profile->costs(in_front)
                         : RowCosts::estimated(flops_of(bundle.manifest()), in_front, open_.threads().value_or(1));
 }
 
-std::unique_ptr<Lane> Backend::new_lane() const {
-  return std::make_unique<Lane>(open_.sessions, open_.bundle.manifest());
+std::unique_ptr<Lane> Backend::new_lane() {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (open_.tried != nullptr) return std::move(open_.tried);
+  }
+  return std::make_unique<Lane>(*open_.sessions, open_.bundle.manifest());
 }
 
 std::unique_ptr<Rows> Backend::start(const Inputs& inputs) {
@@ -74,7 +80,7 @@ std::unique_ptr<Rows> Backend::room(std::int64_t count) {
     }
   }
   if (rows == nullptr || rows->capacity() < count)
-    rows = std::make_unique<Rows>(open_.sessions, open_.bundle.manifest(), count);
+    rows = std::make_unique<Rows>(*open_.sessions, open_.bundle.manifest(), count);
   return rows;
 }
 

@@ -23,6 +23,7 @@ struct BackendSettings {
   OrtEnv* host = nullptr;  // the host's environment, which it keeps longer; null: make one
   std::string provider;    // as ort/provider.h reads it
   int device_id = 0;
+  BeginHashes begin_hashes = {};
 };
 
 // The segments of one bundle as ONNX Runtime sessions. Any number of threads may call it at once.
@@ -38,7 +39,10 @@ class Backend {
   std::optional<int> threads() const { return open_.threads(); }
   const std::string& version() const { return environment_->version(); }
 
-  std::unique_ptr<Lane> new_lane() const;
+  // Whether every segment has run since it was opened.
+  bool is_warm() const { return is_warm_; }
+
+  std::unique_ptr<Lane> new_lane();
 
   // Take a batch into buffers that a call before has left, or into new ones; inputs are read in place.
   std::unique_ptr<Rows> start(const Inputs& inputs);
@@ -63,8 +67,9 @@ class Backend {
 
   std::unique_ptr<Environment> environment_;
   OpenSegments open_;
+  bool is_warm_;
   RowCosts costs_;
-  std::mutex mutex_;  // over idle_
+  std::mutex mutex_;  // over idle_ and the lane in which the segments were tried
   std::vector<std::unique_ptr<Rows>> idle_;
 };
 

@@ -6,21 +6,13 @@
 #include <mutex>
 #include <thread>
 
+#include "answer_fault.h"
 #include "eeinfer/error.h"
 #include "eeinfer/form.h"
 #include "eeinfer/machine/cores.h"
-#include "ort/lane.h"
 
 namespace eeinfer::ort {
 namespace {
-
-constexpr std::int64_t kSmallBytes = 8 << 20;  // opened before a thread for it has started
-
-bool is_small(const Bundle& bundle) {
-  std::int64_t sum = 0;
-  for (const auto& [name, file] : bundle.manifest().files) sum += file.bytes;
-  return sum < kSmallBytes;
-}
 
 // Do work(0) to work(count - 1) with some threads, and throw what the first of them threw.
 template <class Work>
@@ -43,40 +35,65 @@ void side_by_side(std::size_t count, std::size_t threads, Work work) {
   if (failed) std::rethrow_exception(failed);
 }
 
-OpenSegments opened(const Environment& environment, const Bundle& bundle, const SegmentsPlan& plan, bool optimised) {
+// check: begins to compare files with their sums: at once where they are small or a core is left for it, else when the
+// sessions, which keep all cores busy, are open, beside the first run.
+template <class Check>
+OpenSegments opened(const Environment& environment, const Bundle& bundle, const SegmentsPlan& plan, bool optimised,
+                    Check check) {
   const Manifest& manifest = bundle.manifest();
-  const std::size_t count = manifest.segments.size();
+  const std::size_t count = manifest.segments.size(), cores = static_cast<std::size_t>(physical_cores());
   std::vector<std::optional<Session>> sessions(count);
-  // Of a large bundle several at a time: their weights are packed meanwhile.
-  const auto threads = static_cast<std::size_t>(is_small(bundle) ? 1 : physical_cores());
-  side_by_side(count, threads, [&](std::size_t k) {
+  const bool at_once = cores > count || bundle.is_small();
+  if (at_once) check();
+  side_by_side(count, cores, [&](std::size_t k) {
     const std::filesystem::path file = bundle.file(manifest.segments[k].file);
     const SessionSettings settings{plan.threads.counts[k], plan.threads.mode, optimised, plan.provider};
     sessions[k].emplace(environment, file, settings);
     sessions[k]->check_graph(manifest.segments[k], static_cast<std::int64_t>(manifest.classes.size()), file);
   });
-  OpenSegments open{bundle, {}, optimised, {}};
-  for (auto& session : sessions) open.sessions.push_back(std::move(*session));
+  if (!at_once) check();
+  OpenSegments open{bundle, std::make_unique<Sessions>(), optimised, {}, nullptr};
+  for (auto& session : sessions) open.sessions->push_back(std::move(*session));
   return open;
 }
 
 // Run every segment once, on zeros: what opens may still not run.
-void try_out(const OpenSegments& open) {
-  Lane lane(open.sessions, open.bundle.manifest());
-  const auto classes = static_cast<std::int64_t>(open.bundle.manifest().classes.size());
-  for (std::size_t k = 0; k < open.sessions.size(); ++k) {
-    lane.run(k);
-    const std::int64_t prediction = *lane.exit(k).prediction;
-    if (prediction < 0 || prediction >= classes)
-      throw BundleError(open.bundle.manifest().segments[k].file + " answers with class " + std::to_string(prediction));
+void try_out(OpenSegments& open) {
+  const Manifest& manifest = open.bundle.manifest();
+  auto lane = std::make_unique<Lane>(*open.sessions, manifest);
+  const auto classes = static_cast<std::int64_t>(manifest.classes.size());
+  for (std::size_t k = 0; k < manifest.segments.size(); ++k) {
+    const float score = lane->run(k);
+    const std::int64_t prediction = *lane->exit(k).prediction;
+    if (!is_answer(score, prediction, classes))
+      throw BundleError(manifest.segments[k].file + " " + answer_fault(score, prediction, classes));
   }
+  open.tried = std::move(lane);
+}
+
+void begin_hashes(const SegmentsPlan& plan, std::shared_future<void> first) {
+  if (plan.begin_hashes) plan.begin_hashes(std::move(first));
+}
+
+// The weights are compared with their sums while the sessions are opened or run, the graphs before they are parsed.
+OpenSegments opened_form(const Environment& environment, const Bundle& form, const SegmentsPlan& plan) {
+  std::shared_future<void> sums;
+  if (plan.verify) check_graph_sums(form);
+  OpenSegments open = opened(environment, form, plan, true, [&] {
+    if (plan.verify) sums = std::async(std::launch::async, [form] { check_other_sums(form); });
+    begin_hashes(plan, sums);
+  });
+  try_out(open);
+  if (sums.valid()) sums.get();
+  form.check_unchanged();
+  return open;
 }
 
 }  // namespace
 
 std::optional<int> OpenSegments::threads() const {
   std::optional<int> most;
-  for (const Session& session : sessions) most = std::max(most, session.threads());
+  for (const Session& session : *sessions) most = std::max(most, session.threads());
   return most;
 }
 
@@ -84,15 +101,11 @@ OpenSegments open_segments(const Environment& environment, const Bundle& bundle,
   std::string problem;
   if (plan.use_form && plan.provider.kind == ProviderKind::cpu)
     for (const std::filesystem::path& place : form_places(bundle, environment.version())) try {
-        const Bundle form = open_form(bundle, place, environment.version(), plan.verify);
-        OpenSegments open = opened(environment, form, plan, true);
-        try_out(open);
-        form.check_unchanged();
-        return open;
+        return opened_form(environment, open_form(bundle, place, environment.version(), false), plan);
       } catch (const std::exception& error) {  // whatever is wrong with a form, the bundle's own segments run
         problem = place.u8string() + " is not used: " + error.what();
       }
-  OpenSegments open = opened(environment, bundle, plan, false);
+  OpenSegments open = opened(environment, bundle, plan, false, [&] { begin_hashes(plan, {}); });
   open.form_problem = problem;
   return open;
 }

@@ -31,6 +31,9 @@ class Bundle {
   // Where the file `name` lies.
   std::filesystem::path file(const std::string& name) const;
 
+  // Whether its files are read before a thread that opens the next session has packed the weights of one.
+  bool is_small() const noexcept;
+
   // Compare every file with its SHA-256. Throws BundleError: one is missing or was altered.
   void verify() const;
 
@@ -39,6 +42,7 @@ class Bundle {
   void check_unchanged() const;
 
   struct Content;
+  const Content& content() const noexcept { return *content_; }
   explicit Bundle(std::shared_ptr<const Content> content);
 
  private:

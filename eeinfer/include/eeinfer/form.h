@@ -29,6 +29,11 @@ std::vector<std::filesystem::path> form_places(const Bundle& bundle, const std::
 Bundle open_form(const Bundle& bundle, const std::filesystem::path& place, const std::string& onnxruntime_version,
                  bool verify = true);
 
+// Compare files of a form with their CRC-32: the graphs of its segments, or all others, which are as large as the network.
+// Throws BundleError: one is missing or damaged.
+void check_graph_sums(const Bundle& form);
+void check_other_sums(const Bundle& form);
+
 // The first form that `open_form` takes; nothing where there is none.
 std::optional<Bundle> find_form(const Bundle& bundle, const std::string& onnxruntime_version, bool verify = true);
 
