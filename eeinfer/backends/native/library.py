@@ -2,29 +2,25 @@
 
 import ctypes
 import functools
-import hashlib
 import importlib.util
 import logging
 import os
-import platform
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 from eeinfer.backends.native.binding import ABI_VERSION, Binding
+from eeinfer.backends.native.sources import KIND as KIND
+from eeinfer.backends.native.sources import PACKAGE, sources_key
 from eeinfer.backends.onnx_runtime import share_arena
 from eeinfer.errors import DependencyError
 from eeinfer.machine import cache
-from eeinfer.machine.versions import version_of
 
 VARIABLE = "EEINFER_NATIVE"
 ONNXRUNTIME = "EEINFER_ONNXRUNTIME"
 OFF = "off"
-KIND = "native"
 FILE = "eeinfer".join({"win32": ("", ".dll"), "darwin": ("lib", ".dylib")}.get(sys.platform, ("lib", ".so")))
 BUILD = "eeinfer native build"
 _RUNTIME = {"win32": "onnxruntime.dll", "darwin": "libonnxruntime.*dylib"}.get(sys.platform, "libonnxruntime.so*")
-_PACKAGE = Path(__file__).resolve().parents[2]
 
 log = logging.getLogger(__name__)
 
@@ -57,15 +53,18 @@ def find() -> Path | None:
     named = os.environ.get(VARIABLE)
     if named:
         return None if named == OFF else Path(named).expanduser()
+    if (shipped := PACKAGE / "lib" / FILE).is_file():
+        return shipped
+    folder = cache.cache_folder()
+    if folder is None or not (folder / KIND).is_dir():  # nothing was ever built: the sources need not be read
+        return None
     built = place()
-    there = (_PACKAGE / "lib" / FILE, *([] if built is None else [built / FILE]))
-    return next((path for path in there if path.is_file()), None)
+    return None if built is None or not (built / FILE).is_file() else built / FILE
 
 
 def place() -> Path | None:
     """Return the folder in this machine's cache where the library of these very sources lies, or would lie."""
-    folder = cache.cache_folder()  # asked first: where nothing was ever built, the sources need not be read
-    return None if folder is None else cache.place(KIND, sources_key())
+    return None if cache.cache_folder() is None else cache.place(KIND, sources_key())
 
 
 @functools.cache
@@ -93,24 +92,10 @@ def cmake_folder() -> Path:
     Raises:
         DependencyError: this installation has none.
     """
-    for folder in (_PACKAGE / "cmake", _PACKAGE.parent / "cmake"):
+    for folder in (PACKAGE / "cmake", PACKAGE.parent / "cmake"):
         if (folder / "CMakeLists.txt").is_file():
             return folder
     raise DependencyError("this installation has no CMake files: pip install --force-reinstall eeinfer")
-
-
-@functools.cache
-def sources_key() -> str:
-    """Return a name that changes with the sources, the interface and the system."""
-    facts = [version_of("eeinfer") or "", sys.platform, platform.machine(), str(ABI_VERSION)]
-    for path in sorted(_sources()):
-        facts += [path.name, hashlib.sha256(path.read_bytes()).hexdigest()]
-    return cache.key(*facts)
-
-
-def _sources() -> Iterator[Path]:
-    for folder in (_PACKAGE / "include", _PACKAGE / "csrc"):
-        yield from (path for path in folder.rglob("*") if path.is_file())
 
 
 def runtime_is_shared() -> bool:

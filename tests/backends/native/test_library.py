@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import eeinfer
-from eeinfer.backends.native import library
+from eeinfer.backends.native import library, sources
 from eeinfer.errors import DependencyError
 
 
@@ -107,5 +107,14 @@ def test_it_does_not_import_onnxruntime(
 
 def test_the_project_for_cmake_is_found() -> None:
     assert (library.cmake_folder() / "CMakeLists.txt").is_file()
-    assert len(library.sources_key()) == 32
-    assert all(path.suffix in (".h", ".cc") for path in library._sources())
+
+
+def test_where_nothing_was_built_the_sources_are_not_read(nothing_built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (nothing_built / "cache").mkdir(mode=0o700)
+    monkeypatch.setattr(library, "sources_key", lambda: pytest.fail("they are read"))
+    assert library.find() is None
+
+
+def test_the_library_is_named_after_its_sources() -> None:
+    assert len(sources.sources_key()) == 32
+    assert all(path.suffix in (".h", ".cc") for path in sources.sources())
