@@ -294,7 +294,7 @@ class Engine:
             self._idle_lanes.append(lane)
 
     def _warm_up(self) -> None:
-        """Run every segment once: a rarely reached one would otherwise be cold when it is needed."""
+        """Run every segment once, unless each has: a rarely reached one would otherwise be cold when it is needed."""
         lane = self._borrow(steps := self._running())
-        list(steps.alone(lane))
+        list(() if steps.backend.warm else steps.alone(lane))
         self._give_back(lane)

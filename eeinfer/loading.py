@@ -64,17 +64,17 @@ def load(
 def _loaded(
     folder: str | os.PathLike[str],
     tau: Taus | None,
-    open_segments: Callable[[Bundle], Backend | LoopBackend],
+    open_segments: Callable[..., Backend | LoopBackend],
     again: Callable[..., Engine],
     *,
     verify: bool,
 ) -> Engine:
-    bundle = Bundle.open(folder, verify=False)  # read the manifest, check that it and the graphs hold together
+    bundle = Bundle.open(folder, verify=False, graphs=False)  # read the manifest, check that it holds together
     taus = as_limits(bundle.manifest.taus if tau is None else tau, len(bundle.manifest.segments))
-    with bundle.opening(verify=verify):  # compare the hashes beside what follows, and look again afterwards
-        opened = open_segments(bundle)  # choose the backend; it finds the form for this machine and opens its sessions
+    with bundle.opening(verify=verify) as check:  # graphs and hashes, and look again afterwards
+        opened = open_segments(bundle, check=check)  # choose the backend; it finds the form and opens its sessions
         if opened.optimised is False and _optimised(bundle):
-            opened = open_segments(bundle)  # the first time here: now the form is there
+            opened = open_segments(bundle, check=check)  # the first time here: now the form is there
         if opened.optimised is False and opened.loop is not None:
             _tell_unused(bundle)
         again = partial(again, tau=None if tau is None else as_given(taus))

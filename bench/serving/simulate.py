@@ -38,6 +38,7 @@ class _Timed:
     loop = level = optimised = device_ms = open_graph = None
     name, device = "simulated", "cpu"
     threads: int | None = None
+    warm = True
 
     def __init__(self, costs: RowCosts, clock: _Clock, step_ms: float) -> None:
         self._costs, self._clock, self._step_ms = costs, clock, step_ms

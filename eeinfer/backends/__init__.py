@@ -25,6 +25,8 @@ BACKENDS = {
     "onnxruntime-tensorrt-rtx": "eeinfer.backends.ort_gpu.opening:open_tensorrt_rtx",
 }
 
+_CHECKS_ITSELF = "native"  # the compiled library reads the bundle anew, with all checks
+
 _GROUP = "eeinfer.backends"  # entry points by which packages declare backends; a name above always means our own
 
 log = logging.getLogger(__name__)
@@ -38,8 +40,18 @@ def open_backend(
     threads: int | str | None = None,
     verify: bool = True,
     options: Mapping[str, str] | None = None,
+    check: Callable[[], None] = lambda: None,
 ) -> Backend | LoopBackend:
     """Open every segment of ``bundle`` with the backend ``name``, or with the best one that works on ``device``.
+
+    Args:
+        name: one of ``BACKENDS``, or one that a package declares.
+        bundle: whose segments are opened.
+        device: where they run.
+        threads: a setting of ``eeinfer.backends.threads``.
+        verify: whether the files are compared with their sums.
+        options: of the backend.
+        check: checks the files of ``bundle``; called before a backend opens them that does not check them itself.
 
     Raises:
         ConfigError: an unknown backend, device or option, a setting of threads that is none, or no backend that works
@@ -58,6 +70,8 @@ def open_backend(
     for candidate in names:
         reason = None if facts is None or candidate not in BACKENDS else obstacle(candidate, facts, index or 0)
         if reason is None:
+            if candidate != _CHECKS_ITSELF:
+                check()
             try:
                 make = _maker(candidate)
                 return make(bundle, device=device, threads=threads, verify=verify, options=options or {})

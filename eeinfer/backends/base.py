@@ -77,6 +77,10 @@ class Opened(Protocol):
         """Whether the segments run in the form that was optimised for this machine; None: there is no such form."""
 
     @property
+    def warm(self) -> bool:
+        """Whether every segment has run since it was opened."""
+
+    @property
     def device_ms(self) -> DeviceClock | None:
         """What measures one row by the device's own clock; None: the device has none."""
 

@@ -19,7 +19,9 @@ class HostBackend:
 
     level = device_ms = open_graph = loop = None  # the host computes, and eeinfer.steps decides
 
-    def __init__(self, manifest: Manifest, costs: RowCosts, *, one: Bind, many: Bind) -> None:
+    def __init__(
+        self, manifest: Manifest, costs: RowCosts, *, one: Bind, many: Bind, tried: HostLane | None = None
+    ) -> None:
         """Take what runs.
 
         Args:
@@ -27,13 +29,19 @@ class HostBackend:
             costs: decides when rows that left are taken out of a batch.
             one: binds a segment for a single row.
             many: binds a segment for batches.
+            tried: a lane in which every segment has run; None: none has.
         """
+        self.warm = tried is not None
+        self._tried = [] if tried is None else [tried]
         self._manifest, self._bind_one, self._bind_many = manifest, one, many
         self._worth_compacting = lru_cache(_KNOWN_CASES)(costs.worth_compacting)
         self._idle: list[HostRows] = []
 
     def new_lane(self) -> HostLane:
-        return HostLane(self._bind_one, self._manifest)
+        try:
+            return self._tried.pop()
+        except IndexError:
+            return HostLane(self._bind_one, self._manifest)
 
     def start(self, inputs: Inputs) -> Live:
         """Take a batch into buffers that a call before has left, or into new ones; ``inputs`` are read in place."""

@@ -70,23 +70,33 @@ def check_files(folder: Path, manifest: Manifest, *, domains: Collection[str] | 
     Args:
         folder: where the files lie.
         manifest: what vouches for them.
-        domains: of the operators that the segments may have; None where nobody but this user can have written them,
-            and the segments need no look.
+        domains: of the operators that the segments may have; None where the segments need no look: nobody but this user
+            can have written them, or ``check_graphs`` follows.
 
     Raises:
         BundleError: a file that is missing, of another size or not vouched for, a
             segment that ``check_graph`` refuses.
     """
     _check_links(folder, manifest.files)
-    segments = {segment.file: segment for segment in reversed(manifest.segments)}
-    for name in (*manifest.files, *(name for name in (MODEL_NAME, *segments) if name not in manifest.files)):
+    needed = MODEL_NAME, *(segment.file for segment in manifest.segments)
+    for name in (*manifest.files, *(name for name in needed if name not in manifest.files)):
         if name not in manifest.files:
             raise BundleError(f"{folder}: the manifest has no hash for {name}; export it again")
         check_size(folder, name, manifest.files[name])
     if domains is not None:
-        for name, segment in reversed(segments.items()):
-            specs = (*segment.inputs, *exit_specs(len(manifest.classes)), *segment.carried)
-            check_graph(folder, name, manifest.files, specs, domains=domains)
+        check_graphs(folder, manifest, domains=domains)
+
+
+def check_graphs(folder: Path, manifest: Manifest, *, domains: Collection[str] = STANDARD) -> None:
+    """Refuse segments that ``check_graph`` refuses, each file once.
+
+    Raises:
+        BundleError: naming the first.
+    """
+    segments = {segment.file: segment for segment in reversed(manifest.segments)}
+    for name, segment in reversed(segments.items()):
+        specs = (*segment.inputs, *exit_specs(len(manifest.classes)), *segment.carried)
+        check_graph(folder, name, manifest.files, specs, domains=domains)
 
 
 def check_nothing_else(folder: Path, manifest: Manifest) -> None:

@@ -14,7 +14,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,11 +25,13 @@ from eeinfer.bundle.contents import (
     Stamp,
     check_files,
     check_graph,
+    check_graphs,
     check_nothing_else,
     check_size,
     read_manifest,
     stamp,
 )
+from eeinfer.bundle.graph.external import STANDARD
 from eeinfer.bundle.manifest import MANIFEST_NAME, MODEL_NAME, FileHash, Manifest
 from eeinfer.bundle.manifest_file import decode_manifest
 from eeinfer.errors import BundleError, EeinferError, ReplacedError
@@ -51,36 +53,37 @@ class Bundle:
     seen: Stamp = ()  # of the folder and all its files, before any of them was read
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str], *, verify: bool = True) -> "Bundle":
+    def open(cls, path: str | os.PathLike[str], *, verify: bool = True, graphs: bool = True) -> "Bundle":
         """Read and check the bundle at ``path``.
 
         Args:
             path: the folder that ``eeinfer export`` wrote.
             verify: also compare every file with its SHA-256. False skips the hashes and nothing else.
+            graphs: also look into the graph of every segment. False leaves that to who opens them: see ``opening``.
 
         Raises:
             BundleError: the folder is missing, foreign, damaged or altered, comes from a newer format, names paths
                 outside itself, or its segments do not chain.
         """
-        return unless_replaced(partial(cls._open, Path(path), verify=verify))
+        return unless_replaced(partial(cls._open, Path(path), verify=verify, graphs=graphs))
 
     @classmethod
-    def _open(cls, folder: Path, *, verify: bool) -> "Bundle":
+    def _open(cls, folder: Path, *, verify: bool, graphs: bool) -> "Bundle":
         before = stamp(folder, [MANIFEST_NAME])
         try:
-            return cls._read(folder, before, verify=verify)
+            return cls._read(folder, before, verify=verify, graphs=graphs)
         except BundleError as error:
             if stamp(folder, [MANIFEST_NAME]) == before:
                 raise
             raise ReplacedError(f"{folder} was replaced while it was opened; open it again") from error
 
     @classmethod
-    def _read(cls, folder: Path, before: Stamp, *, verify: bool) -> "Bundle":
+    def _read(cls, folder: Path, before: Stamp, *, verify: bool, graphs: bool) -> "Bundle":
         data = read_manifest(folder)
         manifest = decode_manifest(data, where=folder / MANIFEST_NAME)
         check_manifest(manifest, where=folder)
         seen = (*before, *stamp(folder, manifest.files)[1:])
-        check_files(folder, manifest)
+        check_files(folder, manifest, domains=STANDARD if graphs else None)
         check_nothing_else(folder, manifest)
         bundle = cls(path=folder, manifest=manifest, fingerprint=hashlib.sha256(data).hexdigest(), seen=seen)
         if verify:
@@ -119,22 +122,29 @@ class Bundle:
                 checked.result()
 
     @contextmanager
-    def opening(self, *, verify: bool) -> Iterator[None]:
+    def opening(self, *, verify: bool) -> Iterator[Callable[[], None]]:
         """Let the block read the files; whatever it made of them does not count if they were replaced meanwhile.
 
         Args:
             verify: also compare the files with their SHA-256, beside what the block does.
 
+        Yields:
+            What checks the graphs and begins with the hashes, however often it is called. It need not be called where
+            somebody else does both; where something goes wrong in the block, that is done here, to explain it.
+
         Raises:
             ReplacedError: the files are not those that were there when the bundle was opened, which explains whatever
                 went wrong in the block.
-            BundleError: as ``verifying``.
+            BundleError: as ``verifying``, or a graph that no bundle has.
         """
+        checks = _Checks(self, verify=verify)
         try:
-            with self.verifying() if verify else nullcontext():
-                yield
+            with checks:
+                yield checks.begin
         except EeinferError as error:
             self.check_unchanged(error)
+            with checks:
+                checks.begin()
             raise
         self.check_unchanged()
 
@@ -174,6 +184,21 @@ class Bundle:
         """
         check_graph(self.path, MODEL_NAME, self.manifest.files)
         return self.path / MODEL_NAME
+
+
+class _Checks(ExitStack):
+    """Looks into the graphs and compares the hashes of a bundle's files, once, when somebody asks for it."""
+
+    def __init__(self, bundle: Bundle, *, verify: bool) -> None:
+        super().__init__()
+        self._bundle, self._verify, self._begun = bundle, verify, False
+
+    def begin(self) -> None:
+        if not self._begun:
+            self._begun = True
+            check_graphs(self._bundle.path, self._bundle.manifest)
+            if self._verify:
+                self.enter_context(self._bundle.verifying())
 
 
 def unless_replaced(opening: Callable[[], Opened]) -> Opened:

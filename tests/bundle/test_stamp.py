@@ -83,11 +83,11 @@ def test_the_new_one_is_loaded_where_it_comes_in_between(
     times = []
     check = folders.check_files
 
-    def checked(folder: Path, *args: object) -> None:
+    def checked(folder: Path, *args: object, **options: object) -> None:
         times.append(folder)
         if len(times) == 1:
             replace(bundle_copy, scripted_bundle)
-        check(folder, *args)  # type: ignore[arg-type]
+        check(folder, *args, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(folders, "check_files", checked)
     with eeinfer.load(bundle_copy, threads=1) as engine:
@@ -98,9 +98,9 @@ def test_the_new_one_is_loaded_where_it_comes_in_between(
 def test_a_bundle_that_never_rests_is_refused(bundle_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     check = folders.check_files
 
-    def checked(folder: Path, *args: object) -> None:
+    def checked(folder: Path, *args: object, **options: object) -> None:
         rewrite(bundle_copy / "manifest.json")
-        check(folder, *args)  # type: ignore[arg-type]
+        check(folder, *args, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(folders, "check_files", checked)
     with pytest.raises(ReplacedError):

@@ -64,9 +64,9 @@ def _compared(mode: str, path: Path, read: Callable[[], Any]) -> Any:
 
 
 def _opened(original: Any) -> Any:
-    def open(cls: Any, path: Any, *, verify: bool = True) -> Any:
-        if not verify or "\n" in str(path):
-            return original(cls, path, verify=verify)
+    def open(cls: Any, path: Any, *, verify: bool = True, graphs: bool = True) -> Any:
+        if not (verify and graphs) or "\n" in str(path):
+            return original(cls, path, verify=verify, graphs=graphs)
         return _compared("bundle", Path(path), lambda: original(cls, path, verify=verify))
 
     return open

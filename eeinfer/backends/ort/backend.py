@@ -52,7 +52,7 @@ class OrtBackend(HostBackend):
         estimated = RowCosts.estimated(flops, in_front, threads=self.threads or 1)
         costs = profile.costs(in_front) if profile else estimated
         bind = binder(self._open.sessions)
-        super().__init__(self._open.manifest, costs, one=bind, many=bind)
+        super().__init__(self._open.manifest, costs, one=bind, many=bind, tried=self._open.tried)
         if threads is not None and self._open.counts != plan.counts:
             warnings.warn(f"threads={threads} has no effect: this process has one pool for all sessions", stacklevel=6)
 

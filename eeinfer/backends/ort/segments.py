@@ -28,6 +28,7 @@ class OpenSegments:
 
     def __init__(self, bundle: Bundle, plan: Threads, *, optimised: bool) -> None:
         self.bundle, self.manifest, self.plan, self.optimised = bundle, bundle.manifest, plan, optimised
+        self.tried: HostLane | None = None  # in which every segment has run
         segments, opened = self.manifest.segments, self._opened()
         self.sessions = [session for session, _ in opened]
         self.counts = tuple(count for _, count in opened)
@@ -49,6 +50,7 @@ class OpenSegments:
             fault = answer_fault(lane.run(k), exit.prediction.item(), len(self.manifest.classes))
             if fault is not None:
                 raise BundleError(f"{self.bundle.file(segment.file)} {fault}")
+        self.tried = lane
 
     def _opened(self) -> list[tuple[Any, int | None]]:
         """Open the sessions, those of a large bundle several at a time: their weights are packed meanwhile."""

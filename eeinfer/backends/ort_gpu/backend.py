@@ -39,6 +39,7 @@ class OrtGpuBackend:
 
     threads: int | None = None
     optimised = loop = None  # the provider makes a form of its own
+    warm = False
 
     def __init__(
         self,

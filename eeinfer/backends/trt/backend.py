@@ -25,6 +25,7 @@ class TrtBackend:
 
     name = "tensorrt"
     optimised = open_graph = loop = None  # plans are all that runs here
+    warm = False
 
     def __init__(
         self,

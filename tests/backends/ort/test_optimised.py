@@ -11,6 +11,7 @@ from kept_forms import kept, nobody_makes, plain_scores, runs_optimised, scores
 import eeinfer
 from eeinfer import samples
 from eeinfer.backends.ort import optimised
+from eeinfer.backends.rows import HostLane
 from eeinfer.bundle.folder import Bundle
 from eeinfer.machine.cache import VARIABLE
 
@@ -142,3 +143,35 @@ def test_a_cache_of_others_is_neither_read_nor_filled(
     before = sorted(cache.rglob("*"))
     assert not runs_optimised(tiny_bundle)
     assert sorted(cache.rglob("*")) == before
+
+
+def test_every_segment_runs_once_before_the_first_answer(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trying a form is what warms it up, in the buffers that the first call takes."""
+    runs_optimised(tiny_bundle)
+    ran, run = [], HostLane.run
+
+    def counted(lane: HostLane, segment: int) -> float:
+        ran.append((id(lane), segment))
+        return run(lane, segment)
+
+    monkeypatch.setattr(HostLane, "run", counted)
+    with eeinfer.load(tiny_bundle, backend="onnxruntime", threads=1) as engine:
+        segments = range(len(engine.manifest.segments))
+        assert engine.optimised
+        assert [segment for _, segment in ran] == [*segments]
+        engine(np.zeros((1, 1, 8, 8), np.float32), tau=1.0)
+    assert len({lane for lane, _ in ran}) == 1
+    assert [segment for _, segment in ran] == [*segments, *segments]
+
+
+def test_the_bundle_s_own_segments_are_warmed_up_too(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "off")
+    ran, run = [], HostLane.run
+
+    def counted(lane: HostLane, segment: int) -> float:
+        ran.append(segment)
+        return run(lane, segment)
+
+    monkeypatch.setattr(HostLane, "run", counted)
+    with eeinfer.load(tiny_bundle, backend="onnxruntime", threads=1) as engine:
+        assert ran == [*range(len(engine.manifest.segments))]
