@@ -30,12 +30,19 @@ class Choice:
     level: tuple[str, ...]  # those that the seeds do not put behind it
     behind: tuple[tuple[str, float, int], ...]  # value, by how much on average, and in how many seeds
     seeds: int  # of the best
+    dear: tuple[str, ...]  # whose first exit costs more than the budget
 
 
 def choices(results: Results, context: Context) -> tuple[Choice, ...]:
     """Return a choice for each budget that buys at least one value of the factor."""
     found = (_choice(results, context, fraction) for fraction in BUDGETS)
     return tuple(choice for choice in found if choice is not None)
+
+
+def too_dear(results: Results, context: Context, fraction: float) -> tuple[str, ...]:
+    """Return the values of the factor whose first exit alone costs more than a budget."""
+    rows = rows_in(results, context)
+    return tuple(value for value, row in rows.items() if cell_of(row, fraction).accuracy is None)
 
 
 def sentences(results: Results) -> list[str]:
@@ -47,11 +54,20 @@ def sentences(results: Results) -> list[str]:
 def reasons(results: Results) -> SimpleNamespace:
     """Return the table behind the sentences: what to take within each budget, and what it is ahead of by how much."""
     rows = [
-        ("", [_place(context).removesuffix(": ") or "all runs", BUDGETS[one.fraction], _names(one), *_numbers(one)])
+        ("", [_place(context).removesuffix(": ") or "all runs", text, *_row(results, context, chosen.get(fraction))])
         for context, found in _compared(results)
-        for one in found
+        for chosen in ({one.fraction: one for one in found},)
+        for fraction, text in BUDGETS.items()
     ]
     return SimpleNamespace(columns=["", "within", "take", "accuracy %", "ahead of, points"], rows=rows)
+
+
+def _row(results: Results, context: Context, choice: Choice | None) -> tuple[str, str, str]:
+    """What to take, its accuracy and what lies behind it; where the budget buys nothing, why."""
+    if choice is not None:
+        return _names(choice), *_numbers(choice)
+    least = min(min(line.flops) / line.static_flops for line in lines_in(results, context).values())
+    return f"nothing: leaving at the first exit costs {100 * least:.0f} % of the whole", "-", "-"
 
 
 def _compared(results: Results) -> list[tuple[Context, tuple[Choice, ...]]]:
@@ -98,6 +114,7 @@ def _choice(results: Results, context: Context, fraction: float) -> Choice | Non
         level=tuple(value for value, each in compared.items() if not _better(each)),
         behind=tuple((v, sum(each) / len(each), len(each)) for v, each in compared.items() if _better(each)),
         seeds=len(rows[best].seeds),
+        dear=too_dear(results, context, fraction),
     )
 
 
@@ -119,4 +136,7 @@ def _numbers(choice: Choice) -> tuple[str, str]:
         for value, by, count in sorted(choice.behind, key=lambda one: one[1])
     ]
     alone = " (one seed)" if choice.seeds == 1 else ""
-    return f"{100 * choice.accuracy:.2f}{alone}", ", ".join(parts) or "-"
+    told = [", ".join(parts)] if parts else []
+    if choice.dear:
+        told.append(f"too dear: {', '.join(choice.dear)}, whose first exit costs more")
+    return f"{100 * choice.accuracy:.2f}{alone}", "; ".join(told) or "-"

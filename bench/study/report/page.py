@@ -52,6 +52,7 @@ def study_page(results: Results) -> str:
             for fraction, text in answer.BUDGETS.items()
             if len(contexts) > 1
         ],
+        gaps=any(answer.too_dear(results, context, budget) for context in contexts for budget in answer.BUDGETS),
         sections=[_section(results, context) for context in contexts],
         networks=looked_at,
         tables=[_table(results, budget_table(results, RULES[0], FLOPS))],

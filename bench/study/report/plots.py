@@ -65,9 +65,10 @@ def exits_left(results: Results, context: Context) -> Plot:
     for value, row in rows_in(results, context).items():
         for fraction in (0.25, 0.5, 1.0):
             point = cell_of(row, fraction).point
-            if point is not None:
-                names.append(f"{value}, {100 * fraction:.0f} %")
-                shares.append(lines[value].shares[lines[value].points.index(point)])
+            dear = cell_of(row, fraction).accuracy is None  # without a bar, as even the first exit costs more
+            if point is not None or dear:
+                names.append(f"{value}, {100 * fraction:.0f} %{': too dear' if dear else ''}")
+                shares.append(() if point is None else lines[value].shares[lines[value].points.index(point)])
     return Plot(
         kind="bars",
         name="share of test images that leave at each exit",

@@ -24,10 +24,12 @@ def budget_table(results: Results, rule: str, cost: str) -> TextTable:
     names = results.plan.factors
     rows = [row for row in results.rows if (row.rule, row.cost) == (rule, cost)]
     theirs = results.theirs if (rule, cost) == (LAST_AFFORDABLE, FLOPS) else ()
+    told = (*(_ours(row, names) for row in rows), *(_theirs(row, names) for row in theirs))
     return TextTable(
-        title=f"test accuracy in per cent within a budget of mean {cost}, of the network without exits; rule: {rule}",
+        title=f"test accuracy in per cent within a budget of mean {cost}, of the network without exits; rule: {rule}"
+        + _why_empty(told, "even leaving at the first exit is beyond the budget"),
         columns=(*names, "phases", "seeds", *COLUMNS),
-        rows=(*(_ours(row, names) for row in rows), *(_theirs(row, names) for row in theirs)),
+        rows=told,
     )
 
 
@@ -40,11 +42,13 @@ def difference_table(results: Results, rule: str, cost: str) -> TextTable:
             pair = f"{each.first} - {each.second}"
             key = tuple(pair if name == each.factor else each.labels.get(name, "") for name in names)
             found.setdefault(key, []).append(each)
+    rows = tuple((*key, str(max(len(d.seeds) for d in each)), *_by_column(each)) for key, each in found.items())
     return TextTable(
         title=f"paired differences in points within a budget of mean {cost}; mean over seeds and 95 % interval, "
-        f"bootstrap over seeds; rule: {rule}",
+        f"bootstrap over seeds; rule: {rule}"
+        + _why_empty(rows, "for one of the two even leaving at the first exit is beyond the budget"),
         columns=(*names, "seeds", *COLUMNS),
-        rows=tuple((*key, str(max(len(d.seeds) for d in each)), *_by_column(each)) for key, each in found.items()),
+        rows=rows,
     )
 
 
@@ -87,6 +91,11 @@ def effort_table(results: Results) -> TextTable:
 def number(mean: float, std: float | None) -> str:
     """Return a mean with its deviation, two digits behind the point as in the paper."""
     return f"{mean:.2f}" if std is None else f"{mean:.2f} ± {std:.2f}"
+
+
+def _why_empty(rows: Iterable[Sequence[str]], why: str) -> str:
+    """Return the end of a title that says what a dash among the budgets means; nothing where there is none."""
+    return f"; a dash: {why}" if any(NONE in row[-len(COLUMNS) :] for row in rows) else ""
 
 
 def _ours(row: Row, names: Sequence[str]) -> tuple[str, ...]:

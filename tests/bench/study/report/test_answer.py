@@ -7,7 +7,7 @@ import pytest
 from small_studies import tiny_runs
 from study_records import record
 
-from eeinfer.bench.study.report.answer import choices, reasons, sentences
+from eeinfer.bench.study.report.answer import BUDGETS, choices, reasons, sentences, too_dear
 from eeinfer.bench.study.report.contexts import contexts_of
 from eeinfer.bench.study.results.results import results_of
 from eeinfer.bench.study.results.shapes import Results
@@ -52,6 +52,36 @@ def test_one_seed_decides_nothing_and_says_so() -> None:
 def test_what_is_level_with_the_best_is_named_beside_it() -> None:
     found = results({"disjoint": [LOW, LOW], "joint": [HIGH, MIDDLE], "mixed": [MIDDLE, HIGH]})
     assert sentences(found) == ["Take joint or mixed whatever the budget."]
+
+
+def dearer(found: dict[str, tuple[int, int]]) -> Results:
+    """Two regimes and two seeds of each, with these FLOPs of both exits; the network without exits costs 100."""
+    runs = tuple(run for seed in (0, 1) for run in tiny_runs(*found, seed=seed))
+    records = {
+        run.key: msgspec.structs.replace(record(run.key, test=HIGH), exit_flops=found[run.labels["regime"]])
+        for run in runs
+    }
+    return results_of(Study(name="mine", size="given", question="Which?", runs=runs), records)
+
+
+def test_a_budget_that_buys_nothing_has_a_row_that_says_why() -> None:
+    found = dearer({"disjoint": (31, 105), "mixed": (40, 105)})
+    assert reasons(found).rows[0][1][1:] == [
+        "a quarter of the cost",
+        "nothing: leaving at the first exit costs 31 % of the whole",
+        "-",
+        "-",
+    ]
+    assert [row[1] for _, row in reasons(found).rows] == [*BUDGETS.values()]
+
+
+def test_what_is_too_dear_for_a_budget_is_named() -> None:
+    found = dearer({"disjoint": (20, 105), "joint": (20, 105), "mixed": (40, 105)})
+    first = reasons(found).rows[0][1]
+    assert first[-1] == "too dear: mixed, whose first exit costs more"
+    (context,) = contexts_of(found, "regime")
+    assert too_dear(found, context, 0.25) == ("mixed",)
+    assert too_dear(found, context, 0.5) == ()
 
 
 def test_one_regime_alone_has_no_answer() -> None:

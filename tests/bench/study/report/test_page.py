@@ -50,6 +50,20 @@ def test_the_page_answers_first_and_escapes_what_others_wrote(results: Results) 
         assert text in page
 
 
+def test_the_page_says_why_a_budget_buys_nothing() -> None:
+    runs = tuple(run for seed in (0, 1) for run in tiny_runs("disjoint", "mixed", seed=seed))
+    dear = {
+        run.key: msgspec.structs.replace(record(run.key, test=(50, 60, 70, 80)), exit_flops=(31, 105)) for run in runs
+    }
+    page = study_page(results_of(Study(name="mine", size="given", question="?", runs=runs), dear))
+    for text in (
+        "nothing: leaving at the first exit costs 31 % of the whole",
+        "disjoint, 25 %: too dear",
+        "a dash: even leaving",
+    ):
+        assert text in page
+
+
 def test_what_was_found_in_the_networks_is_drawn_where_they_were_looked_at(results: Results) -> None:
     page = study_page(results)
     for text in (

@@ -11,6 +11,7 @@ from eeinfer.bench.study.results.groups import Group
 from eeinfer.bench.study.results.paper import theirs_for
 from eeinfer.bench.study.results.results import results_of
 from eeinfer.bench.study.results.shapes import FLOPS, Results
+from eeinfer.bench.study.results.tables import budget_table, difference_table
 from eeinfer.bench.study.runs import Run, Study
 from eeinfer.bench.sweep.budget import LAST_AFFORDABLE
 
@@ -21,6 +22,16 @@ def results(runs: tuple[Run, ...] = RUNS, made: tuple[Run, ...] = RUNS, name: st
     accuracies = {"disjoint": (50, 60, 70, 80), "joint": (55, 65, 75, 80), "mixed": (60, 66, 76, 80)}
     records = {run.key: record(run.key, test=accuracies[run.labels["regime"]]) for run in made}
     return results_of(Study(name=name, size="given", question="?", runs=runs), records)
+
+
+def test_a_table_says_what_its_dashes_mean_where_it_has_some() -> None:
+    dear = {run.key: msgspec.structs.replace(record(run.key, test=(50,) * 4), exit_flops=(31, 105)) for run in RUNS}
+    found = results_of(Study(name="mine", size="given", question="?", runs=RUNS), dear)
+    table, pairs = (make(found, LAST_AFFORDABLE, FLOPS) for make in (budget_table, difference_table))
+    assert [row[-5] for row in (*table.rows, *pairs.rows)] == ["-"] * 6
+    assert table.title.endswith("; a dash: even leaving at the first exit is beyond the budget")
+    assert pairs.title.endswith("; a dash: for one of the two even leaving at the first exit is beyond the budget")
+    assert "a dash" not in budget_table(results(), LAST_AFFORDABLE, FLOPS).title
 
 
 def test_differences_pair_seeds_and_name_who_leads() -> None:
