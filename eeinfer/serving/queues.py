@@ -1,11 +1,14 @@
 """The queues in front of all segments, and what is known of each when the next one is chosen."""
 
+from operator import attrgetter
+
 from eeinfer.backends.row_costs import RowCosts
 from eeinfer.serving.choice import Standing
 from eeinfer.serving.entrance import Entrance
 from eeinfer.serving.request import Row
 from eeinfer.serving.waiting import Part, Waiting
 
+_PARTS = attrgetter("parts")
 _MOST_UNDER_WAY = 4  # full batches per segment whose rows may lie in the backend's memory
 
 
@@ -26,7 +29,7 @@ class Queues:
     @property
     def empty(self) -> bool:
         """Whether no row waits, looked at from any thread."""
-        return not (len(self.entrance) or any(queue.parts for queue in self.later))
+        return not (len(self.entrance) or any(map(_PARTS, self.later)))
 
     def standing(self) -> list[Standing]:
         """Describe every queue that may be run."""

@@ -42,14 +42,13 @@ async def infer(models: Models, call: Call, max_pixels: int) -> Reply:
     return _reply(call, model, wanted, served)
 
 
-def infer_at_once(models: Models, call: Call, later: Later) -> Reply | None:
+def infer_at_once(model: Model, call: Call, later: Later) -> Reply | None:
     """Answer a call before this returns, where that is quick and nobody else is served; None: `infer` takes it.
 
     Raises:
-        RequestError: as `infer`.
+        RequestError: there is no such output.
         EeinferError: what a scheduler raises.
     """
-    model = models.get(call.model, call.version)
     if call.priority not in (0, *PRIORITIES) or any(given.datatype in _SLOW for given in call.inputs):
         return None
     wanted = _wanted(call, model.engine.manifest)
@@ -103,17 +102,19 @@ def _reply(call: Call, model: Model, wanted: tuple[Wanted, ...], served: Served)
         "near_tau": served.near_tau,
         "late": served.late,
     }
-    classes = model.engine.manifest.classes
-    outputs = tuple(
-        (one, _named(tensors[one.name], classes, one.classes) if one.classes else tensors[one.name]) for one in wanted
-    )
+    outputs = []
+    for one in wanted:
+        array = tensors[one.name]
+        if one.classes:
+            array = _named(array, model.engine.manifest.classes, one.classes)
+        outputs.append((one, array))
     facts = {
         "degraded": served.degraded,
         "late": True in served.late.tolist(),
         "queue_ms": round(served.queue_ms, 3),
         "latency_ms": round(served.latency_ms, 3),
     }
-    return Reply(call=call, version=model.version, outputs=outputs, parameters=facts)
+    return Reply(call=call, version=model.version, outputs=tuple(outputs), parameters=facts)
 
 
 def _named(logits: NDArray[Any], classes: tuple[str, ...], most: int) -> NDArray[Any]:

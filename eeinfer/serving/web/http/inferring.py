@@ -1,6 +1,7 @@
 """One inference over HTTP: who is asked, what, and what is written."""
 
 import logging
+from functools import lru_cache
 from typing import TypeAlias
 
 import msgspec
@@ -69,15 +70,17 @@ def answer_at_once(state: State, path: str, headers: Headers, raw: bytes, later:
     if len(raw) > state.settings.max_body_bytes:
         return None
     try:
-        model, version = asked(state, path, headers)
-        if not state.models.get(model, version).scheduler.idle:
+        name, version = asked(state, path, headers)
+        model = state.models.get(name, version)
+        if not model.scheduler.idle:
             return None
-        reply = infer_at_once(state.models, call_of(raw, headers, model, version), later)
+        reply = infer_at_once(model, call_of(raw, headers, name, version), later)
         return None if reply is None else written(reply)
     except Exception as error:
         return told(error)
 
 
+@lru_cache(64)  # clients ask for the same few
 def _named(path: str) -> tuple[str, str]:
     parts = path.split("/")
     if parts[:3] == ["", "v2", "models"] and len(parts) == 5:
