@@ -126,7 +126,8 @@ def _size(data: bytes, start: int, stop: int) -> int | None:
 
 
 def _has_unknown_type(data: bytes, start: int, stop: int, wanted: int) -> bool:
-    return any((value or 0) > _HIGHEST_TYPE for number, value, _, _ in every(data, start, stop) if number == wanted)
+    found = [value for number, value, _, _ in every(data, start, stop) if number == wanted]
+    return any(value is not None and value > _HIGHEST_TYPE for value in found)
 
 
 def _within(data: bytes, start: int, stop: int, wanted: int) -> Iterator[tuple[int, int]]:

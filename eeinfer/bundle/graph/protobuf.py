@@ -38,17 +38,24 @@ def fields(data: bytes, at: int, end: int) -> Iterator[tuple[int, int, int]]:
 def every(data: bytes, at: int, end: int) -> Iterator[tuple[int, int | None, int, int]]:
     """Yield as ``fields``, and numbers of variable length too: the second is the value of one, else None."""
     while at < end:
-        key, at = _long_key(data, at)
-        kind, value, start = key & 7, 0, at
+        key, at = data[at], at + 1
+        if key >= _MORE:
+            key, at = _long_key(data, at - 1)
+        kind = key & 7
         if kind in _FIXED_BYTES:
             at += _FIXED_BYTES[kind]
-        elif kind in (_VARINT, _BYTES):
-            value, at = _varint(data, at)
-            start, at = at, at + (value if kind == _BYTES else 0)
-        if at > end or kind not in (*_FIXED_BYTES, _VARINT, _BYTES):
+            continue
+        if kind not in (_VARINT, _BYTES):
             raise ValueError(f"is broken at byte {at}")
-        if kind in (_VARINT, _BYTES):
-            yield key >> 3, value if kind == _VARINT else None, start, at
+        value, at = data[at], at + 1
+        if value >= _MORE:
+            value, at = _varint(data, at - 1)
+        start, at = at, at + (value if kind == _BYTES else 0)
+        if at > end:
+            break
+        yield key >> 3, value if kind == _VARINT else None, start, at
+    if at > end:
+        raise ValueError(f"is broken at byte {at}")
 
 
 def _long_key(data: bytes, at: int) -> tuple[int, int]:
