@@ -9,6 +9,7 @@ from eeinfer.serving.served import Served
 
 _SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 _ROWS = (1, 2, 4, 8, 16, 32, 64, 128)
+LIMITS = ("connections", "requests", "body")
 
 
 class Metrics:
@@ -30,9 +31,17 @@ class Metrics:
         self.batch = histogram("batch_rows", "Rows that ran a segment together.", _ROWS, "segment")
         self.step = histogram("segment_seconds", "Time of a segment.", _SECONDS, "segment")
         self.queue = histogram("queue_seconds", "From arrival to the begin of segment 0.", _SECONDS)
-        turned_away = "Requests refused unread, by the limit that they met: of connections, of requests at once."
-        self.turned_away = Counter("eeinfer_turned_away", turned_away, ["limit"], registry=registry)
+        turned_away = (
+            "Requests refused unread, by the limit that they met: of connections, of requests at once, of a body."
+        )
+        self._turned_away = Counter("eeinfer_turned_away", turned_away, ["limit"], registry=registry)
+        for limit in LIMITS:  # so that each is there before it is met
+            self._turned_away.labels(limit)
         self.latency = histogram("latency_seconds", "From arrival to the last row's answer.", _SECONDS)
+
+    def count_turned_away(self, limit: str) -> None:
+        """Count a request that was refused by one of LIMITS."""
+        self._turned_away.labels(limit).inc()
 
 
 class Measured(Observer):

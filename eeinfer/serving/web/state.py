@@ -19,7 +19,7 @@ class State:
     settings: ServerSettings
     models: Models
     draining: bool = False
-    refused: Callable[[], object] = lambda: None  # called for every request beyond the limit
+    turned_away: Callable[[str], object] = lambda limit: None  # called for every request that a limit refuses
     open_requests: int = field(default=0, init=False)
 
     @property
@@ -57,7 +57,7 @@ class State:
             RequestError: there are as many as are taken at once.
         """
         if self.open_requests >= self.settings.concurrency:
-            self.refused()
+            self.turned_away("requests")
             raise RequestError(
                 f"{self.open_requests} requests are being answered, which is as many as are taken; retry", status=503
             )

@@ -239,11 +239,14 @@ def test_a_deadline_over_the_wire_is_kept_or_refused_at_once(server: servers.Ser
 
 
 def test_who_is_turned_away_by_a_limit_is_counted(tiny_bundle: Path) -> None:
-    with servers.serving(tiny_bundle, "--connections", "1") as narrow:
+    with servers.serving(tiny_bundle, "--connections", "1", "--max-body-mb", "1") as narrow:
+        large, _ = ask(narrow, INFER, b" " * (1 << 20) + json.dumps(GOOD).encode())
         host, port = narrow.http.split(":")
         with socket.create_connection((host, int(port)), timeout=20):
             status, reply = ask(narrow, "/v2/health/live")
         with urllib.request.urlopen(f"http://{narrow.metrics}/metrics", timeout=20) as found:
             text = found.read().decode()
     assert (status, "1 clients are connected" in reply["error"]) == (503, True)
-    assert re.findall(r'(?m)^eeinfer_turned_away_total\{limit="connections"\} (\S+)$', text) == ["1.0"]
+    assert large == 413
+    counted = dict(re.findall(r'(?m)^eeinfer_turned_away_total\{limit="(\w+)"\} (\S+)$', text))
+    assert counted == {"connections": "1.0", "requests": "0.0", "body": "1.0"}

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -61,6 +62,8 @@ async def _answer_inference(state: State, path: str, scope: Scope, receive: Rece
         return
     except Exception as error:
         status, body, headers = told(error)
+        if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            state.turned_away("body")
     length = (b"content-length", str(len(body)).encode())
     await send({"type": "http.response.start", "status": status, "headers": [length, *headers]})
     await send({"type": "http.response.body", "body": body})

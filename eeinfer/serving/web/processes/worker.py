@@ -30,6 +30,9 @@ from eeinfer.serving.web.state import State
 _LOOKS_EVERY_S = 1.0  # whether a bundle was replaced
 _GRACE_S = 1.0  # beyond the drain, for what is on its way to a client
 _KEEPS_OPEN_S = 75  # a connection that rests; a proxy in front, which keeps it for 60 s, is to be the first to close it
+_BESIDE = (
+    2  # times as many calls as inferences at once: of those beyond, `State` refuses and counts, gRPC does not count
+)
 
 log = logging.getLogger(__name__)
 
@@ -64,9 +67,8 @@ async def serve(settings: ServerSettings, ports: Ports, stop: asyncio.Event, rea
     await asyncio.to_thread(models.load_all)
     gc.collect()
     gc.freeze()  # what was loaded stays: looking through it again would hold answers up for milliseconds
-    turned_away = metrics.turned_away.labels
-    state = State(settings=settings, models=models, refused=turned_away("requests").inc)
-    http = _http_server(settings, state, turned_away("connections").inc)
+    state = State(settings=settings, models=models, turned_away=metrics.count_turned_away)
+    http = _http_server(settings, state, partial(metrics.count_turned_away, "connections"))
     rpc = await _grpc_server(settings, state, ports.grpc)
     serving = asyncio.ensure_future(http.serve(sockets=[ports.http]))
     watching = asyncio.ensure_future(_watch(models)) if settings.reload else None
@@ -104,7 +106,7 @@ async def _grpc_server(settings: ServerSettings, state: State, port: int | None)
     if port is None:
         return None
     options = [("grpc.max_receive_message_length", settings.max_body_bytes), ("grpc.so_reuseport", 1)]
-    server = grpc.aio.server(options=options, maximum_concurrent_rpcs=settings.concurrency)
+    server = grpc.aio.server(options=options, maximum_concurrent_rpcs=_BESIDE * settings.concurrency)
     server.add_generic_rpc_handlers((GrpcApp(state).handler(),))
     address = f"{settings.host}:{port}"
     if settings.certificate is not None and settings.key is not None:
