@@ -22,7 +22,7 @@ def share_pool(bundle: Path, threads: int | None, *, backend: str | None = None,
     """
     if _ours:
         from eeinfer.backends.ort.process import take_process
-        from eeinfer.serving.threads import hand_over_soon
+        from eeinfer.serving.opening import hand_over_soon
 
         take_process(bundle, threads, backend)
         if serves:

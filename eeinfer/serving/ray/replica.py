@@ -10,8 +10,8 @@ from eeinfer.errors import BundleError
 from eeinfer.preprocess import Given
 from eeinfer.rule import Taus
 from eeinfer.serving.observer import Observer
+from eeinfer.serving.opening import take_serving_process
 from eeinfer.serving.served import Served
-from eeinfer.serving.threads import take_serving_process
 from eeinfer.serving.web.failures import RequestError
 from eeinfer.serving.web.http.app import http_app
 from eeinfer.serving.web.models import Models

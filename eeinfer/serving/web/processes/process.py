@@ -9,7 +9,7 @@ import threading
 from multiprocessing.connection import Connection
 
 from eeinfer.errors import EeinferError
-from eeinfer.serving.threads import take_serving_process
+from eeinfer.serving.opening import take_serving_process
 from eeinfer.serving.web.settings import ServerSettings
 
 _OTHER_FILES = 512
