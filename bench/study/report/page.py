@@ -1,5 +1,6 @@
 """The page: the answer, then the figures, then the numbers behind them."""
 
+import re
 from types import SimpleNamespace
 
 from eeinfer.bench.reporting.page import Row
@@ -84,11 +85,18 @@ def _further(results: Results) -> list[TextTable]:
 
 
 def _table(results: Results, table: TextTable) -> SimpleNamespace:
-    rows: list[Row] = [("fixed" if row[0].startswith("paper: ") else "", row) for row in table.rows]
+    rows: list[Row] = [
+        ("fixed" if row[0].startswith("paper: ") else "", tuple(map(_unbroken, row))) for row in table.rows
+    ]
     title = table.title[:1].upper() + table.title[1:]
     if "of mean ms" in title and not results.timed_alone:
         title = f"{title}; {_DISTURBED}"
     return SimpleNamespace(title=title, columns=table.columns, rows=rows)
+
+
+def _unbroken(cell: str) -> str:
+    """Hold both ends of an interval on one line; it may stand on a line below its mean."""
+    return re.sub(r"\[([^\]]*)\]", lambda found: found[0].replace(" ", "\u00a0"), cell)
 
 
 def _unfinished(results: Results) -> str:

@@ -1,12 +1,14 @@
 """Every page as a visitor meets it, wide and narrow, in one start of the browser."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import some_reports
 from browser import needs_browser, visit
 
-from eeinfer.bench import Report
+from eeinfer import samples
+from eeinfer.bench import BenchConfig, Report, measure
 from eeinfer.bench.callers import callers_page
 from eeinfer.bench.peers.reporting.page import html_page as peers_page
 from eeinfer.bench.reporting.calibration import calibration_page
@@ -66,6 +68,20 @@ if (slider) {
   seen.again = told();
 }
 """
+
+
+def test_the_table_of_four_exits_is_whole_in_a_usual_window(tmp_path: Path) -> None:
+    images, labels = samples.images()
+    config = BenchConfig(thresholds=6, min_seconds=0, rounds=1, latency_samples=8, pairs=1, warmup=0, threads=1)
+    report = measure(samples.bundle_path(), images[:300], labels[:300], config)
+    script = """
+    const area = document.querySelector("[aria-label='thresholds and fixed networks']").parentElement;
+    seen.over = area.scrollWidth - area.clientWidth; seen.class = area.className;
+    """
+    found = visit({"bench": html_page(report)}, tmp_path, script, (1400, 1150, 400))
+    assert [found["bench", width]["over"] for width in (1400, 1150)] == [0, 0]
+    assert "more" not in found["bench", 1400]["class"]
+    assert found["bench", 400]["over"] > 0
 
 
 @pytest.fixture(scope="module")

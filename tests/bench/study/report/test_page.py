@@ -1,5 +1,7 @@
 """The page of a study: everything on it, nothing from elsewhere, and its lines can be switched off."""
 
+import re
+from html import unescape
 from pathlib import Path
 
 import msgspec
@@ -48,6 +50,10 @@ def test_the_page_answers_first_and_escapes_what_others_wrote(results: Results) 
     assert "tell no regimes apart" not in study_page(msgspec.structs.replace(results, timed_alone=True))
     for text in ("both seeds", "largest affordable tau", "best affordable accuracy", "Every exit alone", "a processor"):
         assert text in page
+
+
+def test_an_interval_stays_on_one_line(results: Results) -> None:
+    assert re.search(r"\+6\.00 \[\+[\d.]+,\u00a0\+[\d.]+\]", unescape(study_page(results)))
 
 
 def test_the_page_says_why_a_budget_buys_nothing() -> None:
