@@ -2,9 +2,10 @@
 
 import re
 from types import SimpleNamespace
+from typing import Any
 
 from eeinfer.bench.reporting.page import Row
-from eeinfer.bench.reporting.templates import drawn, page
+from eeinfer.bench.reporting.templates import drawn, html, page
 from eeinfer.bench.reporting.words import WORDS
 from eeinfer.bench.study.report import answer, networks, plots
 from eeinfer.bench.study.report.contexts import REGIME, Context, contexts_of
@@ -94,9 +95,10 @@ def _table(results: Results, table: TextTable) -> SimpleNamespace:
     return SimpleNamespace(title=title, columns=table.columns, rows=rows)
 
 
-def _unbroken(cell: str) -> str:
+def _unbroken(cell: str) -> Any:  # text, or HTML of our own
     """Hold both ends of an interval on one line; it may stand on a line below its mean."""
-    return re.sub(r"\[([^\]]*)\]", lambda found: found[0].replace(" ", "\u00a0"), cell)
+    found = re.fullmatch(r"([-+.\d]+ \[[-+.\d]+,) ([-+.\d]+\])", cell)
+    return cell if found is None else html(f"{found[1]}&nbsp;{found[2]}")
 
 
 def _unfinished(results: Results) -> str:
