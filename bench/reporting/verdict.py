@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from eeinfer.bench.reporting.formats import chosen, flops_unit, headline, milliseconds, percent, times
 from eeinfer.bench.reporting.report import BreakEven, Report
+from eeinfer.bench.reporting.sentences import few_rounds, rounds
+from eeinfer.bench.timing.clock import Timing
 from eeinfer.rule import Taus, as_taus, exits_at
 from eeinfer.thresholds.binomial import share_interval
 
@@ -87,16 +89,36 @@ def _wanted(report: Report) -> float:
 
 
 def advice(report: Report) -> str:
-    """What to do, in one line."""
+    """What to do, in one line; no more than rounds and the intervals of both times bear out."""
     row, held = headline(report), report.held
     lost = 100 * (held.static_accuracy - held.accuracy)
     price = f"{lost:.1f} points of accuracy" if lost >= 0.05 else "no accuracy"
+    speed = f"{row.speedup:.2f} times as fast as the static network"
+    if few_rounds(report):
+        return (
+            f"By {rounds(report.settings.rounds)} alone {chosen(report)} looks {speed}, for {price}: measure again in "
+            "3 rounds or more before you go by it."
+        )
+    if _overlap(row.timing, report.static.timing):
+        return (
+            f"These times do not tell whether early exits pay here: at {chosen(report)} the cascade is {speed}, and "
+            f"the intervals of both means overlap ({_interval(report, row.timing)} against "
+            f"{_interval(report, report.static.timing)}). Measure on an idle machine, or with more --rounds."
+        )
     if row.speedup >= _FASTER:
-        return f"Take {chosen(report)}: {row.speedup:.2f} times as fast as the static network, for {price}."
+        return f"Take {chosen(report)}: {speed}, for {price}."
     return (
-        f"Early exits do not pay here: at {chosen(report)} the cascade is {row.speedup:.2f} times as fast as the "
-        "static network. The table of exits below says which of them cost more than they save."
+        f"Early exits do not pay here: at {chosen(report)} the cascade is {speed}. The table of exits below says which "
+        "of them cost more than they save."
     )
+
+
+def _overlap(one: Timing, other: Timing) -> bool:
+    return one.low_ms <= other.high_ms and other.low_ms <= one.high_ms
+
+
+def _interval(report: Report, timing: Timing) -> str:
+    return f"{milliseconds(report, timing.low_ms)} to {milliseconds(report, timing.high_ms)} ms"
 
 
 def headline_note(report: Report) -> str:

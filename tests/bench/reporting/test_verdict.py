@@ -1,7 +1,9 @@
+import msgspec
 import numpy as np
 import pytest
 
-from eeinfer.bench.reporting.verdict import break_even, headline_index, saved_ratio
+from eeinfer.bench import Report
+from eeinfer.bench.reporting.verdict import advice, break_even, headline_index, saved_ratio
 
 
 def test_the_headline_is_the_cheapest_threshold_within_the_tolerance() -> None:
@@ -49,3 +51,38 @@ def test_an_exit_that_never_fires_saves_nothing() -> None:
 def test_a_cost_below_the_noise_is_no_negative_cost() -> None:
     (only,) = break_even(np.full((4, 2), 0.9, np.float32), 0.5, [1.1, 2], [1, 2])
     assert (only.cost_ms, only.pays) == (0, True)
+
+
+def timed(report: Report, *, cascade: tuple[float, float], static: tuple[float, float], rounds: int = 5) -> Report:
+    """The same with intervals of both times, whose middles are the means."""
+    change = msgspec.structs.replace
+    ours, theirs = (
+        change(old, low_ms=low, high_ms=high, mean_ms=(low + high) / 2)
+        for old, (low, high) in (
+            (report.thresholds[report.headline].timing, cascade),
+            (report.static.timing, static),
+        )
+    )
+    row = change(report.thresholds[report.headline], timing=ours, speedup=theirs.mean_ms / ours.mean_ms)
+    rows = tuple(row if at == report.headline else old for at, old in enumerate(report.thresholds))
+    settings = change(report.settings, rounds=rounds)
+    return change(report, thresholds=rows, static=change(report.static, timing=theirs), settings=settings)
+
+
+def test_the_advice_is_no_surer_than_the_intervals_of_both_times(report: Report) -> None:
+    sure = advice(timed(report, cascade=(0.9, 1.1), static=(1.9, 2.1)))
+    assert sure.startswith("Take ")
+    assert "2.00 times as fast as the static network" in sure
+    assert advice(timed(report, cascade=(1.9, 2.1), static=(0.9, 1.1))).startswith("Early exits do not pay here: at ")
+    for cascade in ((0.5, 1.5), (1.4, 2.4)):
+        unsure = advice(timed(report, cascade=cascade, static=(1.2, 2.0)))
+        assert unsure.startswith("These times do not tell whether early exits pay here: at ")
+        assert "the intervals of both means overlap (" in unsure
+
+
+@pytest.mark.parametrize(("count", "told"), [(1, "By 1 round alone "), (2, "By 2 rounds alone ")])
+def test_the_advice_of_one_or_two_rounds_asks_for_more(report: Report, count: int, told: str) -> None:
+    looks = advice(timed(report, cascade=(1.0, 1.0), static=(27.0, 27.0), rounds=count))
+    assert looks.startswith(told)
+    assert "looks 27.00 times as fast as the static network" in looks
+    assert looks.endswith("measure again in 3 rounds or more before you go by it.")
