@@ -3,6 +3,7 @@
 import os
 import socket
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,6 +47,16 @@ def _is_below(process: int, ancestor: int) -> bool:
         facts = _told(Path(f"/proc/{process}/stat")).rpartition(b")")[2].split()
         process = int(facts[1]) if facts else 0
     return process == ancestor
+
+
+def metrics() -> str:
+    """What Prometheus reads at this node."""
+    import ray
+
+    node = ray.nodes()[0]
+    address = f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics"
+    with urllib.request.urlopen(address, timeout=20) as found:
+        return str(found.read().decode())
 
 
 def until(done: Callable[[], Any]) -> Any:

@@ -6,11 +6,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from eeinfer.engine import Engine
 from eeinfer.errors import BundleError
 from eeinfer.preprocess import Given
 from eeinfer.rule import Taus
 from eeinfer.serving.observer import Observer
 from eeinfer.serving.opening import take_serving_process
+from eeinfer.serving.ray.counting import Counted
 from eeinfer.serving.served import Served
 from eeinfer.serving.web.failures import RequestError
 from eeinfer.serving.web.http.app import http_app
@@ -31,7 +33,7 @@ class Replica:
         take_serving_process(
             settings.bundles[0], device=settings.device, threads=settings.threads, backend=settings.backend
         )
-        self._model, self._models = model_name(settings.bundles[0]), Models(settings, lambda *_: Observer())
+        self._model, self._models = model_name(settings.bundles[0]), Models(settings, _counted)
         self._models.load_all()
         self._protocol = _Protocol(_OneOfMany(settings=settings, models=self._models))
 
@@ -72,6 +74,10 @@ class Replica:
         """
         if self._models.get(self._model).scheduler.closed:
             raise BundleError(f"the scheduler of {self._model!r} has stopped; the log of this replica says why")
+
+
+def _counted(model: str, _: Engine) -> Observer:
+    return Counted(model)
 
 
 class _OneOfMany(State):

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -113,6 +114,23 @@ def test_the_protocol_is_answered_over_http(handle: Any, address: str, tiny_engi
     with pytest.raises(triton.InferenceServerException, match="deploy the application again"):
         client.load_model("tiny")
     client.close()
+
+
+def test_exits_are_counted_for_prometheus(address: str, tiny_bundle: Path, tiny_engine: eeinfer.Engine) -> None:
+    from ray import serve
+
+    counting = serve.run(app(tiny_bundle), name="counting", route_prefix="/counting")
+    given = images(40)
+    exits = counting.infer.remote(given, tau=0.4).result().exits
+    expected = {str(k): float(count) for k, count in zip(*np.unique(exits, return_counts=True), strict=True)}
+
+    def counted() -> bool:
+        lines = [line for line in rays.metrics().splitlines() if 'application="counting"' in line]
+        found = [re.search(r'^ray_eeinfer_exits_total\{.*\bexit="(\d+)".*\} (\S+)$', line) for line in lines]
+        return {one[1]: float(one[2]) for one in found if one} == expected
+
+    rays.until(counted)
+    serve.delete("counting")
 
 
 def test_a_replica_that_is_killed_comes_back_and_the_other_goes_on(handle: Any, tiny_engine: eeinfer.Engine) -> None:
