@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eeinfer.backends.base import Inputs
+from eeinfer.backends.onnx_runtime import onnxruntime
 from eeinfer.backends.ort.sessions import open_session
 from eeinfer.bench.timing.clock import Call
 from eeinfer.bundle.folder import Bundle
@@ -146,14 +147,13 @@ def run_bound(session: Any, example: Inputs) -> tuple[Callable[[Inputs], None], 
     Returns:
         What runs a batch of that shape, and the memory that it writes its outputs to.
     """
-    from onnxruntime import OrtValue
-
+    made = onnxruntime().OrtValue.ortvalue_from_numpy
     binding, names = session.io_binding(), [input.name for input in session.get_inputs()]
     rows, outputs = len(example[names[0]]), list[Array]()  # ONNX Runtime 1.23 does not hold on to memory that is bound
     for output in session.get_outputs():
         shape = (rows, *output.shape[1:])
         outputs.append(np.zeros(shape, np.int64 if output.type == "tensor(int64)" else np.float32))
-        binding.bind_ortvalue_output(output.name, OrtValue.ortvalue_from_numpy(outputs[-1]))
+        binding.bind_ortvalue_output(output.name, made(outputs[-1]))
 
     def run(batch: Inputs) -> None:
         for name in names:

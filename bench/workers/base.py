@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from eeinfer.bundle.manifest import Manifest
 from eeinfer.errors import EeinferError, InputError
 from eeinfer.machine.extras import missing_extra
+from eeinfer.machine.telemetry import silenced
 
 Array = NDArray[Any]
 Call = Callable[[Array], Any]  # one batch of prepared images; what it returns, `Peer.answers` understands
@@ -98,7 +99,8 @@ def needs(package: str, wheel: str | None = None) -> None:
         Unavailable: it is not installed; the text says what to install.
     """
     try:
-        __import__(package)
+        with silenced():
+            __import__(package)
     except ImportError as error:
         known = missing_extra(error)
         hint = str(known) if known else f"{package} is not installed: pip install {wheel or package}"

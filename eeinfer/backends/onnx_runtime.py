@@ -14,6 +14,7 @@ from typing import Any
 
 from eeinfer.errors import ConfigError, DependencyError
 from eeinfer.machine.cores import physical_cores
+from eeinfer.machine.telemetry import silenced
 from eeinfer.numbers import is_whole
 
 LIBRARY = "onnxruntime"
@@ -26,13 +27,14 @@ _pool_threads: int | None = None  # size of the pool that share_threads made
 
 
 def onnxruntime() -> ModuleType:
-    """Import ONNX Runtime.
+    """Import ONNX Runtime, which then tells nobody that it runs.
 
     Raises:
         DependencyError: it is not installed.
     """
     try:
-        import onnxruntime
+        with silenced():
+            import onnxruntime
     except ImportError as error:
         raise DependencyError(
             "backend 'onnxruntime' needs the onnxruntime package: pip install 'eeinfer[cpu]'"

@@ -15,6 +15,7 @@ from types import ModuleType
 from eeinfer.errors import first_line
 from eeinfer.machine.extras import RUNTIME_WHEELS
 from eeinfer.machine.gpus import Driver, driver
+from eeinfer.machine.telemetry import silenced
 from eeinfer.machine.versions import versions_of
 
 PLUGIN = "onnxruntime-ep-nv-tensorrt-rtx"
@@ -59,7 +60,8 @@ def collect() -> Facts:
 
 def _runtime() -> tuple[Runtime | None, str | None]:
     try:
-        module = importlib.import_module("onnxruntime")
+        with silenced():
+            module = importlib.import_module("onnxruntime")
     except ModuleNotFoundError as error:
         return None, None if error.name == "onnxruntime" else str(error)
     except Exception as error:  # a native library that does not load raises anything

@@ -5,6 +5,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from eeinfer.backends.onnx_runtime import onnxruntime
 from eeinfer.bench.workers.base import Array, Call, Peer, Setup, Workload, needs
 from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.layout import EXIT_OUTPUTS, last_reads
@@ -74,10 +75,9 @@ class Sessions(ByHand):
 
     def opened(self, bundle: Bundle, segment: Segment) -> Run:
         """Open a session."""
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
+        ort = onnxruntime()
+        options = ort.SessionOptions()
         options.intra_op_num_threads = self.setup.threads
         path = str(bundle.file(segment.file))
-        run: Run = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"]).run
+        run: Run = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"]).run
         return run

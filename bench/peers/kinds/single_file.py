@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from eeinfer.backends.onnx_runtime import onnxruntime
 from eeinfer.bench.workers.base import Array, Call, Peer, Setup, Unavailable, Workload, needs
 from eeinfer.bundle.manifest import MODEL_NAME
 
@@ -34,13 +35,12 @@ class SingleFile(Peer):
         needs("onnxruntime")
 
     def __init__(self, setup: Setup) -> None:
-        import onnxruntime
-
         super().__init__(setup)
-        options = onnxruntime.SessionOptions()
+        ort = onnxruntime()
+        options = ort.SessionOptions()
         options.intra_op_num_threads = setup.threads
         path = setup.workspace / "single_file" / MODEL_NAME
-        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         self._input = self._session.get_inputs()[0].name
 
     def plan(self, workload: Workload, rows: Array) -> Call:

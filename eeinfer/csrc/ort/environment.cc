@@ -5,7 +5,7 @@ namespace {
 
 constexpr char kName[] = "eeinfer";
 
-EnvPtr made(const OrtApi& api, std::optional<int> pool, bool spins) {
+EnvPtr opened(const OrtApi& api, std::optional<int> pool, bool spins) {
   const OrtLoggingLevel level = ORT_LOGGING_LEVEL_FATAL;  // whatever is not fatal arrives as an error too
   if (!pool) return make<EnvPtr>(api, api.CreateEnv, level, kName);
   auto threading = make<ThreadingPtr>(api, api.CreateThreadingOptions);
@@ -13,6 +13,13 @@ EnvPtr made(const OrtApi& api, std::optional<int> pool, bool spins) {
   check(api, api.SetGlobalInterOpNumThreads(threading.get(), 1));
   check(api, api.SetGlobalSpinControl(threading.get(), spins ? 1 : 0));
   return make<EnvPtr>(api, api.CreateEnvWithGlobalThreadPools, level, kName, threading.get());
+}
+
+// Official builds from 1.32 on report their use over the network unless they are told not to.
+EnvPtr made(const OrtApi& api, std::optional<int> pool, bool spins) {
+  EnvPtr env = opened(api, pool, spins);
+  check(api, api.DisableTelemetryEvents(env.get()));
+  return env;
 }
 
 }  // namespace
