@@ -103,7 +103,9 @@ def test_a_damaged_file_is_refused(golden: Golden, tiny_bundle: Path, tmp_path: 
     with pytest.raises(InputError, match="no golden file"):
         read(tmp_path / "a.npz", tiny_bundle)
     flipped = bytearray(data)
-    flipped[len(data) // 2] ^= 1
+    flipped[data.index(golden.inputs[0].tobytes()) + golden.inputs[0].nbytes // 2] ^= (
+        1  # heads of entries may say anything
+    )
     (tmp_path / "a.npz").write_bytes(flipped)
     with pytest.raises(InputError):
         read(tmp_path / "a.npz", tiny_bundle)

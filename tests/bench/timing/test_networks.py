@@ -42,7 +42,7 @@ def test_each_network_answers_as_the_engines_exit_does(
         every = tiny_engine.all_exits(inputs)
         for exit, session in enumerate(sessions[:3]):
             logits, score, prediction = session.run(None, inputs)
-            assert logits == pytest.approx(every.logits[:, exit], abs=1e-5)
+            assert logits == pytest.approx(every.logits[:, exit], rel=1e-5, abs=1e-5)
             assert score == pytest.approx(every.scores[:, exit], abs=1e-6)
             assert prediction == every.predictions[:, exit]
         assert len(sessions[3].run(None, inputs)) == 9
