@@ -71,7 +71,7 @@ def _stamp() -> tuple[str, int]:
 
 
 def _entries() -> Iterator["os.DirEntry[str]"]:
-    folders = [str(PACKAGE / name) for name in _FOLDERS]
+    folders = [str(folder) for name in _FOLDERS if (folder := PACKAGE / name).is_dir()]
     while folders:
         with os.scandir(folders.pop()) as entries:
             for entry in entries:

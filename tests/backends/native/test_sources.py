@@ -104,6 +104,15 @@ def test_the_same_sources_elsewhere_have_the_same_key(
     assert key() == first
 
 
+def test_a_package_without_sources_has_a_key_too(package: Path) -> None:
+    """A program that was packed with what it imports alone: loading asks whether a library of its sources was built."""
+    whole = key()
+    shutil.rmtree(package / "csrc")
+    without = key()
+    shutil.rmtree(package)
+    assert len({whole, without, key()}) == 3
+
+
 def test_a_damaged_note_is_not_believed(tmp_path: Path) -> None:
     first = key()
     [note] = (tmp_path / "cache" / "sources").iterdir()
