@@ -115,11 +115,14 @@ class Bundle:
             yield
             return
         with ThreadPoolExecutor(1) as pool:
-            checked = pool.submit(check)
+            try:
+                finish: Callable[[], object] = pool.submit(check).result
+            except RuntimeError:  # no thread can be started, as under a limit of processes
+                finish = check
             try:
                 yield
             finally:
-                checked.result()
+                finish()
 
     @contextmanager
     def opening(self, *, verify: bool) -> Iterator[Callable[[], None]]:

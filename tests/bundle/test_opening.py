@@ -1,10 +1,12 @@
 """What is checked while a bundle is opened: the graphs and hashes when somebody asks for it, or to explain an error."""
 
+import threading
 from pathlib import Path
 
 import pytest
 from altered_bundles import swap
 
+import eeinfer
 from eeinfer.bundle import folder as folders
 from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import BundleError
@@ -47,6 +49,21 @@ def test_who_asks_learns_of_an_altered_file_at_the_end(
         check()
     with bundle.opening(verify=False) as check:
         check()
+
+
+def test_hashes_are_compared_also_where_the_system_starts_no_thread(
+    bundle_copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(folders, "_SMALL_BYTES", 0)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with eeinfer.load(bundle_copy, backend="onnxruntime", threads=1):
+        pass
+    alter(bundle_copy / "weights.bin")
+    with pytest.raises(BundleError, match=r"weights\.bin was altered"):
+        eeinfer.load(bundle_copy, backend="onnxruntime", threads=1)
 
 
 def test_every_file_is_hashed_once_however_often_it_is_asked_for(

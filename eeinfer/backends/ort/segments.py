@@ -57,8 +57,11 @@ class OpenSegments:
         each = self.manifest.segments, self.plan.counts
         if self.bundle.is_small:
             return [*map(self._open, *each)]
-        with ThreadPoolExecutor(physical_cores()) as pool:
-            return [*pool.map(self._open, *each)]
+        try:
+            with ThreadPoolExecutor(physical_cores()) as pool:
+                return [*pool.map(self._open, *each)]
+        except RuntimeError:  # no thread can be started, as under a limit of processes
+            return [*map(self._open, *each)]
 
     def _open(self, segment: Segment, threads: int) -> tuple[Any, int | None]:
         path = self.bundle.file(segment.file)

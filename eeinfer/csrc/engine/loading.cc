@@ -3,6 +3,7 @@
 #include <exception>
 #include <future>
 
+#include "beside.h"
 #include "eeinfer/error.h"
 
 namespace eeinfer {
@@ -17,11 +18,11 @@ class Hashes {
 
   void begin(const std::shared_future<void>& first) {
     if (begun_) return;
-    begun_ = true;
-    result_ = std::async(std::launch::async, [bundle = bundle_, first] {
+    result_ = beside([bundle = bundle_, first] {
       if (first.valid()) first.wait();
       bundle.verify();
     });
+    begun_ = true;
   }
 
   // Throws BundleError as Bundle::verify, the first time.

@@ -4,9 +4,11 @@
 #include <atomic>
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 #include "answer_fault.h"
+#include "beside.h"
 #include "eeinfer/error.h"
 #include "eeinfer/form.h"
 #include "eeinfer/machine/cores.h"
@@ -14,7 +16,7 @@
 namespace eeinfer::ort {
 namespace {
 
-// Do work(0) to work(count - 1) with some threads, and throw what the first of them threw.
+// Do work(0) to work(count - 1) with some threads, or as many as the system starts, and throw what the first of them threw.
 template <class Work>
 void side_by_side(std::size_t count, std::size_t threads, Work work) {
   std::atomic<std::size_t> next{0};
@@ -29,7 +31,10 @@ void side_by_side(std::size_t count, std::size_t threads, Work work) {
       }
   };
   std::vector<std::thread> others;
-  for (std::size_t i = 1; i < std::min(threads, count); ++i) others.emplace_back(turn);
+  try {
+    for (std::size_t i = 1; i < std::min(threads, count); ++i) others.emplace_back(turn);
+  } catch (const std::system_error&) {  // a limit of processes: those that are there do the work
+  }
   turn();
   for (std::thread& other : others) other.join();
   if (failed) std::rethrow_exception(failed);
@@ -80,7 +85,7 @@ OpenSegments opened_form(const Environment& environment, const Bundle& form, con
   std::shared_future<void> sums;
   if (plan.verify) check_graph_sums(form);
   OpenSegments open = opened(environment, form, plan, true, [&] {
-    if (plan.verify) sums = std::async(std::launch::async, [form] { check_other_sums(form); });
+    if (plan.verify) sums = beside([form] { check_other_sums(form); });
     begin_hashes(plan, sums);
   });
   try_out(open);
