@@ -1,6 +1,7 @@
 """Every early-exit system, from its tiny recipe on real images to a measured bundle."""
 
 import itertools
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from agreement import check_agreement
 from numpy.typing import NDArray
 from torch import nn
 
@@ -25,6 +27,7 @@ from eeinfer.training.calibration import calibrate
 from eeinfer.training.data import load_dataset
 from eeinfer.training.recipes.tiny import TINY
 
+ROOT = Path(__file__).resolve().parent.parent
 CALIBRATED = "calibrated msdnet_digits"  # has no recipe of its own: it begins with a finished checkpoint
 NAMES = [*(make.__name__ for make in TINY), CALIBRATED]
 QUICK = BenchConfig(thresholds=5, latency_samples=4, rounds=1, min_seconds=0, pairs=1, warmup=0, threads=1)
@@ -41,6 +44,15 @@ class System:
     labels: NDArray[Any]
     x: NDArray[Any]  # [N,1,8,8] float32, what the network reads
     every: eeinfer.AllExits
+
+
+def test_every_system_of_the_table_is_trained_here() -> None:
+    page = (ROOT / "docs" / "systems.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("|")][2:]
+    assert rows
+    for row in rows:
+        named = {*re.findall(r"`([^`]+)`", row)}
+        assert named & {*NAMES} or ("eeinfer calibrate" in named and CALIBRATED in NAMES), row
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +153,14 @@ def test_one_file_with_nested_ifs_leaves_where_the_engine_does(system: System, t
         result = system.engine(x, tau=taus)
         assert exits.tolist() == result.exits.tolist()
         assert predictions.tolist() == result.predictions.tolist()
+
+
+def test_openvino_answers_as_onnx_runtime_does(system: System) -> None:
+    pytest.importorskip("openvino", reason="pip install 'eeinfer[openvino]'")
+    noise = np.random.default_rng(33).normal(0, 1, (33, 1, 8, 8)).astype(np.float32)
+    with eeinfer.load(system.engine.bundle.path, backend="openvino", threads=1) as engine:
+        for x in (system.x, noise):
+            check_agreement(engine, system.engine, {"input": x})
 
 
 def test_bench_measures_it(system: System) -> None:

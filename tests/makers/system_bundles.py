@@ -36,7 +36,7 @@ def text(folder: Path) -> Path:
 
 
 WRITERS: dict[str, Callable[[Path], Path]] = {
-    **{name: of_method(name) for name in ("sdn", "ztw", "gpf", "pabee")},
+    **{name: of_method(name) for name in ("sdn", "ztw", "gpf", "gpf_original", "pabee")},
     "msdnet": multiscale,
     "text": text,
     "scripted": lambda folder: small_bundles.write_scripted(folder / "model.eeb"),

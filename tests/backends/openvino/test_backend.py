@@ -8,15 +8,17 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from agreement import SCORES, check_agreement
 from altered_bundles import edit, swap
 from system_bundles import WRITERS, rows
 
 import eeinfer
 from eeinfer import BundleError, ConfigError, Engine, samples
 from eeinfer.errors import DependencyError, NonFiniteWarning
+from eeinfer.training.methods import METHODS
+from eeinfer.training.recipes.tiny import TINY
 
 pytest.importorskip("openvino", reason="pip install 'eeinfer[openvino]'")
-LOGITS, SCORES = 1e-4, 1e-5  # how far two libraries may be apart: of a logit beyond 1 relative, of a score absolute
 
 
 def opened(bundle: Path | None, **given: object) -> Engine:
@@ -31,15 +33,12 @@ def system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 @pytest.mark.parametrize("count", [1, 7, 32])
 def test_every_system_answers_alike_at_every_exit(system: Path, count: int) -> None:
     with opened(system) as ours, eeinfer.load(system, backend="onnxruntime", threads=1) as theirs:
-        given = rows(ours.bundle, count)
-        one, other = ours.all_exits(given), theirs.all_exits(given)
-        np.testing.assert_allclose(one.logits, other.logits, rtol=LOGITS, atol=LOGITS)
-        np.testing.assert_allclose(one.scores, other.scores, rtol=0, atol=SCORES)
-        tau = np.median(other.scores, axis=0).clip(0, 1).tolist()
-        for asked in (0.0, tau, 1.0):
-            mine, yours = ours(given, tau=asked), theirs(given, tau=asked)
-            clear = ~(mine.near_tau | yours.near_tau)
-            np.testing.assert_array_equal(mine.exits[clear], yours.exits[clear])
+        check_agreement(ours, theirs, rows(ours.bundle, count))
+
+
+def test_no_method_is_forgotten() -> None:
+    """Of the other ones tests/test_systems.py trains a network each, and asks OpenVINO there."""
+    assert {*METHODS} <= {*WRITERS} | {make().method.name for make in TINY}
 
 
 def test_the_shipped_bundle_decides_as_with_onnx_runtime() -> None:
