@@ -3,16 +3,16 @@
 import asyncio
 import json
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from http_servers import listening
 
-uvicorn = pytest.importorskip("uvicorn")
+pytest.importorskip("uvicorn")
 HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n"
 
 
@@ -27,36 +27,30 @@ async def answers(scope: Any, receive: Any, send: Any) -> None:
 
 
 @dataclass
-class Listening:
+class Limited:
     address: tuple[str, int]
     server: Any
-    refused: list[None] = field(default_factory=list)
+    refused: list[None]
 
 
 @contextmanager
-def listening_for(timeout_s: float) -> Iterator[Listening]:
+def listening_for(timeout_s: float) -> Iterator[Limited]:
     from eeinfer.serving.web.http.connections import limited
 
-    port = socket.create_server(("127.0.0.1", 0))
     refused: list[None] = []
-    protocol = limited(3, timeout_s, lambda: refused.append(None))
-    server = uvicorn.Server(uvicorn.Config(answers, http=protocol, lifespan="off", log_config=None, loop="asyncio"))
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[port])), daemon=True)
-    thread.start()
-    yield Listening(port.getsockname(), server, refused)
-    server.should_exit = True
-    thread.join(10)
+    with listening(answers, limited(3, timeout_s, lambda: refused.append(None))) as found:
+        yield Limited(found.address, found.server, refused)
 
 
 @pytest.fixture(scope="module")
-def listening() -> Iterator[Listening]:
+def three() -> Iterator[Limited]:
     with listening_for(0.3) as found:
         yield found
 
 
 @pytest.fixture(scope="module")
-def address(listening: Listening) -> tuple[str, int]:
-    return listening.address
+def address(three: Limited) -> tuple[str, int]:
+    return three.address
 
 
 def connected(address: tuple[str, int]) -> socket.socket:
@@ -79,8 +73,8 @@ def check_answered(connection: socket.socket) -> None:
     assert b" 200 " in found
 
 
-def test_beyond_the_limit_a_request_is_refused_and_counted_and_the_others_go_on(listening: Listening) -> None:
-    address, before = listening.address, len(listening.refused)
+def test_beyond_the_limit_a_request_is_refused_and_counted_and_the_others_go_on(three: Limited) -> None:
+    address, before = three.address, len(three.refused)
     inside = [connected(address) for _ in range(3)]
     for connection in inside:
         check_answered(connection)
@@ -88,7 +82,7 @@ def test_beyond_the_limit_a_request_is_refused_and_counted_and_the_others_go_on(
         surplus.sendall(HEAD + b"\r\n")
         status, body = answer(surplus)
     assert (status, "3 clients are connected" in body["error"]) == (503, True)
-    assert len(listening.refused) == before + 1
+    assert len(three.refused) == before + 1
     check_answered(inside[0])
     for connection in inside:
         connection.close()
@@ -152,12 +146,12 @@ def until_nobody_is_connected(server: Any) -> None:
 
 
 @pytest.mark.parametrize("requests", [1, 3])
-def test_who_does_not_read_an_answer_is_cut_off(listening: Listening, requests: int) -> None:
-    until_nobody_is_connected(listening.server)
-    with connected(listening.address) as connection:
+def test_who_does_not_read_an_answer_is_cut_off(three: Limited, requests: int) -> None:
+    until_nobody_is_connected(three.server)
+    with connected(three.address) as connection:
         connection.sendall(HEAD.replace(b"/", b"/large", 1) + b"\r\n" + (HEAD + b"\r\n") * (requests - 1))
-        until_nobody_is_connected(listening.server)  # while it still holds its end open
-    with connected(listening.address) as connection:
+        until_nobody_is_connected(three.server)  # while it still holds its end open
+    with connected(three.address) as connection:
         check_answered(connection)
 
 

@@ -7,15 +7,15 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from http_servers import listening
 
-uvicorn = pytest.importorskip("uvicorn")
+pytest.importorskip("uvicorn")
 pytest.importorskip("prometheus_client")
 
 SHORT, LONG = b'{"way":"short"}', b'{"way":"long"}'
@@ -37,25 +37,9 @@ class Server:
         return socket.create_connection(self.address, timeout=10)
 
 
-@contextmanager
-def listening(app: Any, within: Any) -> Iterator[tuple[str, int]]:
-    from eeinfer.serving.web.http.connections import limited
-    from eeinfer.serving.web.processes.sockets import listening as listening_socket
-
-    port = listening_socket("127.0.0.1", 0)
-    config = uvicorn.Config(app, http=limited(10, 5.0, within=within), lifespan="off", log_config=None, loop="asyncio")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[port])), daemon=True)
-    thread.start()
-    try:
-        yield port.getsockname()
-    finally:
-        server.should_exit = True
-        thread.join(10)
-
-
 @pytest.fixture
 def server() -> Iterator[Server]:
+    from eeinfer.serving.web.http.connections import limited
     from eeinfer.serving.web.http.short_way import Company
 
     found = Server(("", 0), threading.Event())
@@ -74,7 +58,9 @@ def server() -> Iterator[Server]:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"14")]})
         await send({"type": "http.response.body", "body": LONG})
 
-    with listening(long, Company(short, lambda: found.others)) as found.address:
+    protocol = limited(10, 5.0, within=Company(short, lambda: found.others))
+    with listening(long, protocol) as at:
+        found.address = at.address
         yield found
         found.go_on.set()
 
@@ -83,7 +69,9 @@ def ways(connection: socket.socket, count: int = 1) -> list[str]:
     """The ways of the next answers, in their order."""
     found = b""
     while len(re.findall(rb'"way":"\w+"}', found)) < count:
-        found += connection.recv(65536)
+        part = connection.recv(65536)
+        assert part, "the connection was closed before the answer"
+        found += part
     return [way.decode() for way in re.findall(rb'"way":"(\w+)"}', found)]
 
 
@@ -200,6 +188,7 @@ class Both:
 def both(tiny_bundle: Path) -> Iterator[Both]:
     from eeinfer.serving import Observer
     from eeinfer.serving.web.http.app import http_app
+    from eeinfer.serving.web.http.connections import limited
     from eeinfer.serving.web.http.inferring import answer_at_once
     from eeinfer.serving.web.http.short_way import Company
     from eeinfer.serving.web.models import Models
@@ -215,9 +204,9 @@ def both(tiny_bundle: Path) -> Iterator[Both]:
         taken.append(answer_at_once(state, path, headers, body, later))
         return taken[-1]
 
-    within = Company(noted, lambda: state.open_requests)
-    with listening(http_app(state), within) as short, listening(http_app(state), None) as long:
-        yield Both(short, long, taken, models)
+    app, within = http_app(state), Company(noted, lambda: state.open_requests)
+    with listening(app, limited(10, 5.0, within=within)) as short, listening(app, limited(10, 5.0)) as long:
+        yield Both(short.address, long.address, taken, models)
     models.close()
 
 
