@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,8 +38,8 @@ class Server:
         return socket.create_connection(self.address, timeout=10)
 
 
-@pytest.fixture
-def server() -> Iterator[Server]:
+@contextmanager
+def serving(**settings: Any) -> Iterator[Server]:
     from eeinfer.serving.web.http.connections import limited
     from eeinfer.serving.web.http.short_way import Company
 
@@ -59,10 +60,16 @@ def server() -> Iterator[Server]:
         await send({"type": "http.response.body", "body": LONG})
 
     protocol = limited(10, 5.0, within=Company(short, lambda: found.others))
-    with listening(long, protocol) as at:
+    with listening(long, protocol, **settings) as at:
         found.address = at.address
         yield found
         found.go_on.set()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with serving() as found:
+        yield found
 
 
 def ways(connection: socket.socket, count: int = 1) -> list[str]:
@@ -133,6 +140,17 @@ def test_of_requests_that_come_in_one_piece_one_takes_it_and_answers_keep_their_
         apart()
         connection.sendall(request())
         assert ways(connection) == ["short"]
+
+
+def test_a_connection_does_not_rest_while_a_request_behind_a_short_one_is_answered() -> None:
+    with serving(timeout_keep_alive=0.3) as server, server.connected() as connection:
+        server.go_on.clear()
+        connection.sendall(request() * 2)
+        assert ways(connection) == ["short"]
+        time.sleep(0.8)  # longer than a connection may rest
+        server.go_on.set()
+        assert ways(connection) == ["long"]
+        assert connection.recv(1) == b""  # now it has rested
 
 
 def test_while_others_are_answered_requests_go_the_long_way(server: Server) -> None:

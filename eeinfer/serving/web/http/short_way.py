@@ -121,6 +121,7 @@ class ShortWay(HttpToolsProtocol):
             super().on_body(part)
 
     def _begin(self) -> None:
+        self._unset_keepalive_if_required()  # an answer of the same piece, the short way, let the connection rest
         super().on_headers_complete()
         together: Any = Together(self.transport, self.loop)  # the cycle asks no more of it
         self.cycle.transport = together
