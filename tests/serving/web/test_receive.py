@@ -26,6 +26,16 @@ def test_a_body_that_does_not_come_is_told_so() -> None:
     assert late.value.status == 408
 
 
+@pytest.mark.parametrize(("length", "status"), [(b"0" * 5000 + b"9", 408), (b"0" * 5000, 408), (b"9" * 5000, 413)])
+def test_a_length_of_thousands_of_digits_is_read_as_any_other(length: bytes, status: int) -> None:
+    from eeinfer.serving.web.failures import RequestError
+    from eeinfer.serving.web.http.receive import whole_body
+
+    with pytest.raises(RequestError) as refused:
+        asyncio.run(whole_body(never, {b"content-length": length}, 10, 0.02))
+    assert refused.value.status == status
+
+
 def test_who_leaves_gives_up_what_was_asked_and_who_stays_is_answered() -> None:
     from eeinfer.serving.web.http.receive import Gone, unless_gone
 

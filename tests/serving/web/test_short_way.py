@@ -124,6 +124,7 @@ def test_what_nothing_was_done_for_goes_the_long_way(server: Server) -> None:
         request(Expect="100-continue"),
         request(Connection="Upgrade", Upgrade="h2c"),
         request().replace(b"HTTP/1.1", b"HTTP/1.0"),
+        request().replace(b"Length: ", b"Length: " + b"0" * 5000),
         b"POST /v2/models/m/infer HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
     ],
 )
@@ -286,6 +287,7 @@ NAN = np.full((1, 1, 8, 8), np.nan, np.float32).tobytes()
         (asked(LISTED, path="/v2/models/other/infer"), 404, True),
         (asked(LISTED, path="/v2/models/infer"), 404, True),
         (asked(LISTED, Content_Encoding="gzip"), 415, True),
+        (asked(LISTED, Inference_Header_Content_Length="9" * 5000), 400, True),
         (asked(LISTED | {"id": "i" * 4000}), 413, False),
     ],
 )

@@ -11,6 +11,7 @@ from eeinfer.serving.web.failures import RequestError
 Headers: TypeAlias = dict[bytes, bytes]
 Answer = TypeVar("Answer")
 
+_MOST_DIGITS = 20  # of a length that are read: Python refuses thousands
 _LOOKS_AFTER_S = 0.05  # that long nobody asks whether the client is still there: most answers are quicker
 
 
@@ -26,8 +27,9 @@ async def whole_body(receive: Receive, headers: Headers, most: int, timeout_s: f
         Gone: the client left in the middle.
     """
     length = headers.get(b"content-length", b"")
-    if length.isdigit() and int(length) > most:
-        raise RequestError(f"the body has {int(length)} bytes; this server takes {most}", status=413)
+    size = int(length.lstrip(b"0")[:_MOST_DIGITS] or 0) if length.isdigit() else 0
+    if size > most:
+        raise RequestError(f"the body has {size} bytes; this server takes {most}", status=413)
     stop = _Stop()
     timer = asyncio.get_running_loop().call_later(timeout_s, stop)
     try:
