@@ -118,6 +118,8 @@ def test_what_nothing_was_done_for_goes_the_long_way(server: Server) -> None:
         request(path="/v2/models/m/ready"),
         request(path="/v2/models/m%20/infer"),
         request(path="/v2/models/m/infer?x=/infer"),
+        request(path="/v2/models/m/infer#/infer"),
+        request(path=f"/v2/models/{'m' * 2000}/infer"),
         request(path="/v1/models/m/infer"),
         request(method="PUT"),
         request(Connection="close"),
@@ -132,6 +134,14 @@ def test_what_is_unusual_goes_the_long_way(server: Server, sent: bytes) -> None:
     with server.connected() as connection:
         connection.sendall(sent)
         assert ways(connection) == ["long"]
+
+
+@pytest.mark.parametrize("missing", [0, 1])
+def test_a_path_that_cannot_be_read_is_told_so(server: Server, missing: int) -> None:
+    with server.connected() as connection:
+        sent = request(path=f"/v2/models/{'m' * 66_000}/infer")
+        connection.sendall(sent[: len(sent) - missing])
+        assert b" 400 " in connection.recv(65536)
 
 
 def test_of_requests_that_come_in_one_piece_one_takes_it_and_answers_keep_their_order(server: Server) -> None:

@@ -14,6 +14,7 @@ from eeinfer.serving.alone import Later
 from eeinfer.serving.web.http.inferring import Answer, Headers
 from eeinfer.serving.web.http.writing import Together
 
+_MOST_PATH = 1024  # bytes: not even the parser reads endless ones
 _MOST_BYTES = 256 << 10  # of a body, which is as much as comes in one piece
 _MOST_DIGITS = 20  # of its length: Python refuses to read thousands of them, even zeros
 _APART_S = 1e-4  # who comes so soon after another client's answer has waited for it, and others may wait too
@@ -95,6 +96,8 @@ class ShortWay(HttpToolsProtocol):
             and url.isascii()
             and b"%" not in url
             and b"?" not in url
+            and b"#" not in url
+            and len(url) <= _MOST_PATH
             and parser.get_method() == b"POST"
             and parser.get_http_version() == "1.1"
             and parser.should_keep_alive()
