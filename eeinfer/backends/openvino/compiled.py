@@ -12,6 +12,7 @@ from eeinfer.backends.graph_check import Graph, Node, check_graph
 from eeinfer.backends.openvino import kept
 from eeinfer.backends.openvino.bound import OpenVinoBound
 from eeinfer.backends.openvino.library import CPU, reason
+from eeinfer.backends.openvino.row_counts import ask_the_input
 from eeinfer.backends.rows import Tensors
 from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import BundleError
@@ -103,6 +104,8 @@ class Compiled:
             self._check(model, k, one=False)
             if one:
                 model.reshape({node.any_name: [1, *list(node.partial_shape)[1:]] for node in model.inputs})
+            else:
+                ask_the_input(model)
         return model
 
     @contextmanager
