@@ -6,6 +6,8 @@ from pathlib import Path
 
 import msgspec
 
+from eeinfer.backends.chosen import how as how_it_runs
+from eeinfer.engine import Engine
 from eeinfer.machine.versions import versions_of
 
 _RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml")
@@ -78,6 +80,22 @@ def environment(
         plain=plain,
         backend=backend,
         how=how,
+    )
+
+
+def of_engine(
+    engine: Engine, load: float | None, gpu: GpuFacts | None = None, *, threads: int | str | None = None
+) -> Environment:
+    """Describe this process's machine and what of it an engine takes, which was asked for so many ``threads``."""
+    on_cpu = engine.device == "cpu"
+    return environment(
+        engine.device,
+        engine.threads,
+        load,
+        gpu,
+        plain=engine.optimised is False,
+        backend=engine.backend if on_cpu else None,
+        how=how_it_runs(engine.bundle, engine.backend, threads) if on_cpu else None,
     )
 
 

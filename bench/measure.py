@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from eeinfer import samples
 from eeinfer.arrays import take
-from eeinfer.backends.chosen import how
 from eeinfer.bench.config import BenchConfig
 from eeinfer.bench.data import check_data
-from eeinfer.bench.environment import Environment, environment, load_average
+from eeinfer.bench.environment import Environment, load_average, of_engine
 from eeinfer.bench.own import certified_on, own_calls_ms, own_sweep, promise_of
 from eeinfer.bench.reporting.findings import Findings
 from eeinfer.bench.reporting.report import BundleFacts, DataFacts, FlopsFacts, GridFacts, Own, Report
@@ -86,10 +85,7 @@ def measure(
         further = grid.plus(own[0]), swept.plus(own[1])
         picks, latency = timed(engine, images, rows, outputs, *further, config, progress, side)
         own_ms = own_calls_ms(engine, images, rows, config, progress)
-        threads, plain = engine.threads, engine.optimised is False
-        backend = engine.backend if config.device == "cpu" else None
-        why = None if backend is None else how(engine.bundle, backend)
-        gpu = None if side is None else side.facts()
+        where = of_engine(engine, load_before, None if side is None else side.facts(), threads=config.threads)
         found = Findings(
             manifest=manifest,
             config=config,
@@ -107,7 +103,7 @@ def measure(
         own=point,
         bundle=bundle_facts(engine.bundle),
         data=DataFacts(name=data, images=len(rows), calibration=calibration, timed=len(picks)),
-        environment=environment(config.device, threads, load_before, gpu, plain=plain, backend=backend, how=why),
+        environment=where,
         seconds=perf_counter() - began,
         energy=energy,
     )

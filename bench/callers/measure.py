@@ -12,8 +12,7 @@ from msgspec import UNSET, UnsetType
 from numpy.typing import NDArray
 
 from eeinfer.arrays import count_rows, take
-from eeinfer.backends.chosen import how
-from eeinfer.bench.environment import Environment, environment, load_average
+from eeinfer.bench.environment import Environment, load_average, of_engine
 from eeinfer.bench.reporting.records import Record, encode
 from eeinfer.bench.timing.cascade import as_given
 from eeinfer.engine import Engine
@@ -78,7 +77,13 @@ class Turn:
 
 
 def measure_callers(
-    engine: Engine, images: Any, config: CallersConfig, progress: Progress, *, tau: Taus | None
+    engine: Engine,
+    images: Any,
+    config: CallersConfig,
+    progress: Progress,
+    *,
+    tau: Taus | None,
+    threads: int | str | None = None,
 ) -> CallersReport:
     """Let threads call ``engine`` with one image at a time, every number of callers taking turns.
 
@@ -88,6 +93,7 @@ def measure_callers(
         config: how.
         progress: told what is being done, how many turns of it are done and how many are planned.
         tau: thresholds; None takes the engine's.
+        threads: that the engine was asked for.
     """
     load, turns = load_average(), {count: list[Turn]() for count in config.callers}
     single = (take(images, np.array([row])) for row in range(count_rows(images)))
@@ -102,14 +108,7 @@ def measure_callers(
         bundle=engine.manifest.name,
         taus=engine.tau if tau is None else tuple(np.broadcast_to(np.asarray(tau, float), len(engine.tau)).tolist()),
         shares=tuple((np.bincount(left, minlength=len(engine.tau)) / len(left)).tolist()),
-        environment=environment(
-            engine.device,
-            engine.threads,
-            load,
-            plain=engine.optimised is False,
-            backend=engine.backend,
-            how=how(engine.bundle, engine.backend),
-        ),
+        environment=of_engine(engine, load, threads=threads),
         rows=tuple(_row(count, turns[count], turns[config.callers[0]]) for count in config.callers),
     )
 

@@ -103,14 +103,15 @@ def compare(
         for peer in peers:
             _measure_memory(peer, config)
     facts = None if gpu is None else gpu.facts()
-    plain = peers[0].opened is not None and peers[0].opened.plain
+    subject = peers[0].opened
+    plain, how = (False, None) if subject is None else (subject.plain, subject.how)
     return _report(
         peers,
         plans,
         config,
         bundle=opened,
         data=data,
-        environment=environment(config.device, setup.threads, load_before, facts, plain=plain),
+        environment=environment(config.device, setup.threads, load_before, facts, plain=plain, how=how),
         settings=_settings(config, setup, len(rows), calls, perf_counter() - began),
     )
 

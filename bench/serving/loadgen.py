@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from eeinfer.bench.environment import Environment, environment, load_average
+from eeinfer.bench.environment import Environment, environment, load_average, of_engine
 from eeinfer.bench.reporting.records import Record, encode
 from eeinfer.bench.serving.driving import FAILED, REFUSED, Target
 from eeinfer.bench.serving.http_target import HttpTarget
@@ -89,7 +89,7 @@ def run_loadgen(bundle: Path, config: ServingConfig, plan: LoadgenPlan, url: str
     images, shares = drawn_images(bundle, _SEED), equal_shares(exits, _SEED)
     if url is None:
         with Scheduler(shared_engine(bundle), config) as scheduler:
-            where = environment(scheduler.engine.device, scheduler.engine.threads, before)
+            where = of_engine(scheduler.engine, before)
             return _run(loadgen, InProcess(scheduler, images, shares), plan, exits, where)
     name = Bundle.open(bundle, verify=False).manifest.input.tensor.name
     target = HttpTarget(url, model_name(bundle), name, images, shares, exits)

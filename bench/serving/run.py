@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from eeinfer.bench.environment import environment, load_average
+from eeinfer.bench.environment import environment, load_average, of_engine
 from eeinfer.bench.serving.http_target import HttpTarget
 from eeinfer.bench.serving.in_process import drawn_images, equal_shares
 from eeinfer.bench.serving.measure import LoadConfig, LoadReport, measure_load, now, peaks
@@ -60,7 +60,7 @@ def load_bundle(bundle: Path, config: ServingConfig, plan: LoadPlan, progress: P
             lambda name: _batches(peers[name]),
             progress,
         )
-        where = environment(engine.device, engine.threads, before, plain=engine.optimised is False)
+        where = of_engine(engine, before)
         name = engine.manifest.name
     return LoadReport(
         created=now(),

@@ -146,6 +146,7 @@ def _contestant(
         exit_accuracy=tuple((answers.predictions == answers.labels[:, None]).mean(axis=0).tolist()),
         agreement=float((mine == others).mean()),
         open_s=opened.open_s,
+        how=opened.how,
         increase_mb=memory.increase_mb,
         file_mb=sum(file.bytes for file in manifest.files.values()) / _MEGABYTE,
         seed=_seed(answers),

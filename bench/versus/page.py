@@ -55,6 +55,7 @@ def versus_page(report: VersusReport) -> str:
         pairs_text=PAIRS,
         busy=busy(place),
         facts=[(one.label, f"{one.name}, {one.precision}, manifest SHA-256 {one.sha256}") for one in report.bundles]
+        + [(f"{one.label} ran by", one.how) for one in report.bundles if one.how is not None]
         + about_system(place),
         glossary=[(word, WORDS[word]) for word in _WORDS],
     )

@@ -38,6 +38,7 @@ class Contestant(Record, frozen=True, kw_only=True):
     file_mb: float  # on disk
     group: str  # bundles trained alike but for the seed share it
     seed: int | None  # of the training; None where the bundle does not say
+    how: str | None = None  # what ran it, and why that
 
 
 class VersusReport(Record, frozen=True, kw_only=True):

@@ -77,6 +77,7 @@ class Peer:
         self.setup = setup
         self.detail = ""  # what was chosen where there was a choice
         self.plain = False  # our segments run as they were exported, not in a form that is kept for this machine
+        self.how: str | None = None  # our engine on the CPU: what runs it, and why that
 
     def plan(self, workload: Workload, rows: Array) -> Call:
         """Return what runs a batch under a workload.

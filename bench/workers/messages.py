@@ -64,6 +64,7 @@ class Opened(_Message, frozen=True, kw_only=True):
     versions: dict[str, str]
     detail: str  # what the peer chose where there was a choice
     plain: bool = False  # it is our cascade, and its segments run as they were exported
+    how: str | None = None  # it is our cascade on the CPU: what runs it, and why that
 
 
 class Scores(_Message, frozen=True, kw_only=True):

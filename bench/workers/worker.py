@@ -78,6 +78,7 @@ class Worker:
             versions=versions_of(kind.packages),
             detail=peer.detail,
             plain=peer.plain,
+            how=peer.how,
         )
 
     def _cascade(self) -> Cascade:

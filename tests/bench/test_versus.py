@@ -47,6 +47,14 @@ def test_a_bundle_and_its_copy_answer_alike(report: VersusReport, tiny_bundle: P
         assert first.exit_accuracy == pytest.approx([first.exit_accuracy[0], *first.exit_accuracy[1:]])
 
 
+def test_what_ran_each_bundle_and_why_is_told(report: VersusReport) -> None:
+    page = versus_page(report)
+    for one in report.bundles:
+        assert one.how is not None
+        assert one.how.startswith("ONNX Runtime")
+        assert f"{one.label} ran by" in page
+
+
 def test_the_report_comes_back_from_json(report: VersusReport) -> None:
     assert decode(report.to_json(), VersusReport, 2) == report
 

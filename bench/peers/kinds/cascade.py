@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from eeinfer.backends import open_backend
+from eeinfer.backends.chosen import how
 from eeinfer.backends.onnx_runtime import LIBRARY as ONNX_RUNTIME
 from eeinfer.backends.openvino.library import LIBRARY as OPENVINO
 from eeinfer.backends.ort.process import take_process
@@ -32,6 +33,8 @@ class Cascade(Peer):
         level = self._engine.level
         self.detail = "" if level is None else f"{self._engine.backend} at level {level}"
         self.plain = self._engine.optimised is False
+        if self._engine.device == "cpu":
+            self.how = how(self._engine.bundle, self._engine.backend, setup.threads_asked)
 
     @classmethod
     def opened(cls, setup: Setup) -> Engine:

@@ -4,7 +4,16 @@ from collections.abc import Sequence
 
 from eeinfer.bench.peers.reporting.report import PeerResult, PeersReport, Spread, WorkloadFacts
 from eeinfer.bench.reporting.formats import percent, significant
-from eeinfer.bench.reporting.sentences import about_bundle, about_system, form, gpu_line, load, processor, rounds
+from eeinfer.bench.reporting.sentences import (
+    about_bundle,
+    about_system,
+    form,
+    gpu_line,
+    library,
+    load,
+    processor,
+    rounds,
+)
 from eeinfer.bench.reporting.sentences import threads as thread_count
 from eeinfer.bench.timing.networks import NO_HEADS
 from eeinfer.bench.workers.workloads import MIX
@@ -222,6 +231,7 @@ def facts(report: PeersReport) -> list[tuple[str, str]]:
         ("device", f"{place.cpu}, {place.cores} cores, {threads(report)} for every peer, load {load(place)}"),
         *form(place),
         *_gpu_facts(report),
+        *library(report.environment),
         *about_system(place),
         ("made", report.created),
     ]

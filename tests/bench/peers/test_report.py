@@ -44,6 +44,13 @@ def test_the_table_fits_a_terminal_and_names_who_is_absent(peers_report: PeersRe
     assert "…" not in shown
 
 
+def test_what_ran_the_engine_and_why_stands_beside_the_numbers(peers_report: PeersReport) -> None:
+    how = peers_report.environment.how
+    assert how is not None
+    assert ("ran by", how) in sentences.facts(peers_report)
+    assert how.startswith(("ONNX Runtime, the compiled loop: ", "ONNX Runtime, the loop in Python: "))
+
+
 def test_disagreement_is_said_loudly(peers_report: PeersReport) -> None:
     cut = next(peer for peer in peers_report.peers if peer.name == "cut")
     off = tuple(msgspec.structs.replace(timing, same_predictions=0.5) for timing in cut.timings)
