@@ -1,68 +1,76 @@
-"""Which backend is taken: the quickest of those that answer as ONNX Runtime does."""
+"""Which backend is taken, and with how many threads: the quickest of those that answer as ONNX Runtime does."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Set
 from datetime import datetime, timezone
 
+import msgspec
 import numpy as np
 
-from eeinfer.backends.chosen import Candidate, Choice
-from eeinfer.backends.profile import Profile
+from eeinfer.backends.chosen import Candidate, Choice, Pick
+from eeinfer.backends.profile import Profile, Trial
+from eeinfer.backends.threads import PARKED, SHARED
 from eeinfer.bench.environment import processor
-from eeinfer.bundle.folder import Bundle
-from eeinfer.loading import load
-from eeinfer.machine.versions import version_of
 
-_ROWS, _BATCH = 64, 8  # compared, and at once
-_SAME_SCORE = 1e-4  # what float32 kernels of two libraries may be apart
 # Of ONNX Runtime's time: a library that has pools of its own and takes one call at a time has to gain more than noise.
 _WORTH_IT = 0.98
+_SAME_SCORE = 1e-4  # what float32 kernels of two libraries may be apart
 
 
-def chosen(bundle: Bundle, profiles: Mapping[str, Profile], *, seed: int) -> Choice:
-    """Compare the backends' best settings, which were measured in the same rounds.
+def chosen(bundle: str, profiles: Mapping[str, Profile], candidates: tuple[Candidate, ...]) -> Choice:
+    """Compare the backends' settings, which were measured in the same rounds.
 
     Args:
-        bundle: that was tuned.
+        bundle: the name of what was tuned.
         profiles: of every backend that runs it, ONNX Runtime's first.
-        seed: of the rows on which answers are compared.
+        candidates: the same backends, and how their answers agree.
     """
-    (first, best), *others = profiles.items()
-    found = [_candidate(first, best, best, (1.0, 0.0))]
-    found += [_candidate(name, other, best, _agreement(bundle, first, name, seed)) for name, other in others]
-    sound = [each for each in found[1:] if each.agreement == 1 and each.score_error <= _SAME_SCORE]
-    quickest = min((each for each in sound if each.ratio < _WORTH_IT), key=lambda each: each.ratio, default=found[0])
     return Choice(
-        bundle=bundle.manifest.name,
-        backend=quickest.backend,
-        candidates=tuple(found),
+        bundle=bundle,
+        candidates=candidates,
+        picks=tuple(_picks(profiles, {each.backend for each in candidates if _is_sound(each)})),
         processor=processor(),
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
     )
 
 
-def _candidate(backend: str, profile: Profile, best: Profile, same: tuple[float, float]) -> Candidate:
-    ms, base = profile.trials[0].ms, best.trials[0].ms
-    agreement, error = same
-    return Candidate(
-        backend=backend,
-        version=version_of(backend) or "",
-        threads=profile.trials[0].threads,
-        ms=ms,
-        ratio=float(np.mean(np.divide(ms, base))),
-        agreement=agreement,
-        score_error=error,
+def _is_sound(candidate: Candidate) -> bool:
+    """Whether it answers alike, and decides otherwise only where a score is as close to tau as kernels are apart."""
+    found = candidate.agreement
+    return found is None or (found.predictions == 1 and found.score_error <= _SAME_SCORE)
+
+
+def _picks(profiles: Mapping[str, Profile], sound: Set[str]) -> Iterator[Pick]:
+    first = next(iter(profiles))
+    settings = {trial.threads for trial in profiles[first].trials}
+    counts = [count for count in range(1, profiles[first].cores + 1) if f"{PARKED}:{count}" in settings]
+    for threads in (None, *counts):
+        whole = _pick(profiles, sound, threads, process=True)
+        beside = _pick(profiles, sound, threads, process=False)
+        if whole.backend != first:  # no pool is made then, and what is opened is what `eeinfer.load` takes
+            beside = msgspec.structs.replace(beside, backend=whole.backend)
+        yield from (whole, beside)
+
+
+def _pick(profiles: Mapping[str, Profile], sound: Set[str], threads: int | None, *, process: bool) -> Pick:
+    found = {backend: _trial(profile, threads, process=process) for backend, profile in profiles.items()}
+    tried = {backend: trial for backend, trial in found.items() if trial is not None}
+    first = next(iter(profiles))
+    ratios = {backend: float(np.mean(np.divide(trial.ms, tried[first].ms))) for backend, trial in tried.items()}
+    quicker = [backend for backend in ratios if backend in sound and ratios[backend] < _WORTH_IT]
+    return Pick(
+        process=process,
+        threads=threads,
+        backend=min(quicker, key=lambda backend: ratios[backend], default=first),
+        settings={backend: trial.threads for backend, trial in tried.items()},
+        ratios=ratios,
     )
 
 
-def _agreement(bundle: Bundle, one: str, other: str, seed: int) -> tuple[float, float]:
-    """Return the share of equal classes and the largest difference of a score, on noise, over all exits."""
-    spec = bundle.manifest.input.tensor
-    noise = np.random.default_rng(seed).standard_normal((_ROWS, *spec.sizes())).astype(spec.dtype)
-    with load(bundle.path, backend=one) as first, load(bundle.path, backend=other) as second:
-        parts = [
-            (first.all_exits(noise[start : start + _BATCH]), second.all_exits(noise[start : start + _BATCH]))
-            for start in range(0, _ROWS, _BATCH)
-        ]
-    same = np.mean([mine.predictions == theirs.predictions for mine, theirs in parts])
-    apart = np.nan_to_num([np.abs(mine.scores - theirs.scores) for mine, theirs in parts])
-    return float(same), float(apart.max())
+def _trial(profile: Profile, threads: int | None, *, process: bool) -> Trial | None:
+    """Return the quickest setting that may be taken there; None where none was tried."""
+    if threads is None:
+        found = [trial for trial in profile.trials if process or not trial.threads.startswith(SHARED)]
+    else:
+        wanted = [f"{SHARED}:{threads}", f"{PARKED}:{threads}"] if process else [f"{PARKED}:{threads}"]
+        found = [trial for name in wanted for trial in profile.trials if trial.threads == name]
+    return next(iter(found), None)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eeinfer.backends.base import Backend, Inputs
+from eeinfer.bench.tune.noise import noise
 from eeinfer.bench.workers import messages
 from eeinfer.bundle.layout import bytes_in_front
 from eeinfer.bundle.manifest import Manifest
@@ -33,7 +34,7 @@ def measure_costs(backend: Backend, manifest: Manifest, request: messages.Cost) 
 
 def _noise(manifest: Manifest, rows: int) -> Inputs:
     spec = manifest.input.tensor
-    return {spec.name: np.random.default_rng(0).standard_normal((rows, *spec.sizes())).astype(spec.dtype)}
+    return {spec.name: noise(spec, rows, 0)}
 
 
 def _first(inputs: Inputs, rows: int) -> Inputs:

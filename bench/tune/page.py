@@ -7,6 +7,7 @@ from eeinfer.bench.reporting.drawings import Plot, Point, Series
 from eeinfer.bench.reporting.files import csv_text
 from eeinfer.bench.reporting.formats import significant
 from eeinfer.bench.reporting.templates import drawn, page
+from eeinfer.bench.tune.taken import PICKS, agreements, mixed, picks_columns, picks_rows, taken, taken_profile
 from eeinfer.bench.tune.tune import Tuned
 from eeinfer.bench.workers.workloads import leaving
 
@@ -35,7 +36,7 @@ def tune_page(tuned: Tuned) -> str:
     Raises:
         DependencyError: Jinja2 is missing.
     """
-    profile = tuned.profiles[tuned.choice.backend]
+    profile = taken_profile(tuned)
     rows = ranked(tuned)
     exits = [f"{leaving(k, len(profile.segment_ms))} ms" for k in profile.exits]
     return page(
@@ -52,6 +53,10 @@ def tune_page(tuned: Tuned) -> str:
         ],
         note_text=NOTE,
         rows_text=ROWS,
+        picks_columns=picks_columns(tuned),
+        picks=[("", row) for row in picks_rows(tuned)] if len(tuned.profiles) > 1 else [],
+        picks_text=PICKS,
+        agreement=" ".join(f"{line}." for line in (*agreements(tuned.choice), *_mixed(tuned))),
         modes=list(MODES.items()),
         facts=[(backend, f"left out: {reason}") for backend, reason in tuned.left_out.items()],
     )
@@ -66,15 +71,18 @@ def _advice(tuned: Tuned) -> str:
     return f"{taken}. The slowest setting, {_name(name, trial)}, takes {slowest:.2f} times as long."
 
 
+def _mixed(tuned: Tuned) -> list[str]:
+    return [mixed(tuned)] if len(tuned.profiles) > 1 else []
+
+
 def _taken(tuned: Tuned) -> str:
     """The setting that the engine takes: not always the quickest, since a library that has a lead must be worth it."""
-    backend = tuned.choice.backend
-    return f"{backend} {tuned.profiles[backend].threads}"
+    return taken(tuned.choice.pick())
 
 
 def tune_csv(tuned: Tuned) -> str:
     """Return a row for each setting, the quickest first."""
-    exits = tuned.profiles[tuned.choice.backend].exits
+    exits = taken_profile(tuned).exits
     columns = ["backend", "threads", *(f"exit_{k}_ms" for k in exits), "ratio"]
     return csv_text(columns, ([backend, trial.threads, *trial.ms, ratio] for ratio, backend, trial in ranked(tuned)))
 

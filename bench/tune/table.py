@@ -8,6 +8,7 @@ from eeinfer.backends.row_costs import RowCosts
 from eeinfer.bench.reporting.formats import NONE, significant
 from eeinfer.bench.reporting.table import plain_table
 from eeinfer.bench.tune.page import ranked
+from eeinfer.bench.tune.taken import agreements, mixed, picks_columns, picks_rows, taken, taken_profile
 from eeinfer.bench.tune.tune import Tuned
 from eeinfer.bench.workers.workloads import leaving
 from eeinfer.bundle.folder import Bundle
@@ -16,15 +17,18 @@ from eeinfer.bundle.layout import bytes_in_front
 
 def render_tuned(tuned: Tuned, bundle: Bundle) -> Group:
     """Return what a terminal shows: the settings tried, what is taken, and when rows are taken out of a batch."""
-    profile = tuned.profiles[tuned.choice.backend]
+    profile, choice = taken_profile(tuned), tuned.choice
     return Group(
         Text(f"{profile.bundle} on {profile.cores} physical cores, {tuned.choice.processor}", style="bold"),
         "",
         _trials(tuned, len(bundle.manifest.segments)),
         "",
-        Text(tuned.choice.why),
         *(Text(f"{backend} was left out: {reason}") for backend, reason in tuned.left_out.items()),
-        Text(f"eeinfer.load takes {profile.threads}; a process that is the cascade's own takes {profile.process}"),
+        *([_picks(tuned), ""] if len(tuned.profiles) > 1 else []),
+        Text(choice.why(choice.pick())),
+        *map(Text, agreements(choice)),
+        *([Text(mixed(tuned))] if len(tuned.profiles) > 1 else []),
+        Text(f"eeinfer.load takes {taken(choice.pick())}; a command takes {taken(choice.pick(process=True))}"),
         "",
         _costs(profile),
         "",
@@ -35,11 +39,19 @@ def render_tuned(tuned: Tuned, bundle: Bundle) -> Group:
 
 def _trials(tuned: Tuned, exits: int) -> RenderableType:
     """Every setting of every backend, the quickest first."""
-    places = tuned.profiles[tuned.choice.backend].exits
+    places = taken_profile(tuned).exits
     heads = *(f"{leaving(k, exits)}\nms" for k in places), "mean over\nquickest"
     table = plain_table("backend", "threads", *heads)
     for ratio, backend, trial in ranked(tuned):
         table.add_row(backend, trial.threads, *map(significant, trial.ms), f"{ratio:.3f}")
+    return table
+
+
+def _picks(tuned: Tuned) -> RenderableType:
+    """What is taken by whom."""
+    table = plain_table(*picks_columns(tuned))
+    for row in picks_rows(tuned):
+        table.add_row(*row)
     return table
 
 

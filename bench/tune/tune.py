@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from eeinfer.arrays import count_rows, take
-from eeinfer.backends.chosen import Choice
+from eeinfer.backends.chosen import Candidate, Choice
 from eeinfer.backends.native.library import obstacle as obstacle_of_library
 from eeinfer.backends.onnx_runtime import LIBRARY as ONNX_RUNTIME
 from eeinfer.backends.openvino.library import LIBRARY as OPENVINO
@@ -21,9 +21,11 @@ from eeinfer.backends.profile import Profile
 from eeinfer.backends.threads import PARKED, SHARED
 from eeinfer.bench.peers.config import PeersConfig
 from eeinfer.bench.timing.cascade import forced
+from eeinfer.bench.tune.agreement import agreement
 from eeinfer.bench.tune.candidates import candidates
 from eeinfer.bench.tune.choosing import chosen
 from eeinfer.bench.tune.config import TuneConfig
+from eeinfer.bench.tune.noise import noise
 from eeinfer.bench.tune.trials import IMAGES, Setting, SetupFor, mixtures, opened, trials
 from eeinfer.bench.workers.base import Setup, Unavailable, Workload, check_one_input
 from eeinfer.bench.workers.process import PeerFailed
@@ -33,6 +35,7 @@ from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import EeinferError
 from eeinfer.machine.cores import physical_cores
 from eeinfer.machine.leftovers import temporary_folder
+from eeinfer.machine.versions import version_of
 from eeinfer.preprocess import prepare_inputs
 from eeinfer.progress import Progress
 
@@ -83,7 +86,8 @@ def tune(bundle: str | os.PathLike[str], config: TuneConfig, progress: Progress,
                 profiles[backend] = _profile(found.manifest.name, exits, settings, plans, config)
         except (PeerFailed, Unavailable) as error:
             raise EeinferError(f"{found.path} cannot be tuned: {error}") from error
-    return Tuned(choice=chosen(found, profiles, seed=config.seed), profiles=profiles, left_out=left_out)
+    compared = _candidates(found, list(profiles), images, config)
+    return Tuned(choice=chosen(found.manifest.name, profiles, compared), profiles=profiles, left_out=left_out)
 
 
 def _with_openvino(tried: dict[str, list[Setting]], start: Callable[[], Iterator[Setting]]) -> dict[str, str]:
@@ -95,6 +99,13 @@ def _with_openvino(tried: dict[str, list[Setting]], start: Callable[[], Iterator
         except (PeerFailed, Unavailable) as error:  # it does not run this bundle: the others do
             reason = str(error)
     return {} if reason is None else {OPENVINO: reason}
+
+
+def _candidates(bundle: Bundle, backends: Sequence[str], images: Any, config: TuneConfig) -> tuple[Candidate, ...]:
+    """Return the backends with their versions, and how the answers of each compare with the first one's."""
+    first, *others = backends
+    same = {name: agreement(bundle, first, name, images=images, seed=config.seed) for name in others}
+    return tuple(Candidate(backend=name, version=version_of(name) or "", agreement=same.get(name)) for name in backends)
 
 
 def _profile(
@@ -123,14 +134,10 @@ def _exits(count: int, config: TuneConfig) -> tuple[int, ...]:
     return tuple(sorted({round(place) for place in places.tolist()} | {count - 1}))
 
 
-def _plans(exits: tuple[int, ...], count: int) -> list[Workload]:
-    return [Workload(name=leaving(k, count), taus=tuple(forced(k, count)), exits=(k,) * IMAGES) for k in exits]
-
-
 def _setup(bundle: Bundle, folder: Path, config: TuneConfig, images: Any) -> SetupFor:
     spec, path = bundle.manifest.input.tensor, folder / "images.npy"
     if images is None:
-        given = np.random.default_rng(config.seed).standard_normal((IMAGES, *spec.sizes())).astype(spec.dtype)
+        given = noise(spec, IMAGES, config.seed)
     else:
         given = prepare_inputs(take(images, np.arange(IMAGES) % count_rows(images)), bundle.manifest)[spec.name]
     np.save(path, given)

@@ -64,7 +64,7 @@ def open_backend(
     names = candidates(name, device)
     index = gpu_index(device)
     if name is None and index is None:
-        names = preferred(bundle, names)
+        names = preferred(bundle, names, threads)
     facts = None if index is None else collect()
     reasons: dict[str, str] = {}
     for candidate in names:

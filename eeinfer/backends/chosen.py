@@ -1,4 +1,4 @@
-"""Which backend `eeinfer tune` found quickest for one bundle on this machine: what `eeinfer.load` takes by itself."""
+"""Which backend `eeinfer tune` found quickest for one bundle on this machine, and with so many threads."""
 
 import logging
 import os
@@ -10,6 +10,7 @@ from eeinfer.backends.choice import ON_CPU
 from eeinfer.backends.native.library import ONNXRUNTIME, obstacle
 from eeinfer.backends.onnx_runtime import LIBRARY as ONNX_RUNTIME
 from eeinfer.backends.onnx_runtime import shared_threads
+from eeinfer.backends.threads import PARKED, as_threads
 from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import EeinferError
 from eeinfer.machine import cache
@@ -17,7 +18,7 @@ from eeinfer.machine.cores import physical_cores
 from eeinfer.machine.records import find_record, save_record
 from eeinfer.machine.versions import version_of
 
-CHOICE_VERSION = 1
+CHOICE_VERSION = 2
 KIND = "choice"
 _MOST_BYTES = 1 << 16
 _NATIVE = "native"
@@ -31,43 +32,76 @@ _ASKED_FOR = "it was asked for"
 log = logging.getLogger(__name__)
 
 
-class Candidate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One backend with its best threads, beside the first candidate."""
+class _Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every part of the choice has in common."""
+
+
+class Agreement(_Record, frozen=True, kw_only=True):
+    """How a backend's answers compare with the first candidate's, over rows and exits."""
+
+    rows: int
+    taus: tuple[float, ...]  # at which decisions were compared
+    decisions: float  # share of `score > tau` that are equal, over the taus too
+    predictions: float  # share of equal classes
+    score_error: float  # the largest difference of a score
+
+
+class Candidate(_Record, frozen=True, kw_only=True):
+    """One backend that was tried."""
 
     backend: str
     version: str  # of its library
-    threads: str
-    ms: tuple[float, ...]  # time of one image, at each of the exits that were tried
-    ratio: float  # mean over these exits of its time over the first candidate's
-    agreement: float  # share of answers, over rows and exits, with the first candidate's class
-    score_error: float  # the largest difference of a score from the first candidate's
+    agreement: Agreement | None  # None: it is the first candidate
 
 
-class Choice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Pick(_Record, frozen=True, kw_only=True):
+    """What is taken where so many threads are asked for."""
+
+    process: bool  # in a process that is the cascade's own, as a command's is; else beside whatever else runs there
+    threads: int | None  # that are asked for; None: no number
+    backend: str  # the one that is taken
+    settings: dict[str, str]  # of each backend: its quickest threads there
+    ratios: dict[str, float]  # of each backend: mean over the exits tried of its time over the first candidate's
+
+
+class Choice(_Record, frozen=True, kw_only=True):
     """What was tried, ONNX Runtime first, and what is taken."""
 
     version: int = CHOICE_VERSION
     bundle: str  # its name
-    backend: str  # the one that is taken
     candidates: tuple[Candidate, ...]
+    picks: tuple[Pick, ...]
     processor: str  # its name, for people
     created: str  # ISO 8601
 
-    @property
-    def why(self) -> str:
-        """A sentence on what is taken, and why."""
+    def pick(self, threads: int | None = None, *, process: bool = False) -> Pick:
+        """Return what is taken for so many threads; where they were not tried, for the next smaller number."""
+        found = [each for each in self.picks if each.process == process and (each.threads or 0) <= (threads or 0)]
+        return max(found, key=lambda each: each.threads or 0)
+
+    def why(self, pick: Pick) -> str:
+        """Return a sentence on what is taken, and why."""
         first, *others = self.candidates
         if not others:
             return f"eeinfer tune found {first.backend} alone"
-        taken = next(candidate for candidate in self.candidates if candidate.backend == self.backend)
-        if taken is not first:
-            return f"eeinfer tune: {taken.backend} takes {taken.ratio:.2f} of {first.backend}'s time, same answers"
-        told = ", ".join(f"{other.backend} takes {other.ratio:.2f} of its time{_but(other)}" for other in others)
-        return f"eeinfer tune: {first.backend} is taken, {told}"
+        for other in others:
+            if other.backend == pick.backend and other.agreement is not None:
+                ratio = f"{pick.ratios[other.backend]:.2f} of {first.backend}'s time"
+                return f"eeinfer tune: {other.backend} takes {ratio}, {_told(other.agreement)}"
+        tried = [other for other in others if other.backend in pick.ratios]
+        told = [f", {other.backend} takes {pick.ratios[other.backend]:.2f} of its time{_but(other)}" for other in tried]
+        return f"eeinfer tune: {first.backend} is taken{''.join(told)}"
+
+
+def _told(agreement: Agreement) -> str:
+    if agreement.decisions == 1:
+        return "same answers"
+    return f"same classes, {agreement.decisions:.2%} of decisions, scores within {agreement.score_error:.0e}"
 
 
 def _but(other: Candidate) -> str:
-    return "" if other.agreement == 1 else f" and answers {1 - other.agreement:.1%} otherwise"
+    same = other.agreement is None or other.agreement.predictions == 1
+    return "" if same or other.agreement is None else f" and answers {1 - other.agreement.predictions:.1%} otherwise"
 
 
 def choice_path(bundle: Bundle) -> Path | None:
@@ -94,44 +128,69 @@ def save_choice(bundle: Bundle, choice: Choice) -> Path | None:
     return save_record(choice_path(bundle), choice)
 
 
-def quickest(bundle: Bundle) -> str | None:
-    """Return the backend that `eeinfer tune` found quicker than ONNX Runtime; None: it found none, or never ran."""
+def quickest(bundle: Bundle, threads: int | str | None = None, *, process: bool = False) -> str | None:
+    """Return the backend that `eeinfer tune` found quicker than ONNX Runtime; None: it found none, or never ran.
+
+    Args:
+        bundle: that is about to be opened.
+        threads: asked for, a setting of ``eeinfer.backends.threads``.
+        process: whether the process is the cascade's own, so that all its sessions may share one pool.
+
+    Raises:
+        ConfigError: ``threads`` is no such setting.
+    """
     choice = find_choice(bundle)
-    if choice is None or choice.backend == ONNX_RUNTIME or choice.backend not in _HOW:
+    pick = None if choice is None else _picked(choice, bundle, threads, process=process)
+    if choice is None or pick is None or pick.backend == ONNX_RUNTIME or pick.backend not in _HOW:
         return None
-    log.info("%s", choice.why)
-    return choice.backend
+    log.info("%s", choice.why(pick))
+    return pick.backend
 
 
-def preferred(bundle: Bundle, names: tuple[str, ...]) -> tuple[str, ...]:
+def preferred(bundle: Bundle, names: tuple[str, ...], threads: int | str | None = None) -> tuple[str, ...]:
     """Put first what `eeinfer tune` found quickest, unless the process has one pool for all its sessions."""
     if shared_threads() is not None:  # a runtime that is named, and another library, would bring a second pool
         return names[-1:] if os.environ.get(ONNXRUNTIME) else names
-    found = quickest(bundle)
+    found = quickest(bundle, threads)
     return names if found is None else (found, *names)
 
 
-def expected(bundle: Bundle) -> str:
+def expected(bundle: Bundle, threads: int | str | None = None) -> str:
     """Return the backend that ``eeinfer.load`` takes by itself on the CPU, if it opens the bundle."""
-    return next(name for name in preferred(bundle, ON_CPU) if name != _NATIVE or obstacle() is None)
+    return next(name for name in preferred(bundle, ON_CPU, threads) if name != _NATIVE or obstacle() is None)
 
 
-def how(bundle: Bundle, backend: str) -> str:
+def how(bundle: Bundle, backend: str, threads: int | str | None = None) -> str:
     """Return a sentence on what runs ``bundle`` on the CPU with ``backend``, and why that."""
-    return f"{_HOW.get(backend, backend)}: {_why(bundle, backend)}"
+    return f"{_HOW.get(backend, backend)}: {_why(bundle, backend, threads)}"
 
 
-def _why(bundle: Bundle, backend: str) -> str:
-    choice = find_choice(bundle)
-    if choice is not None and backend == expected(bundle):
-        return choice.why
+def _why(bundle: Bundle, backend: str, threads: int | str | None) -> str:
+    choice, pool = find_choice(bundle), shared_threads()
+    taken = backend == expected(bundle, threads)
+    if choice is not None and taken:
+        pick = _picked(choice, bundle, threads if pool is None else pool, process=pool is not None)
+        if pick is not None and (pick.backend == backend or {pick.backend, backend} <= {ONNX_RUNTIME, _NATIVE}):
+            return choice.why(pick)
     if backend == ONNX_RUNTIME:
         return obstacle() or _ASKED_FOR
-    return "it is there" if backend == expected(bundle) else _ASKED_FOR
+    return "it is there" if taken else _ASKED_FOR
+
+
+def _picked(choice: Choice, bundle: Bundle, threads: int | str | None, *, process: bool) -> Pick | None:
+    """Return what is taken; None where a pool of a kind is asked for that ONNX Runtime alone has."""
+    if threads is None:
+        return choice.pick(process=process)
+    plan = as_threads(threads, [segment.flops for segment in bundle.manifest.segments])
+    return choice.pick(max(plan.counts), process=process) if plan.mode == PARKED else None
 
 
 def _check(choice: Choice) -> None:
     if choice.version != CHOICE_VERSION:
         raise EeinferError(f"it has version {choice.version}, this eeinfer reads {CHOICE_VERSION}")
-    if choice.backend not in {candidate.backend for candidate in choice.candidates}:
-        raise EeinferError(f"it takes backend {choice.backend!r}, which is none of its candidates")
+    known = {candidate.backend for candidate in choice.candidates}
+    for pick in choice.picks:
+        if pick.backend not in pick.ratios or not pick.ratios.keys() <= known:
+            raise EeinferError(f"it takes backend {pick.backend!r}, which is none of its candidates")
+    if {pick.process for pick in choice.picks if pick.threads is None} != {False, True}:
+        raise EeinferError("it does not say what is taken where no number of threads is asked for")

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import torch
 
-from eeinfer.backends.chosen import Candidate, Choice
+from eeinfer.backends.chosen import Agreement, Candidate, Choice, Pick
 from eeinfer.backends.profile import Profile, Trial
 from eeinfer.bench.callers.measure import CallersReport, CallersRow
 from eeinfer.bench.environment import Environment
@@ -91,19 +92,29 @@ def some_tuned() -> Tuned:
         created=_MADE,
         cores=2,
     )
-    taken = Candidate(
-        backend="onnxruntime",
-        version="1.23.0",
-        threads="parked:1,2",
-        ms=(0.1, 0.4),
-        ratio=1,
-        agreement=1,
-        score_error=0,
+    picks = tuple(
+        Pick(
+            process=process,
+            threads=None,
+            backend="onnxruntime",
+            settings={"onnxruntime": "parked:1,2", "openvino": "parked:2"},
+            ratios={"onnxruntime": 1.0, "openvino": 1.25},
+        )
+        for process in (True, False)
     )
-    choice = Choice(
-        bundle="some", backend="onnxruntime", candidates=(taken,), processor="Some Processor", created=_MADE
+    same = Agreement(rows=64, taus=(0.5, 0.9), decisions=1.0, predictions=1.0, score_error=2e-6)
+    candidates = (
+        Candidate(backend="onnxruntime", version="1.23.0", agreement=None),
+        Candidate(backend="openvino", version="2026.4.1", agreement=same),
     )
-    return Tuned(choice=choice, profiles={"onnxruntime": profile}, left_out={"openvino": "it is not installed"})
+    choice = Choice(bundle="some", candidates=candidates, picks=picks, processor="Some Processor", created=_MADE)
+    other = msgspec.structs.replace(
+        profile,
+        threads="parked:2",
+        process="parked:2",
+        trials=(Trial(threads="parked:2", ms=(0.125, 0.5), ratio=1),),
+    )
+    return Tuned(choice=choice, profiles={"onnxruntime": profile, "openvino": other}, left_out={})
 
 
 def some_versus() -> VersusReport:

@@ -24,7 +24,7 @@ def take_process(bundle: Path, threads: int | None, backend: str | None = None) 
         ConfigError: ``threads`` is below 1, or the process has another pool already.
     """
     opened = Bundle.open(bundle, verify=False)
-    if (backend or quickest(opened)) not in _OVER_ONNX_RUNTIME:
+    if (backend or quickest(opened, threads, process=True)) not in _OVER_ONNX_RUNTIME:
         return  # another library runs it, which has pools of its own
     if threads is not None:
         share_threads(threads)

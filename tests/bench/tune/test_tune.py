@@ -75,7 +75,8 @@ def test_the_next_engine_runs_what_was_chosen(
     monkeypatch.setenv(cache.VARIABLE, str(tmp_path))
     bundle = Bundle.open(tiny_bundle)
     for backend in tuned.profiles:
-        save_tuned(bundle, replace(tuned, choice=msgspec.structs.replace(tuned.choice, backend=backend)))
+        picks = tuple(msgspec.structs.replace(pick, backend=backend) for pick in tuned.choice.picks)
+        save_tuned(bundle, replace(tuned, choice=msgspec.structs.replace(tuned.choice, picks=picks)))
         with eeinfer.load(tiny_bundle) as engine:
             assert engine.backend == backend
             assert engine.threads == max(as_threads(tuned.profiles[backend].threads, [1] * 3).counts)
@@ -88,7 +89,14 @@ def test_the_terminal_shows_settings_costs_and_break_even(tuned: Tuned, tiny_bun
     with console.capture() as capture:
         console.print(render_tuned(tuned, Bundle.open(tiny_bundle)))
     text = capture.get()
-    for expected in ("parked:1", "never leaving", "eeinfer.load takes", "segment 2", "before", tuned.choice.why):
+    for expected in (
+        "parked:1",
+        "never leaving",
+        "eeinfer.load takes",
+        "segment 2",
+        "before",
+        tuned.choice.why(tuned.choice.pick()),
+    ):
         assert expected in text
 
 
