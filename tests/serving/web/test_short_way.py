@@ -136,14 +136,6 @@ def test_what_is_unusual_goes_the_long_way(server: Server, sent: bytes) -> None:
         assert ways(connection) == ["long"]
 
 
-@pytest.mark.parametrize("missing", [0, 1])
-def test_a_path_that_cannot_be_read_is_told_so(server: Server, missing: int) -> None:
-    with server.connected() as connection:
-        sent = request(path=f"/v2/models/{'m' * 66_000}/infer")
-        connection.sendall(sent[: len(sent) - missing])
-        assert b" 400 " in connection.recv(65536)
-
-
 def test_of_requests_that_come_in_one_piece_one_takes_it_and_answers_keep_their_order(server: Server) -> None:
     with server.connected() as connection:
         connection.sendall(request() * 4)
