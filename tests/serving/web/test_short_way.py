@@ -232,7 +232,7 @@ def both(tiny_bundle: Path) -> Iterator[Both]:
 
 
 def exchanged(address: tuple[str, int], sent: bytes) -> tuple[bytes, list[bytes], Any]:
-    """The first line, the headers but for the date, and the body but for its times."""
+    """The first line, the headers in their order but for the date and lengths, and the body but for its times."""
     with socket.create_connection(address, timeout=10) as connection:
         connection.sendall(sent)
         found = b""
@@ -243,7 +243,7 @@ def exchanged(address: tuple[str, int], sent: bytes) -> tuple[bytes, list[bytes]
         while len(body) < length:
             body += connection.recv(65536)
     line, *headers = head.split(b"\r\n")
-    kept = sorted(header for header in headers if not header.startswith((b"date", b"content-length", b"inference-")))
+    kept = [re.sub(rb"^(date|content-length|inference-\S+): .*", rb"\1", header) for header in headers]
     tail = len(re.sub(rb'"(queue|latency)_ms":[^,}]*', b"", body))
     told = json.loads(body) if body.endswith(b"}") and b"\xff" not in body else tail
     if isinstance(told, dict) and "parameters" in told:

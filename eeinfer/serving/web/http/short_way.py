@@ -132,8 +132,7 @@ class ShortWay(HttpToolsProtocol):
         self.cycle.transport = together
 
     def _write(self, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
-        parts = [_LINES[status]]
-        for name, value in (*self.server_state.default_headers, *headers):
+        parts, length = [_LINES[status]], (b"content-length", b"%d" % len(body))
+        for name, value in (*self.server_state.default_headers, length, *headers):
             parts += (name, b": ", value, b"\r\n")
-        parts += (b"content-length: %d\r\n\r\n" % len(body), body)
-        self.transport.write(b"".join(parts))
+        self.transport.write(b"".join((*parts, b"\r\n", body)))
