@@ -34,11 +34,11 @@ class Limited:
 
 
 @contextmanager
-def listening_for(timeout_s: float) -> Iterator[Limited]:
+def listening_for(timeout_s: float, **settings: Any) -> Iterator[Limited]:
     from eeinfer.serving.web.http.connections import limited
 
     refused: list[None] = []
-    with listening(answers, limited(3, timeout_s, lambda: refused.append(None))) as found:
+    with listening(answers, limited(3, timeout_s, lambda: refused.append(None)), **settings) as found:
         yield Limited(found.address, found.server, refused)
 
 
@@ -65,11 +65,13 @@ def answer(connection: socket.socket) -> tuple[int, Any]:
     return (int(found.split()[1]), json.loads(found.partition(b"\r\n\r\n")[2])) if found else (0, None)
 
 
-def check_answered(connection: socket.socket) -> None:
-    connection.sendall(HEAD + b"\r\n")
+def check_answered(connection: socket.socket, sent: bytes = HEAD + b"\r\n") -> None:
+    connection.sendall(sent)
     found = b""
-    while not found.endswith(b"{}"):
-        found += connection.recv(65536)
+    while not found.endswith(b"}"):
+        part = connection.recv(65536)
+        assert part, "the connection was closed before the answer"
+        found += part
     assert b" 200 " in found
 
 
@@ -100,6 +102,31 @@ def test_a_head_that_is_slow_long_or_none_ends_its_connection(
         found, body = answer(connection)
     assert found == status
     assert status == 0 or list(body) == ["error"]
+
+
+AHEAD = HEAD.replace(b"GET", b"POST") + b"Content-Length: 300000\r\n\r\n" + bytes(100_000)
+
+
+def test_the_rest_of_a_body_that_was_answered_before_it_came_is_no_head(address: tuple[str, int]) -> None:
+    with connected(address) as connection:
+        check_answered(connection, AHEAD)
+        for _ in range(2):
+            time.sleep(0.02)
+            connection.sendall(bytes(100_000))
+        check_answered(connection)
+        check_answered(connection, AHEAD)
+        check_answered(connection, bytes(200_000) + HEAD + b"\r\n")
+
+
+@pytest.mark.parametrize("rest", [1, 200_000])
+def test_a_connection_whose_answer_went_ahead_of_the_body_is_closed_without_another_answer(rest: int) -> None:
+    limits = {1: (0.3, 20), 200_000: (20, 0.3)}  # for what comes slowly, and for whoever rests
+    with listening_for(limits[rest][0], timeout_keep_alive=limits[rest][1]) as found, connected(found.address) as one:
+        check_answered(one, AHEAD)
+        one.sendall(bytes(rest))
+        began = time.monotonic()
+        assert answer(one) == (0, None)
+        assert time.monotonic() - began > 0.2
 
 
 def test_what_is_accepted_sends_without_delay() -> None:

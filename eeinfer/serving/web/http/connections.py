@@ -37,6 +37,7 @@ def limited(
     class Limited(ShortWay):
         company = within
         _head = 0  # bytes of a head that is not complete
+        _has_more = False  # a message whose head is here: its end is not
         _patience: asyncio.TimerHandle | None = None
         _surplus = _over = False
 
@@ -60,16 +61,28 @@ def limited(
                 self._end(503, f"{most} clients are connected, which is as many as are taken; retry")
                 return
             if self.cycle is None or self.cycle.response_complete:
-                self._head += len(data)
+                if self._has_more:  # the answer went ahead of the body
+                    self._wait()
+                else:
+                    self._head += len(data)
             super().data_received(data)
-            if self._head and self._patience is None:
-                self._patience = self.loop.call_later(timeout_s, self._lose_patience)
+            if self._head:
+                self._wait()
             if self._head > _HEAD_BYTES:
                 self._end(431, f"the head of the request has more than {_HEAD_BYTES} bytes")
 
         def on_headers_complete(self) -> None:
             self._be_patient()
+            self._has_more = True
             super().on_headers_complete()
+
+        def on_message_complete(self) -> None:
+            self._has_more = False
+            super().on_message_complete()
+            if self._patience is not None:  # of a body whose answer went ahead: from now on the connection rests
+                self._be_patient()
+                later, leaves = self.timeout_keep_alive, self.timeout_keep_alive_handler
+                self.timeout_keep_alive_task = self.loop.call_later(later, leaves)
 
         def send_400_response(self, msg: str) -> None:
             self._end(400, msg)
@@ -84,6 +97,10 @@ def limited(
 
         def timeout_keep_alive_handler(self) -> None:
             self._reader.leave()
+
+        def _wait(self) -> None:
+            if self._patience is None:
+                self._patience = self.loop.call_later(timeout_s, self._lose_patience)
 
         def _be_patient(self) -> None:
             if self._patience is not None:
