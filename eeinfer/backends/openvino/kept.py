@@ -23,7 +23,7 @@ from eeinfer.machine import cache
 from eeinfer.machine.locks import locked
 
 KIND = "openvino"
-_FORM = "form 2"  # counts up with what is asked of OpenVINO in every compilation
+_FORM = "form 3"  # counts up with what is asked of OpenVINO in every compilation
 _MOST_BYTES = 4 << 30  # of all bundles
 _NAME = "segments.bin"
 _MOST_LINE = 1 << 20

@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from eeinfer.errors import ConfigError, DependencyError, did_you_mean, first_line
+from eeinfer.machine.cores import physical_cores
 
 LIBRARY = "openvino"
 CPU = "CPU"
@@ -109,8 +110,10 @@ def settings(device: str, threads: int, options: Mapping[str, str]) -> dict[str,
         "NUM_STREAMS": int(streams),
     }
     if device == CPU:
-        # Pinned threads would keep the pools of several segments on the same cores.
-        chosen |= {"INFERENCE_NUM_THREADS": threads * int(streams), "ENABLE_CPU_PINNING": False}
+        # Two threads that are not pinned were at times found on one core. Where cores are left over, pinned ones of
+        # several engines would all take the same.
+        count = threads * int(streams)
+        chosen |= {"INFERENCE_NUM_THREADS": count, "ENABLE_CPU_PINNING": 1 < count == physical_cores()}
     return chosen
 
 

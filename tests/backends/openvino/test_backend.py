@@ -169,3 +169,29 @@ print("openvino_telemetry" in sys.modules, "openvino" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code, tiny_bundle], capture_output=True, text=True, timeout=300)
     assert done.stdout.split() == ["False", "True"], done.stderr
+
+
+@pytest.mark.parametrize(
+    ("threads", "streams", "pinned"), [(4, 1, True), (2, 2, True), (2, 1, False), (1, 1, False), (8, 1, False)]
+)
+def test_threads_that_take_all_cores_are_pinned_and_others_leave_the_choice_to_the_system(
+    threads: int, streams: int, pinned: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from eeinfer.backends.openvino import library
+
+    monkeypatch.setattr(library, "physical_cores", lambda: 4)
+    found = library.settings("CPU", threads, {"streams": str(streams)})
+    assert (found["INFERENCE_NUM_THREADS"], found["ENABLE_CPU_PINNING"]) == (threads * streams, pinned)
+
+
+def test_a_caller_may_run_on_all_cores_afterwards_as_before() -> None:
+    """In a process of its own: a thread that stayed pinned would pin whatever it starts."""
+    code = (
+        "import os, eeinfer; from eeinfer.machine.cores import physical_cores; from eeinfer import samples\n"
+        "before = os.sched_getaffinity(0)\n"
+        "engine = eeinfer.load(backend='openvino', threads=physical_cores()); engine(samples.images()[0][:3])\n"
+        "assert os.sched_getaffinity(0) == before, os.sched_getaffinity(0)"
+    )
+    if not sys.platform.startswith("linux"):
+        pytest.skip("only Linux says on which cores a thread may run")
+    subprocess.run([sys.executable, "-c", code], check=True)
