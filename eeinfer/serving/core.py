@@ -56,6 +56,7 @@ class Core:
         whole = sum(costs.ms(k, 1) for k in range(len(self.full)))
         self._max_wait_ms = whole if config.max_wait_ms is None else config.max_wait_ms
         self._row_s = sum(costs.ms(k, n) / n for k, n in enumerate(self.full)) / 1e3  # of the machine, per row
+        self._open = dict["Future[Served]", Request]()  # taken in, and not answered yet
         self._given_up = False  # whether rows may wait that nobody waits for
         self._spent_s = 0.0  # since a row was last answered
 
@@ -66,12 +67,13 @@ class Core:
             OverloadError: the queue is full, no exit would be reached before the deadline, or this is closing.
         """
         request.make_room(self._classes)
-        request.ticket.add_done_callback(self._tell_cancelled)
+        request.ticket.add_done_callback(self._ended)
         with self.changed:
             now = request.arrived = self._clock()
             waiting = [Row(request, i) for i in rows]
             request.unanswered = len(waiting)
             self._check_room(request, now)
+            self._open[request.ticket] = request
             if waiting:
                 self.queues.entrance.put(waiting)
                 self.changed.notify()
@@ -138,13 +140,13 @@ class Core:
         return k >= 0 or bool(late)
 
     def abandon(self, error: EeinferError) -> None:
-        """Let everybody who waits have an error, and take nothing further in."""
+        """Let everybody who waits have an error, and take nothing further in. For whoever holds the turns."""
         with self.changed:
             self.closing = True
-            rows = self.queues.take_all()
+            self.queues.clear()
             self.changed.notify()
-        for row in rows:
-            self._fail(row.request, error)
+        for request in list(self._open.values()):  # a turn that did not end had some of them in its hands
+            self._fail(request, error)
 
     def _check_room(self, request: Request, now: float) -> None:
         count = len(self.queues.entrance)
@@ -249,7 +251,8 @@ class Core:
         except EeinferError as error:
             self._fail(row.request, error)
 
-    def _tell_cancelled(self, ticket: "Future[Served]") -> None:
+    def _ended(self, ticket: "Future[Served]") -> None:
+        self._open.pop(ticket, None)
         if ticket.cancelled():
             self._given_up = True
             self._observer.cancelled()

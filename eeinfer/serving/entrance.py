@@ -45,13 +45,11 @@ class Entrance:
                     taken.append(found)
         return taken
 
-    def take_all(self) -> list[Row]:
+    def clear(self) -> None:
         """Empty it."""
-        rows = [row for clients in self._clients.values() for waiting in clients.values() for row in waiting]
         for clients in self._clients.values():
             clients.clear()
         self._count = 0
-        return rows
 
     def _next(self, clients: "OrderedDict[str, deque[Row]]", shapes: Shapes | None) -> Row | None:
         for client, waiting in clients.items():

@@ -60,13 +60,11 @@ class Queues:
                 queue.parts = [part for part in queue.parts if part.rows]
         return found
 
-    def take_all(self) -> list[Row]:
+    def clear(self) -> None:
         """Empty every queue, where nothing can go on."""
-        rows = self.entrance.take_all()
+        self.entrance.clear()
         for queue in self.later:
-            rows += queue.rows()
             queue.parts = []
-        return rows
 
     def _later(self, k: int, queue: Waiting) -> Standing:
         parts, rows = queue.parts, len(queue)

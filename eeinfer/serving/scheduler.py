@@ -192,5 +192,6 @@ class Scheduler:
     def _stopped(self, error: Exception) -> EeinferError:
         """End with a defect, or for want of memory: nobody may wait for ever."""
         log.exception("serving %s has stopped", self.engine.manifest.name)
-        self._core.abandon(told := broken(error))
+        with self._core.turns:
+            self._core.abandon(told := broken(error))
         return told

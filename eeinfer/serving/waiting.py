@@ -41,10 +41,6 @@ class Waiting:
     def __len__(self) -> int:
         return sum([len(part.rows) for part in self.parts])
 
-    def rows(self) -> list[Row]:
-        """Return all rows."""
-        return [row for part in self.parts for row in part.rows.values()]
-
     def take(self, most: int) -> list[Part]:
         """Take the part that goes first, and more of its shapes while ``most`` rows are not exceeded."""
         first = min(self.parts, key=lambda part: part.rank)

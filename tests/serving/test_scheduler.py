@@ -128,6 +128,21 @@ def test_a_defect_met_by_a_row_at_once_ends_serving_for_all(tiny: Engine) -> Non
         scheduler.submit(np.zeros((8, 8), np.uint8))
 
 
+@pytest.mark.parametrize("where", ["_started", "_hand_out", "_hold"])
+def test_a_defect_in_a_turn_is_told_to_whoever_waits(tiny: Engine, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    scheduler = Scheduler(tiny, ServingConfig(max_batch=2))
+
+    def defect(*_: object) -> None:
+        raise MemoryError("a defect")
+
+    monkeypatch.setattr(scheduler._core, where, defect)
+    ticket = scheduler.submit(np.zeros((2, 8, 8), np.uint8))  # in no queue any more when it happens
+    with pytest.raises(BundleError, match=r"serving has stopped: .*a defect"):
+        ticket.result(5)
+    assert scheduler.closed
+    assert scheduler.drain(timeout_s=20)
+
+
 def test_closing_answers_what_was_taken_in_and_refuses_the_rest(tiny: Engine) -> None:
     images = np.zeros((50, 8, 8), np.uint8)
     scheduler = Scheduler(tiny, ServingConfig(max_batch=4))
