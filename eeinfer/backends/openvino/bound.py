@@ -1,6 +1,7 @@
 """A request with memory of our own bound to it. Implements ``eeinfer.backends.rows.Bound``."""
 
 import math
+import os
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from eeinfer.backends.openvino.library import openvino
 from eeinfer.backends.rows import Tensors
 from eeinfer.bundle.layout import EXIT_OUTPUTS
+from eeinfer.errors import ConfigError
 
 LOGITS, SCORE, _ = EXIT_OUTPUTS
 
@@ -20,12 +22,21 @@ class OpenVinoBound:
 
     run: Callable[[], object]
 
-    def __init__(self, compiled: Any, inputs: Tensors, outputs: Tensors) -> None:
+    def __init__(self, compiled: Any, inputs: Tensors, outputs: Tensors, *, process: int | None = None) -> None:
+        """Bind a compiled segment.
+
+        Args:
+            compiled: the segment.
+            inputs: what it reads.
+            outputs: what it writes.
+            process: whose threads compute it; None: the caller's own thread does.
+        """
         self._tensor = partial(openvino().Tensor, shared_memory=True)
         self._request, self._outputs = compiled.create_infer_request(), outputs
         for name, array in {**inputs, **outputs}.items():
             self.read(name, array)
-        self._infer = partial(self._request.infer, share_outputs=True)  # without a copy of every output
+        infer = partial(self._request.infer, share_outputs=True)  # without a copy of every output
+        self._infer = infer if process is None else partial(_infer_in, process, infer)
         self._largest = outputs[LOGITS].max
         fixed = all(compiled.output(name).partial_shape.is_static for name in outputs)
         self.run = self._run if fixed else self._first
@@ -49,3 +60,13 @@ class OpenVinoBound:
             if shape != array.shape:
                 raise RuntimeError(f"output {name!r} has the shape {[*shape]}, not {[*array.shape]}")
         self.run = self._run
+
+
+def _infer_in(process: int, infer: Callable[[], object]) -> None:
+    """Compute, unless this is another process, forked from that one: it would wait for threads that it has not got."""
+    if os.getpid() != process:
+        raise ConfigError(
+            "option 'streams' is more than 1 and this process was forked from the one that opened the engine, where "
+            "the threads of its streams stayed; load the bundle in this process, or leave the option out"
+        )
+    infer()

@@ -1,6 +1,7 @@
 """The compiled segments of one bundle: for a single row when it is opened, for batches when the first one comes."""
 
 import logging
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ from typing import Any
 from eeinfer.backends.graph_check import Graph, Node, check_graph
 from eeinfer.backends.openvino import kept
 from eeinfer.backends.openvino.bound import OpenVinoBound
-from eeinfer.backends.openvino.library import CPU, reason
+from eeinfer.backends.openvino.library import CPU, NUM_STREAMS, reason
 from eeinfer.backends.openvino.row_counts import ask_the_input
 from eeinfer.backends.rows import Tensors
 from eeinfer.bundle.folder import Bundle
@@ -32,20 +33,22 @@ class Compiled:
         """
         self._bundle, self._core, self._device, self._settings = bundle, core, device, settings
         self._segments = bundle.manifest.segments
+        # With one stream a run is computed by whoever asks for it, with more by OpenVINO's own threads.
+        self._process = os.getpid() if any(setting[NUM_STREAMS] > 1 for setting in settings) else None
         self._lock = threading.Lock()
         self._many: list[Any] | None = None
         self._one = self._all(one=True)
 
     def one(self, k: int, inputs: Tensors, outputs: Tensors) -> OpenVinoBound:
         """Bind segment k for a single row."""
-        return OpenVinoBound(self._one[k], inputs, outputs)
+        return OpenVinoBound(self._one[k], inputs, outputs, process=self._process)
 
     def many(self, k: int, inputs: Tensors, outputs: Tensors) -> OpenVinoBound:
         """Bind segment k for a batch."""
         with self._lock:
             if self._many is None:
                 self._many = self._all(one=False)
-        return OpenVinoBound(self._many[k], inputs, outputs)
+        return OpenVinoBound(self._many[k], inputs, outputs, process=self._process)
 
     def _all(self, *, one: bool) -> list[Any]:
         """Take them up from the machine's cache, or compile and keep them: only the CPU's were seen to be the same."""

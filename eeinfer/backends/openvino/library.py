@@ -13,6 +13,7 @@ from eeinfer.machine.cores import physical_cores
 LIBRARY = "openvino"
 CPU = "CPU"
 DEVICE, STREAMS = OPTIONS = ("device", "streams")
+NUM_STREAMS = "NUM_STREAMS"  # OpenVINO's name of it
 
 
 _TELEMETRY = "openvino_telemetry"
@@ -107,7 +108,7 @@ def settings(device: str, threads: int, options: Mapping[str, str]) -> dict[str,
     chosen: dict[str, Any] = {
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_PRECISION_HINT": "f32",  # it would take bfloat16 where the processor has it
-        "NUM_STREAMS": int(streams),
+        NUM_STREAMS: int(streams),
     }
     if device == CPU:
         # Two threads that are not pinned were at times found on one core. Where cores are left over, pinned ones of
