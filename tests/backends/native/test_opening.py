@@ -1,10 +1,9 @@
 """Opening with the compiled library: it checks the bundle itself, once, and runs every segment once."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from altered_bundles import swap
+from altered_bundles import DAMAGE, one_bit
 
 import eeinfer
 from eeinfer import BundleError
@@ -20,22 +19,6 @@ from eeinfer.machine import cache
 def named(native_library: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv(library.VARIABLE, str(native_library))
     monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "cache"))
-
-
-def one_bit(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    data[-1] ^= 1
-    path.write_bytes(data)
-
-
-DAMAGE: dict[str, Callable[[Path], object]] = {
-    "altered weights": lambda bundle: one_bit(bundle / "weights.bin"),
-    "altered model": lambda bundle: one_bit(bundle / "model.onnx"),
-    "no graph": lambda bundle: swap(bundle, "segment_01.onnx", b"\x00no graph"),
-    "cut off": lambda bundle: (bundle / "segment_00.onnx").write_bytes(b""),
-    "missing": lambda bundle: (bundle / "weights.bin").unlink(),
-    "another file": lambda bundle: (bundle / "notes.txt").write_text("mine"),
-}
 
 
 @pytest.mark.parametrize("form", [True, False])

@@ -1,7 +1,11 @@
 """OpenVINO as a backend: the same answers as ONNX Runtime's, and what it does not run is refused in a sentence."""
 
+import contextlib
+import gc
 import subprocess
 import sys
+import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,12 +13,13 @@ import numpy as np
 import onnx
 import pytest
 from agreement import SCORES, check_agreement
-from altered_bundles import edit, swap
+from altered_bundles import DAMAGE, edit, swap
 from system_bundles import WRITERS, rows
 
 import eeinfer
 from eeinfer import BundleError, ConfigError, Engine, samples
-from eeinfer.errors import DependencyError, NonFiniteWarning
+from eeinfer.errors import DependencyError, EeinferError, NonFiniteWarning
+from eeinfer.machine import cache
 from eeinfer.training.methods import METHODS
 from eeinfer.training.recipes.tiny import TINY
 
@@ -125,6 +130,52 @@ def test_what_openvino_cannot_compile_is_named(bundle_copy: Path) -> None:
     with pytest.raises(BundleError, match=r"segment_01\.onnx.*backend='onnxruntime'") as refused:
         opened(bundle_copy)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damage_is_told_in_the_words_of_the_other_backends(
+    bundle_copy: Path, damage: str, kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "cache"))
+    images = np.zeros((2, 8, 8), np.uint8)
+    if kept:
+        with opened(bundle_copy) as engine:
+            engine(images)
+    DAMAGE[damage](bundle_copy)
+    said = []
+    for backend in ("openvino", "onnxruntime"):
+        with pytest.raises(BundleError) as caught:
+            eeinfer.load(bundle_copy, backend=backend, threads=1)
+        said.append(str(caught.value))
+    assert said[0] == said[1]
+    assert kept or not (tmp_path / "cache" / "openvino").exists()
+
+
+@pytest.mark.parametrize("options", [{}, {"streams": "2"}])
+def test_closing_lets_calls_under_way_finish_and_memory_go(tiny_bundle: Path, options: dict[str, str]) -> None:
+    engine = opened(tiny_bundle, options=options)
+    images = np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8)
+    done: list[int] = []
+
+    def ask(engine: Engine) -> None:
+        with contextlib.suppress(EeinferError):  # it is closed
+            done.extend(len(engine(images, tau=0.9)) - len(engine(images[count % 40], tau=0.9)) for count in range(200))
+
+    callers = [threading.Thread(target=ask, args=(engine,)) for _ in range(4)]
+    for caller in callers:
+        caller.start()
+    stream = engine.stream(images)
+    next(stream)
+    backend = weakref.ref(engine._running().backend)
+    engine.close()
+    for caller in callers:
+        caller.join()
+    assert set(done) <= {39}
+    assert sum(map(len, stream)) <= 40
+    del stream, engine, callers
+    gc.collect()
+    assert backend() is None
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp8"])
