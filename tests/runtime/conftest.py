@@ -10,14 +10,14 @@ from eeinfer.backends.native.library import VARIABLE
 
 LOOPS = ("onnxruntime", "native")  # what `eeinfer.load` takes by itself, without the library and with it
 OPENVINO = "openvino"
-OVER_ALL = {"test_copies", "test_engine", "test_inputs", "test_steps", "test_stream"}
-OVER_LOOPS = {"test_loading", "test_races"}  # about the optimised form, which OpenVINO has not
+OVER_ALL = {"test_copies", "test_engine", "test_inputs", "test_loading", "test_races", "test_steps", "test_stream"}
+NOT_OVER_OPENVINO = {"keeps_nan", "makes_a_form", "forks"}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     module = Path(str(metafunc.module.__file__)).stem
-    if module in OVER_ALL | OVER_LOOPS and "python_loop" not in metafunc.fixturenames:
-        more = (OPENVINO,) if module in OVER_ALL and "keeps_nan" not in metafunc.fixturenames else ()
+    if module in OVER_ALL and "python_loop" not in metafunc.fixturenames:
+        more = () if NOT_OVER_OPENVINO & {*metafunc.fixturenames} else (OPENVINO,)
         metafunc.parametrize("loop", (*LOOPS, *more), indirect=True, scope="module")
 
 
@@ -37,6 +37,22 @@ def loop(request: pytest.FixtureRequest) -> Iterator[str]:
 @pytest.fixture
 def keeps_nan() -> None:
     """For tests whose NaN arises inside a network: OpenVINO's Min, Max and Relu make a number of it."""
+
+
+@pytest.fixture
+def makes_a_form() -> None:
+    """For tests of how the optimised form is made: OpenVINO has none, what it compiled has tests/backends/openvino."""
+
+
+@pytest.fixture
+def forks() -> None:
+    """For a test of settings of threads that OpenVINO has not: its own is among those of its backend."""
+
+
+@pytest.fixture
+def backend(loop: str) -> str:
+    """What to name to `eeinfer.load` in another process: of two loops an environment variable says enough."""
+    return loop if loop == OPENVINO else "None"
 
 
 @pytest.fixture

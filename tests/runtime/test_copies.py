@@ -114,6 +114,7 @@ sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
 """
 
 
+@pytest.mark.usefixtures("forks")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 @pytest.mark.parametrize("threads", ["parked:1", "parked:2", "spinning:2", "stopping:2", "shared"])
 def test_an_engine_goes_on_working_in_a_forked_process(tiny_bundle: Path, threads: str) -> None:
