@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 import servers
+from http_servers import listening
 
 GOOD = json.dumps(
     {"inputs": [{"name": "input", "shape": [1, 1, 8, 8], "datatype": "FP32", "data": [0.5] * 64}]}
@@ -106,6 +107,29 @@ def test_a_token_is_asked_for_and_a_stop_drains(tiny_bundle: Path) -> None:
             assert json.loads(reply.read()) == {"ready": True}
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(20) == 0
+
+
+def test_a_server_that_is_about_to_stop_says_so_with_an_answer(tiny_bundle: Path) -> None:
+    """A client that asks on is to do so elsewhere: what it sends while its connection is closed would be lost."""
+    from eeinfer.serving import Observer
+    from eeinfer.serving.web.models import Models
+    from eeinfer.serving.web.processes.worker import _http_server
+    from eeinfer.serving.web.settings import ServerSettings
+    from eeinfer.serving.web.state import State
+
+    settings = ServerSettings(bundles=(tiny_bundle,))
+    models = Models(settings, lambda *_: Observer())
+    models.load_all()
+    state = State(settings=settings, models=models)
+    config = _http_server(settings, state, lambda: None).config
+    head = b"POST /v2/models/tiny/infer HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(GOOD)
+    with listening(config.app, config.http) as at, socket.create_connection(at.address, timeout=10) as connection:
+        for state.draining in (False, True):
+            connection.sendall(head + GOOD)
+            found = connection.recv(65536)
+            assert (b" 200 " in found, b"connection: close" in found) == (True, state.draining)
+        assert connection.recv(1) == b""
+    models.close()
 
 
 def test_tls_and_workers_serve_on_where_the_log_cannot_be_written(tiny_bundle: Path, tmp_path: Path) -> None:

@@ -64,8 +64,10 @@ async def _answer_inference(state: State, path: str, scope: Scope, receive: Rece
         status, body, headers = told(error)
         if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             state.turned_away("body")
-    length = (b"content-length", str(len(body)).encode())
-    await send({"type": "http.response.start", "status": status, "headers": [length, *headers]})
+    headers = [(b"content-length", str(len(body)).encode()), *headers]
+    if state.draining:  # who asks on is to do so elsewhere: sent while the connection is closed, it would be lost
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 

@@ -85,7 +85,7 @@ async def serve(settings: ServerSettings, ports: Ports, stop: asyncio.Event, rea
 
 
 def _http_server(settings: ServerSettings, state: State, refused: Callable[[], object]) -> uvicorn.Server:
-    company = Company(partial(answer_at_once, state), lambda: state.open_requests)
+    company = Company(partial(answer_at_once, state), lambda: state.open_requests or state.draining)
     config = uvicorn.Config(
         http_app(state),
         log_config=None,
