@@ -7,7 +7,7 @@ from eeinfer.bench.reporting.drawings import Plot, Point, Series
 from eeinfer.bench.reporting.files import csv_text
 from eeinfer.bench.reporting.formats import significant
 from eeinfer.bench.reporting.templates import drawn, page
-from eeinfer.bench.tune.taken import PICKS, agreements, mixed, picks_columns, picks_rows, taken, taken_profile
+from eeinfer.bench.tune.taken import PICKS, agreements, mixed, picks_columns, picks_rows, taken_profile
 from eeinfer.bench.tune.tune import Tuned
 from eeinfer.bench.workers.workloads import leaving
 
@@ -77,7 +77,7 @@ def _mixed(tuned: Tuned) -> list[str]:
 
 def _taken(tuned: Tuned) -> str:
     """The setting that the engine takes: not always the quickest, since a library that has a lead must be worth it."""
-    return taken(tuned.choice.pick())
+    return tuned.choice.pick().taken
 
 
 def tune_csv(tuned: Tuned) -> str:

@@ -8,7 +8,7 @@ from eeinfer.backends.row_costs import RowCosts
 from eeinfer.bench.reporting.formats import NONE, significant
 from eeinfer.bench.reporting.table import plain_table
 from eeinfer.bench.tune.page import ranked
-from eeinfer.bench.tune.taken import agreements, mixed, picks_columns, picks_rows, taken, taken_profile
+from eeinfer.bench.tune.taken import agreements, mixed, picks_columns, picks_rows, taken_profile
 from eeinfer.bench.tune.tune import Tuned
 from eeinfer.bench.workers.workloads import leaving
 from eeinfer.bundle.folder import Bundle
@@ -28,7 +28,7 @@ def render_tuned(tuned: Tuned, bundle: Bundle) -> Group:
         Text(choice.why(choice.pick())),
         *map(Text, agreements(choice)),
         *([Text(mixed(tuned))] if len(tuned.profiles) > 1 else []),
-        Text(f"eeinfer.load takes {taken(choice.pick())}; a command takes {taken(choice.pick(process=True))}"),
+        Text(choice.summary),
         "",
         _costs(profile),
         "",

@@ -16,11 +16,6 @@ PICKS = (
 )
 
 
-def taken(pick: Pick) -> str:
-    """Return the backend and its threads."""
-    return f"{pick.backend} {pick.settings[pick.backend]}"
-
-
 def taken_profile(tuned: Tuned) -> Profile:
     """Return the profile of the backend that `eeinfer.load` takes."""
     return tuned.profiles[tuned.choice.pick().backend]
@@ -38,7 +33,7 @@ def picks_rows(tuned: Tuned) -> list[list[str]]:
     return [
         [
             _asked(pick),
-            taken(pick),
+            pick.taken,
             *(f"{pick.ratios[other]:.2f}" if other in pick.ratios else NONE for other in others),
         ]
         for pick in tuned.choice.picks

@@ -63,6 +63,11 @@ class Pick(_Record, frozen=True, kw_only=True):
     settings: dict[str, str]  # of each backend: its quickest threads there
     ratios: dict[str, float]  # of each backend: mean over the exits tried of its time over the first candidate's
 
+    @property
+    def taken(self) -> str:
+        """The backend that is taken, and its threads."""
+        return f"{self.backend} {self.settings[self.backend]}"
+
 
 class Choice(_Record, frozen=True, kw_only=True):
     """What was tried, ONNX Runtime first, and what is taken."""
@@ -78,6 +83,12 @@ class Choice(_Record, frozen=True, kw_only=True):
         """Return what is taken for so many threads; where they were not tried, for the next smaller number."""
         found = [each for each in self.picks if each.process == process and (each.threads or 0) <= (threads or 0)]
         return max(found, key=lambda each: each.threads or 0)
+
+    @property
+    def summary(self) -> str:
+        """What a program's `eeinfer.load` and what a command takes, with which threads."""
+        beside, whole = self.pick(), self.pick(process=True)
+        return f"eeinfer.load takes {beside.taken}; a command takes {whole.taken}"
 
     def why(self, pick: Pick) -> str:
         """Return a sentence on what is taken, and why."""
@@ -121,6 +132,15 @@ def find_choice(bundle: Bundle) -> Choice | None:
         log.info("%s is not used: another version of %s is installed now", path, ", ".join(changed))
         return None
     return choice
+
+
+def kept_choices() -> list[Choice]:
+    """Return all choices that lie in this machine's cache and can be read, by the names of their bundles."""
+    folder = cache.place(KIND, "")
+    paths = [] if folder is None else sorted(folder.glob("*.json"))
+    read = (find_record(path, Choice, _check, most_bytes=_MOST_BYTES, mend="eeinfer tune") for path in paths)
+    found = [choice for choice in read if choice is not None]
+    return sorted(found, key=lambda choice: (choice.bundle, choice.created))
 
 
 def save_choice(bundle: Bundle, choice: Choice) -> Path | None:

@@ -2,9 +2,11 @@
 
 import os
 import platform
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from eeinfer import __version__
+from eeinfer.backends.chosen import kept_choices
 from eeinfer.backends.native.library import obstacle as obstacle_of_library
 from eeinfer.backends.openvino.library import obstacle as obstacle_of_openvino
 from eeinfer.doctor.trials import BACKENDS, Device, runtime_devices, torch_devices
@@ -43,12 +45,23 @@ class Cache:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Tuned:
+    """What `eeinfer tune` found for a bundle on this machine."""
+
+    bundle: str  # its name
+    taken: str
+    why: str
+    processor: str
+    created: str  # ISO 8601
+
+
+@dataclass(frozen=True, kw_only=True)
 class Diagnosis:
     """All findings.
 
     ``problems`` are installations that contradict themselves and go wrong silently, ``remarks`` are no faults;
     ``on_cpu`` and ``on_gpu`` are the backends that come into question for ``device="cpu"`` and ``"cuda"``, best first:
-    the first that works is taken.
+    the first that works is taken, but where ``tuned`` says that `eeinfer tune` found another one for a bundle.
     """
 
     eeinfer: str
@@ -61,6 +74,7 @@ class Diagnosis:
     abilities: tuple[Ability, ...]
     on_cpu: tuple[Ability, ...]
     on_gpu: tuple[Ability, ...]
+    tuned: tuple[Tuned, ...]
     cache: Cache
     problems: tuple[str, ...]
     remarks: tuple[str, ...]
@@ -91,6 +105,7 @@ def examine() -> Diagnosis:
         abilities=tuple(_abilities(facts, packages, devices)),
         on_cpu=tuple(_on_cpu(devices)),
         on_gpu=tuple(_on_gpu(facts, devices)),
+        tuned=tuple(_tuned()),
         cache=_cache(),
         problems=(*contradictions(facts), *broken),
         remarks=tuple(remarks(facts)),
@@ -140,6 +155,17 @@ def _on_gpu(facts: Facts, devices: tuple[Device, ...]) -> list[Ability]:
 
 def _ability(name: str, fix: str | None) -> Ability:
     return Ability(name=name, works=fix is None, fix=fix)
+
+
+def _tuned() -> Iterator[Tuned]:
+    for choice in kept_choices():
+        yield Tuned(
+            bundle=choice.bundle,
+            taken=choice.summary,
+            why=choice.why(choice.pick()),
+            processor=choice.processor,
+            created=choice.created,
+        )
 
 
 def _cache() -> Cache:

@@ -17,6 +17,7 @@ from eeinfer.backends.chosen import (
     expected,
     find_choice,
     how,
+    kept_choices,
     save_choice,
 )
 from eeinfer.backends.ort.process import take_process
@@ -214,11 +215,24 @@ def test_a_process_whose_bundle_another_library_runs_gets_no_pool(
     assert asked == [2, None, 1, 2]
 
 
+def test_all_that_is_kept_is_found_and_what_is_damaged_left_out(
+    bundle: Bundle, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert kept_choices() == []
+    path = save_choice(bundle, CHOICE)
+    assert path is not None
+    path.with_name("other.json").write_bytes(b"{}")
+    with caplog.at_level(logging.WARNING):
+        assert kept_choices() == [CHOICE]
+    assert "other.json is not used" in caplog.text
+
+
 def test_nothing_is_kept_where_the_cache_is_off(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(cache.VARIABLE, cache.OFF)
     assert choice_path(bundle) is None
     assert save_choice(bundle, CHOICE) is None
     assert find_choice(bundle) is None
+    assert kept_choices() == []
 
 
 @pytest.mark.usefixtures("openvino")

@@ -163,6 +163,26 @@ def test_doctor_shows_the_cache_of_this_machine(run: Run, monkeypatch: pytest.Mo
     assert "nothing is kept" in run("doctor").out
 
 
+def test_doctor_shows_what_tuned_bundles_take(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from some_reports import some_tuned
+
+    from eeinfer.backends.chosen import save_choice
+    from eeinfer.bundle.folder import Bundle
+    from eeinfer.machine import cache
+    from eeinfer.samples import bundle_path
+
+    monkeypatch.setenv(cache.VARIABLE, str(tmp_path))
+    assert "tuned bundles" not in run("doctor").out
+    choice = some_tuned().choice
+    assert save_choice(Bundle.open(bundle_path()), choice) is not None
+    lines = run("doctor").out.partition("tuned bundles")[2].splitlines()
+    assert lines[1].split(maxsplit=1) == [
+        *("some", "eeinfer.load takes onnxruntime parked:1,2; a command takes onnxruntime parked:1,2")
+    ]
+    [found] = json.loads(run("doctor", "--json").out)["tuned"]
+    assert found["why"] == choice.why(choice.pick())
+
+
 def test_predict_passes_by_a_bundle_that_reads_no_images(
     run: Run, tiny_bundle: Path, words_bundle: Path, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

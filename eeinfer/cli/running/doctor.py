@@ -49,6 +49,10 @@ def _lines(found: "Diagnosis") -> Iterator[str]:
     for ability in found.on_cpu:
         state = f"no: {ability.fix}" if ability.fix is not None else "taken" if ability is taken else "works"
         yield f"  {ability.name:<25} {state}"
+    if found.tuned:
+        yield "\ntuned bundles"
+    for tuned in found.tuned:
+        yield f"  {tuned.bundle:<25} {tuned.taken}"
     yield from _gpu_lines(found)
     yield "\ncache of this machine"
     yield f"  {found.cache.folder}, {found.cache.bytes / 1e6:.1f} MB" if found.cache.folder else "  nothing is kept"
