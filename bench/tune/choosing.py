@@ -14,6 +14,7 @@ from eeinfer.bench.environment import processor
 # Of ONNX Runtime's time: a library that has pools of its own and takes one call at a time has to gain more than noise.
 _WORTH_IT = 0.98
 _SAME_SCORE = 1e-4  # what float32 kernels of two libraries may be apart
+_LEAST_COMPARED = 0.5  # of every exit's rows: who was asked too little is not known
 
 
 def chosen(bundle: str, profiles: Mapping[str, Profile], candidates: tuple[Candidate, ...]) -> Choice:
@@ -36,7 +37,9 @@ def chosen(bundle: str, profiles: Mapping[str, Profile], candidates: tuple[Candi
 def _is_sound(candidate: Candidate) -> bool:
     """Whether it answers alike, and decides otherwise only where a score is as close to tau as kernels are apart."""
     found = candidate.agreement
-    return found is None or (found.predictions == 1 and found.score_error <= _SAME_SCORE)
+    if found is None:
+        return True
+    return found.predictions == 1 and found.score_error <= _SAME_SCORE and found.compared >= _LEAST_COMPARED
 
 
 def _picks(profiles: Mapping[str, Profile], sound: Set[str]) -> Iterator[Pick]:

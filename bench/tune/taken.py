@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from eeinfer.backends.chosen import Choice, Pick
+from eeinfer.backends.chosen import Agreement, Choice, Pick
 from eeinfer.backends.profile import Profile
 from eeinfer.bench.reporting.formats import NONE
 from eeinfer.bench.tune.tune import Tuned
@@ -76,5 +76,13 @@ def agreements(choice: Choice) -> Iterator[str]:
             yield (
                 f"{other.backend} answers {same.rows} rows at every exit as {choice.candidates[0].backend} does: "
                 f"{same.predictions:.2%} of classes, {same.decisions:.2%} of decisions at {len(same.taus)} thresholds, "
-                f"scores within {same.score_error:.1e}"
+                f"scores within {same.score_error:.1e}{_left_out(same)}"
             )
+
+
+def _left_out(same: Agreement) -> str:
+    if same.compared == 1:
+        return ""
+    return (
+        f"; of an exit up to {1 - same.compared:.0%} of the rows hang on the last bit of their pixels and tell nothing"
+    )

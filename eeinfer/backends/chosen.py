@@ -42,8 +42,9 @@ class Agreement(_Record, frozen=True, kw_only=True):
     rows: int
     taus: tuple[float, ...]  # at which decisions were compared
     decisions: float  # share of `score > tau` that are equal, over the taus too
-    predictions: float  # share of equal classes
+    predictions: float  # share of equal classes; where two are tied, either is right
     score_error: float  # the largest difference of a score
+    compared: float = 1.0  # share of the rows that are told of, least of an exit: the others hang on the last bit
 
 
 class Candidate(_Record, frozen=True, kw_only=True):

@@ -1,15 +1,18 @@
 """How two backends' answers to the same rows compare."""
 
+from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import eeinfer
+from eeinfer.backends.chosen import Agreement
 from eeinfer.bench.tune.agreement import agreement
 from eeinfer.bundle.folder import Bundle
+from eeinfer.result import AllExits
 
 
 @pytest.fixture
@@ -30,32 +33,93 @@ def test_images_that_are_given_are_compared_and_no_more_than_there_are(bundle: B
     assert agreement(bundle, "onnxruntime", "onnxruntime", images=images, seed=0).rows == 5
 
 
-def test_scores_classes_and_decisions_that_differ_are_counted(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    exits = len(bundle.manifest.segments)
+Change = Callable[[NDArray[Any], AllExits], None]  # of the answers to these rows
 
-    class Fake:
-        def __init__(self, score: float, prediction: int) -> None:
-            self._score, self._prediction = score, prediction
 
-        def __enter__(self) -> "Fake":
-            return self
+class Fake:
+    """Rows of three classes that nothing is near to, but what ``change`` does."""
 
-        def __exit__(self, *_: object) -> None:
-            pass
+    def __init__(self, exits: int, change: Change = lambda rows, answers: None) -> None:
+        self._exits, self._change = exits, change
 
-        def all_exits(self, images: Any) -> Any:
-            scores, predictions = np.full((len(images), exits), np.float32(0.1)), np.zeros((len(images), exits), int)
-            scores[0, 0], predictions[0, 0] = self._score, self._prediction
-            return SimpleNamespace(scores=scores, predictions=predictions)
+    def __enter__(self) -> "Fake":
+        return self
 
-    engines = {"onnxruntime": Fake(0.1, 0), "openvino": Fake(0.95, 1)}
-    monkeypatch.setattr("eeinfer.bench.tune.agreement.load", lambda path, backend: engines[backend])
-    found = agreement(bundle, "onnxruntime", "openvino", images=None, seed=0)
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def all_exits(self, rows: NDArray[Any]) -> AllExits:
+        shape = len(rows), self._exits
+        answers = AllExits(
+            scores=np.full(shape, np.float32(0.1)),
+            predictions=np.zeros(shape, np.int64),
+            logits=np.tile(np.array([3, 1, 0], np.float32), (*shape, 1)),
+        )
+        self._change(rows, answers)
+        return answers
+
+
+@pytest.fixture
+def compared(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> Callable[[Change, Change], Agreement]:
+    def found(one: Change, other: Change) -> Agreement:
+        exits = len(bundle.manifest.segments)
+        engines = {"onnxruntime": Fake(exits, one), "openvino": Fake(exits, other)}
+        monkeypatch.setattr("eeinfer.bench.tune.agreement.load", lambda path, backend: engines[backend])
+        return agreement(bundle, "onnxruntime", "openvino", images=None, seed=0)
+
+    return found
+
+
+def nothing(rows: NDArray[Any], answers: AllExits) -> None:
+    """Leave the answers as they are."""
+
+
+def first_of_each_call(score: float, prediction: int) -> Change:
+    def change(rows: NDArray[Any], answers: AllExits) -> None:
+        answers.scores[0, 0], answers.predictions[0, 0] = score, prediction
+
+    return change
+
+
+def near(rows: NDArray[Any], answers: AllExits) -> None:
+    """Two classes of the first row are as near as kernels are apart."""
+    answers.logits[0, 0] = [3, 3.0001, 0]
+
+
+def restless(rows: NDArray[Any], answers: AllExits) -> None:
+    """The first row's logits hang on the last bit of its numbers."""
+    answers.logits[0, 0, 0] += rows[0].view(np.int32).sum() % 997
+
+
+def test_scores_classes_and_decisions_that_differ_are_counted(
+    bundle: Bundle, compared: Callable[[Change, Change], Agreement]
+) -> None:
+    found, exits = compared(nothing, first_of_each_call(0.95, 1)), len(bundle.manifest.segments)
     crossed = sum(0.1 <= tau < 0.95 for tau in found.taus)
     assert crossed
     assert found.predictions == pytest.approx(1 - 1 / (8 * exits))
     assert found.decisions == pytest.approx(1 - crossed / len(found.taus) / (8 * exits))
     assert found.score_error == pytest.approx(0.85)
+    assert found.compared == 1
+
+
+def test_a_score_that_is_none_is_as_far_as_can_be(compared: Callable[[Change, Change], Agreement]) -> None:
+    assert compared(nothing, first_of_each_call(np.nan, 0)).score_error == 1
+    assert compared(first_of_each_call(np.nan, 0), nothing).score_error == 1
+    assert compared(first_of_each_call(np.nan, -1), first_of_each_call(np.nan, -1)).score_error == 0
+
+
+def test_either_of_two_classes_that_are_tied_is_right(compared: Callable[[Change, Change], Agreement]) -> None:
+    assert compared(near, first_of_each_call(0.1, 1)).predictions == 1
+    assert compared(nothing, first_of_each_call(0.1, 1)).predictions < 1
+
+
+def test_what_hangs_on_the_last_bit_of_the_input_is_not_compared(
+    compared: Callable[[Change, Change], Agreement],
+) -> None:
+    found = compared(restless, first_of_each_call(0.95, 1))
+    assert (found.predictions, found.decisions, found.score_error) == (1, 1, 0)
+    assert found.compared == 1 - 1 / 8
 
 
 def test_openvino_agrees_on_the_shipped_network() -> None:

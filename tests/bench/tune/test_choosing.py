@@ -79,6 +79,7 @@ def test_a_lead_within_noise_is_none() -> None:
     [
         Agreement(rows=8, taus=(0.5,), decisions=1.0, predictions=0.99, score_error=1e-6),
         Agreement(rows=8, taus=(0.5,), decisions=1.0, predictions=1.0, score_error=2e-4),
+        Agreement(rows=8, taus=(0.5,), decisions=1.0, predictions=1.0, score_error=1e-6, compared=0.4),
     ],
 )
 def test_who_answers_otherwise_is_never_taken(agreement: Agreement) -> None:
