@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from eeinfer.arrays import count_rows, take
-from eeinfer.backends.chosen import Candidate, Choice
+from eeinfer.backends.chosen import Candidate, Choice, library_version
 from eeinfer.backends.native.library import obstacle as obstacle_of_library
 from eeinfer.backends.onnx_runtime import LIBRARY as ONNX_RUNTIME
 from eeinfer.backends.openvino.library import LIBRARY as OPENVINO
@@ -35,7 +35,6 @@ from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import EeinferError
 from eeinfer.machine.cores import physical_cores
 from eeinfer.machine.leftovers import temporary_folder
-from eeinfer.machine.versions import version_of
 from eeinfer.preprocess import prepare_inputs
 from eeinfer.progress import Progress
 
@@ -105,7 +104,7 @@ def _candidates(bundle: Bundle, backends: Sequence[str], images: Any, config: Tu
     """Return the backends with their versions, and how the answers of each compare with the first one's."""
     first, *others = backends
     same = {name: agreement(bundle, first, name, images=images, seed=config.seed) for name in others}
-    return tuple(Candidate(backend=name, version=version_of(name) or "", agreement=same.get(name)) for name in backends)
+    return tuple(Candidate(backend=name, version=library_version(name), agreement=same.get(name)) for name in backends)
 
 
 def _profile(

@@ -15,8 +15,9 @@ from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import EeinferError
 from eeinfer.machine import cache
 from eeinfer.machine.cores import physical_cores
+from eeinfer.machine.extras import RUNTIME_WHEELS
 from eeinfer.machine.records import find_record, save_record
-from eeinfer.machine.versions import version_of
+from eeinfer.machine.versions import versions_of
 
 CHOICE_VERSION = 2
 KIND = "choice"
@@ -116,6 +117,11 @@ def _but(other: Candidate) -> str:
     return "" if same or other.agreement is None else f" and answers {1 - other.agreement.predictions:.1%} otherwise"
 
 
+def library_version(backend: str) -> str:
+    """Return the version of a backend's library, whichever of ONNX Runtime's packages brought it; none: no text."""
+    return ", ".join(versions_of(RUNTIME_WHEELS if backend == ONNX_RUNTIME else (backend,)).values())
+
+
 def choice_path(bundle: Bundle) -> Path | None:
     """Return where the choice for ``bundle`` lies or would lie; None where nothing is kept."""
     place = cache.entry(KIND, bundle.fingerprint, f"{physical_cores()} cores")
@@ -128,19 +134,23 @@ def find_choice(bundle: Bundle) -> Choice | None:
     choice = find_record(path, Choice, _check, most_bytes=_MOST_BYTES, mend=f"eeinfer tune {bundle.path}")
     if choice is None:
         return None
-    changed = [each.backend for each in choice.candidates if version_of(each.backend) != each.version]
+    changed = _changed(choice)
     if changed:
         log.info("%s is not used: another version of %s is installed now", path, ", ".join(changed))
         return None
     return choice
 
 
+def _changed(choice: Choice) -> list[str]:
+    return [each.backend for each in choice.candidates if library_version(each.backend) != each.version]
+
+
 def kept_choices() -> list[Choice]:
-    """Return all choices that lie in this machine's cache and can be read, by the names of their bundles."""
+    """Return the choices in this machine's cache that hold for what is installed, by the names of their bundles."""
     folder = cache.place(KIND, "")
     paths = [] if folder is None else sorted(folder.glob("*.json"))
     read = (find_record(path, Choice, _check, most_bytes=_MOST_BYTES, mend="eeinfer tune") for path in paths)
-    found = [choice for choice in read if choice is not None]
+    found = [choice for choice in read if choice is not None and not _changed(choice)]
     return sorted(found, key=lambda choice: (choice.bundle, choice.created))
 
 
@@ -211,7 +221,7 @@ def _check(choice: Choice) -> None:
         raise EeinferError(f"it has version {choice.version}, this eeinfer reads {CHOICE_VERSION}")
     known = {candidate.backend for candidate in choice.candidates}
     for pick in choice.picks:
-        if pick.backend not in pick.ratios or not pick.ratios.keys() <= known:
+        if pick.backend not in pick.ratios or not pick.ratios.keys() == pick.settings.keys() <= known:
             raise EeinferError(f"it takes backend {pick.backend!r}, which is none of its candidates")
     if {pick.process for pick in choice.picks if pick.threads is None} != {False, True}:
         raise EeinferError("it does not say what is taken where no number of threads is asked for")

@@ -18,6 +18,7 @@ from eeinfer.backends.chosen import (
     find_choice,
     how,
     kept_choices,
+    library_version,
     save_choice,
 )
 from eeinfer.backends.ort.process import take_process
@@ -151,6 +152,7 @@ def test_another_version_of_any_candidate_makes_it_void(bundle: Bundle, which: i
         lambda data: b"\xff" + data,
         lambda data: data.replace(b'"version": 2', b'"version": 1', 1),
         lambda data: data.replace(b'"backend": "openvino"', b'"backend": "another"', 1),
+        lambda data: data.replace(b'"openvino": "parked:1"', b'"another": "parked:1"'),
         lambda data: data.replace(b'"threads": null', b'"threads": 1'),
         lambda data: data.replace(b'"process": true', b'"process": false'),
         lambda data: b"[" * 100_000,
@@ -173,7 +175,8 @@ def test_a_damaged_one_is_named_and_not_used(
 def test_a_backend_that_this_version_does_not_know_is_passed_over(bundle: Bundle) -> None:
     unknown = msgspec.structs.replace(FIRST, backend="numpy", version=version_of("numpy") or "")
     numpy_picks = tuple(
-        msgspec.structs.replace(each, backend="numpy", ratios={"numpy": 1.0}) for each in everywhere("numpy")
+        msgspec.structs.replace(each, backend="numpy", ratios={"numpy": 1.0}, settings={"numpy": "parked:1"})
+        for each in everywhere("numpy")
     )
     save_choice(bundle, msgspec.structs.replace(CHOICE, picks=numpy_picks, candidates=(FIRST, unknown)))
     with eeinfer.load(bundle.path) as engine:
@@ -225,6 +228,24 @@ def test_all_that_is_kept_is_found_and_what_is_damaged_left_out(
     with caplog.at_level(logging.WARNING):
         assert kept_choices() == [CHOICE]
     assert "other.json is not used" in caplog.text
+
+
+@pytest.mark.usefixtures("openvino")
+def test_what_holds_for_another_version_is_not_told(bundle: Bundle) -> None:
+    old = msgspec.structs.replace(candidate("openvino", SAME), version="0.1")
+    save_choice(bundle, msgspec.structs.replace(CHOICE, candidates=(FIRST, old)))
+    assert kept_choices() == []
+
+
+@pytest.mark.usefixtures("openvino")
+def test_any_package_of_the_runtime_has_its_version(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = {"onnxruntime-gpu": "1.26.0", "openvino": version_of("openvino")}
+    monkeypatch.setattr("eeinfer.machine.versions.version_of", installed.get)
+    assert library_version("onnxruntime") == "1.26.0"
+    first = msgspec.structs.replace(FIRST, version="1.26.0")
+    choice = msgspec.structs.replace(CHOICE, candidates=(first, CHOICE.candidates[1]))
+    save_choice(bundle, choice)
+    assert find_choice(bundle) == choice
 
 
 def test_nothing_is_kept_where_the_cache_is_off(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
