@@ -72,7 +72,8 @@ def _answers(engine: Engine, rows: NDArray[Any]) -> AllExits:
 
 def _nudged(rows: NDArray[Any], draw: np.random.Generator) -> NDArray[Any]:
     """Return the rows with the last bit of every number moved up or down."""
-    return np.nextafter(rows, np.where(draw.integers(0, 2, rows.shape) == 1, np.inf, -np.inf).astype(rows.dtype))
+    towards = np.where(draw.integers(0, 2, rows.shape) == 1, np.inf, -np.inf).astype(rows.dtype)
+    return np.asarray(np.nextafter(rows, towards))
 
 
 def _moved(one: AllExits, other: AllExits) -> NDArray[Any]:
@@ -90,7 +91,7 @@ def _tied(found: AllExits) -> NDArray[Any]:
 
 
 def _size(found: AllExits) -> NDArray[Any]:
-    return np.maximum(1, np.abs(found.logits).max(axis=-1))
+    return np.asarray(np.maximum(1, np.abs(found.logits).max(axis=-1)))
 
 
 def _apart(scores: NDArray[Any], others: NDArray[Any]) -> NDArray[Any]:
