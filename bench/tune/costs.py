@@ -17,9 +17,16 @@ _LEAST_MS = 1e-4  # that copies are taken to last: below that the clock says not
 _AT_ONCE = 1e12  # bytes per millisecond where nothing is carried
 
 
-def measure_costs(backend: Backend, manifest: Manifest, request: messages.Cost) -> messages.Costs:
-    """Run every segment at every batch size, sizes taking turns, and move rows about."""
-    inputs = _noise(manifest, max(2, *request.sizes))
+def measure_costs(backend: Backend, manifest: Manifest, request: messages.Cost, row: tuple[int, ...]) -> messages.Costs:
+    """Run every segment at every batch size, sizes taking turns, and move rows about.
+
+    Args:
+        backend: that runs them.
+        manifest: of the bundle.
+        request: which sizes, and how often.
+        row: the sizes of a row of the input, which say how long its dynamic axes are.
+    """
+    inputs = _noise(manifest, max(2, *request.sizes), row)
     sizes = _affordable(backend, manifest, inputs, request)
     passes = [[_pass(backend, manifest, _first(inputs, size)) for size in sizes] for _ in range(request.passes)]
     ms = np.array(passes).min(axis=0)  # [sizes, E]; what else the machine does only ever adds
@@ -32,9 +39,9 @@ def measure_costs(backend: Backend, manifest: Manifest, request: messages.Cost) 
     )
 
 
-def _noise(manifest: Manifest, rows: int) -> Inputs:
+def _noise(manifest: Manifest, rows: int, row: tuple[int, ...]) -> Inputs:
     spec = manifest.input.tensor
-    return {spec.name: noise(spec, rows, 0)}
+    return {spec.name: noise(spec, rows, 0, sizes=row)}
 
 
 def _first(inputs: Inputs, rows: int) -> Inputs:

@@ -56,7 +56,7 @@ def tune_page(tuned: Tuned) -> str:
         picks_columns=picks_columns(tuned),
         picks=[("", row) for row in picks_rows(tuned)] if len(tuned.profiles) > 1 else [],
         picks_text=PICKS,
-        agreement=" ".join(f"{line}." for line in (*agreements(tuned.choice), *_mixed(tuned))),
+        agreement=" ".join(f"{line}." for line in (*agreements(tuned.choice), *map(_begun, _mixed(tuned)))),
         modes=list(MODES.items()),
         facts=[(backend, f"left out: {reason}") for backend, reason in tuned.left_out.items()],
     )
@@ -73,6 +73,11 @@ def _advice(tuned: Tuned) -> str:
 
 def _mixed(tuned: Tuned) -> list[str]:
     return [mixed(tuned)] if len(tuned.profiles) > 1 else []
+
+
+def _begun(sentence: str) -> str:
+    """Begin it with a capital: it stands behind another."""
+    return sentence[:1].upper() + sentence[1:]
 
 
 def _taken(tuned: Tuned) -> str:

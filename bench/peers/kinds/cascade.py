@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+
 from eeinfer.backends import open_backend
 from eeinfer.backends.chosen import how
 from eeinfer.backends.onnx_runtime import LIBRARY as ONNX_RUNTIME
@@ -63,7 +65,8 @@ class Cascade(Peer):
         name = OPENVINO if asked == OPENVINO else ONNX_RUNTIME
         backend = open_backend(name, bundle, device="cpu", threads=self.setup.threads_asked)
         assert backend.loop is None
-        return measure_costs(backend, bundle.manifest, request)
+        row = np.load(self.setup.images, mmap_mode="r").shape[1:]
+        return measure_costs(backend, bundle.manifest, request, row)
 
 
 class Native(Cascade):
