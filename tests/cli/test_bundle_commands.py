@@ -7,6 +7,7 @@ import shutil
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 from cli_runs import Run, only_line
 from PIL import Image
@@ -166,14 +167,20 @@ def test_doctor_shows_the_cache_of_this_machine(run: Run, monkeypatch: pytest.Mo
 def test_doctor_shows_what_tuned_bundles_take(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from some_reports import some_tuned
 
-    from eeinfer.backends.chosen import save_choice
+    from eeinfer.backends.chosen import library_version, save_choice
     from eeinfer.bundle.folder import Bundle
     from eeinfer.machine import cache
     from eeinfer.samples import bundle_path
 
     monkeypatch.setenv(cache.VARIABLE, str(tmp_path))
     assert "tuned bundles" not in run("doctor").out
-    choice = some_tuned().choice
+    made = some_tuned().choice
+    first = msgspec.structs.replace(made.candidates[0], version=library_version("onnxruntime"))
+    picks = tuple(
+        msgspec.structs.replace(pick, settings={"onnxruntime": "parked:1,2"}, ratios={"onnxruntime": 1.0})
+        for pick in made.picks
+    )
+    choice = msgspec.structs.replace(made, candidates=(first,), picks=picks)
     assert save_choice(Bundle.open(bundle_path()), choice) is not None
     lines = run("doctor").out.partition("tuned bundles")[2].splitlines()
     assert lines[1].split(maxsplit=1) == [
