@@ -18,10 +18,10 @@ from eeinfer.serving.web.datatypes import (
 )
 from eeinfer.serving.web.failures import RequestError
 from eeinfer.serving.web.http.hints import instead
+from eeinfer.serving.web.http.receive import is_length
 from eeinfer.serving.web.http.text_elements import as_elements
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
-_MOST_DIGITS = 20  # of it: Python refuses to read thousands
 
 Parameters = Mapping[str, Any]
 
@@ -96,8 +96,7 @@ def _parted(body: bytes, header_length: str | None) -> tuple[memoryview, memoryv
     whole = memoryview(body)
     if header_length is None:
         return whole, whole[:0]
-    is_number = header_length.isascii() and header_length.isdigit() and len(header_length) <= _MOST_DIGITS
-    if not (is_number and int(header_length) <= len(body)):
+    if not (is_length(header_length) and int(header_length) <= len(body)):
         raise RequestError(f"{HEADER_LENGTH} is {header_length[:80]!r}; the body has {len(body)} bytes")
     return whole[: int(header_length)], whole[int(header_length) :]
 

@@ -11,12 +11,17 @@ from eeinfer.serving.web.failures import RequestError
 Headers: TypeAlias = dict[bytes, bytes]
 Answer = TypeVar("Answer")
 
-_MOST_DIGITS = 20  # of a length that are read: Python refuses thousands
+MOST_DIGITS = 20  # of a length that are read: Python refuses thousands of them, even zeros
 _LOOKS_AFTER_S = 0.05  # that long nobody asks whether the client is still there: most answers are quicker
 
 
 class Gone(Exception):
     """The client has closed the connection."""
+
+
+def is_length(digits: str | bytes) -> bool:
+    """Whether Python reads it as a number of bytes."""
+    return digits.isascii() and digits.isdigit() and len(digits) <= MOST_DIGITS
 
 
 async def whole_body(receive: Receive, headers: Headers, most: int, timeout_s: float) -> bytes:
@@ -27,7 +32,7 @@ async def whole_body(receive: Receive, headers: Headers, most: int, timeout_s: f
         Gone: the client left in the middle.
     """
     length = headers.get(b"content-length", b"")
-    size = int(length.lstrip(b"0")[:_MOST_DIGITS] or 0) if length.isdigit() else 0
+    size = int(length.lstrip(b"0")[:MOST_DIGITS] or 0) if length.isdigit() else 0
     if size > most:
         raise RequestError(f"the body has {size} bytes; this server takes {most}", status=413)
     stop = _Stop()

@@ -12,11 +12,11 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from eeinfer.serving.alone import Later
 from eeinfer.serving.web.http.inferring import Answer, Headers
+from eeinfer.serving.web.http.receive import is_length
 from eeinfer.serving.web.http.writing import Together
 
 _MOST_PATH = 1024  # bytes: not even the parser reads endless ones
 _MOST_BYTES = 256 << 10  # of a body, which is as much as comes in one piece
-_MOST_DIGITS = 20  # of its length: Python refuses to read thousands of them, even zeros
 _APART_S = 1e-4  # who comes so soon after another client's answer has waited for it, and others may wait too
 _LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
@@ -101,8 +101,7 @@ class ShortWay(HttpToolsProtocol):
             and parser.get_method() == b"POST"
             and parser.get_http_version() == "1.1"
             and parser.should_keep_alive()
-            and length.isdigit()
-            and len(length) <= _MOST_DIGITS
+            and is_length(length)
             and int(length) <= _MOST_BYTES
             and not (self.expect_100_continue or self.flow.write_paused or parser.should_upgrade())
         )
