@@ -70,10 +70,9 @@ def _pick(profiles: Mapping[str, Profile], sound: Set[str], threads: int | None,
 
 
 def _trial(profile: Profile, threads: int | None, *, process: bool) -> Trial | None:
-    """Return the quickest setting that may be taken there; None where none was tried."""
+    """Return the setting that is taken there; None where none was tried."""
     if threads is None:
-        found = [trial for trial in profile.trials if process or not trial.threads.startswith(SHARED)]
+        wanted = [profile.process if process else profile.threads]
     else:
         wanted = [f"{SHARED}:{threads}", f"{PARKED}:{threads}"] if process else [f"{PARKED}:{threads}"]
-        found = [trial for name in wanted for trial in profile.trials if trial.threads == name]
-    return next(iter(found), None)
+    return next((trial for name in wanted for trial in profile.trials if trial.threads == name), None)

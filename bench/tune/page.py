@@ -56,7 +56,7 @@ def tune_page(tuned: Tuned) -> str:
         picks_columns=picks_columns(tuned),
         picks=[("", row) for row in picks_rows(tuned)] if len(tuned.profiles) > 1 else [],
         picks_text=PICKS,
-        agreement=" ".join(f"{line}." for line in (*agreements(tuned.choice), *map(_begun, _mixed(tuned)))),
+        agreement=" ".join(f"{line}." for line in (*agreements(tuned.choice), *mixed(tuned))),
         modes=list(MODES.items()),
         facts=[(backend, f"left out: {reason}") for backend, reason in tuned.left_out.items()],
     )
@@ -69,15 +69,6 @@ def _advice(tuned: Tuned) -> str:
     if _name(name, trial) == _taken(tuned):
         return f"{taken}."
     return f"{taken}. The slowest setting, {_name(name, trial)}, takes {slowest:.2f} times as long."
-
-
-def _mixed(tuned: Tuned) -> list[str]:
-    return [mixed(tuned)] if len(tuned.profiles) > 1 else []
-
-
-def _begun(sentence: str) -> str:
-    """Begin it with a capital: it stands behind another."""
-    return sentence[:1].upper() + sentence[1:]
 
 
 def _taken(tuned: Tuned) -> str:

@@ -19,7 +19,7 @@ def render_tuned(tuned: Tuned, bundle: Bundle) -> Group:
     """Return what a terminal shows: the settings tried, what is taken, and when rows are taken out of a batch."""
     profile, choice = taken_profile(tuned), tuned.choice
     return Group(
-        Text(f"{profile.bundle} on {profile.cores} physical cores, {tuned.choice.processor}", style="bold"),
+        Text(f"{profile.bundle} on {profile.cores} physical cores, {choice.processor}", style="bold"),
         "",
         _trials(tuned, len(bundle.manifest.segments)),
         "",
@@ -27,7 +27,7 @@ def render_tuned(tuned: Tuned, bundle: Bundle) -> Group:
         *([_picks(tuned), ""] if len(tuned.profiles) > 1 else []),
         Text(choice.why(choice.pick())),
         *map(Text, agreements(choice)),
-        *([Text(mixed(tuned))] if len(tuned.profiles) > 1 else []),
+        *map(Text, mixed(tuned)),
         Text(choice.summary),
         "",
         _costs(profile),

@@ -59,11 +59,13 @@ def mixture(tuned: Tuned, pick: Pick) -> float:
     return float(np.mean(np.cumsum(between.min(axis=0)) / found[pick.backend]))
 
 
-def mixed(tuned: Tuned) -> str:
-    """Return a sentence on what mixing backends could gain."""
+def mixed(tuned: Tuned) -> Iterator[str]:
+    """Return a sentence on what mixing backends could gain, where there are several."""
+    if len(tuned.profiles) == 1:
+        return
     beside, whole = (mixture(tuned, tuned.choice.pick(process=process)) for process in (False, True))
-    return (
-        f"each segment by the backend that is quickest for it would take {beside:.2f} of eeinfer.load's time at best "
+    yield (
+        f"Each segment by the backend that is quickest for it would take {beside:.2f} of eeinfer.load's time at best "
         f"and {whole:.2f} of a command's, before anything is passed on"
     )
 

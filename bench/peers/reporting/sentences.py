@@ -231,7 +231,7 @@ def facts(report: PeersReport) -> list[tuple[str, str]]:
         ("device", f"{place.cpu}, {place.cores} cores, {threads(report)} for every peer, load {load(place)}"),
         *form(place),
         *_gpu_facts(report),
-        *library(report.environment),
+        *library(place),
         *about_system(place),
         ("made", report.created),
     ]
