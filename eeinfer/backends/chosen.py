@@ -113,8 +113,9 @@ def _told(agreement: Agreement) -> str:
 
 
 def _but(other: Candidate) -> str:
-    same = other.agreement is None or other.agreement.predictions == 1
-    return "" if same or other.agreement is None else f" and answers {1 - other.agreement.predictions:.1%} otherwise"
+    if other.agreement is None or other.agreement.predictions == 1:
+        return ""
+    return f" and answers {1 - other.agreement.predictions:.1%} otherwise"
 
 
 def library_version(backend: str) -> str:
@@ -171,8 +172,10 @@ def quickest(bundle: Bundle, threads: int | str | None = None, *, process: bool 
         ConfigError: ``threads`` is no such setting.
     """
     choice = find_choice(bundle)
-    pick = None if choice is None else _picked(choice, bundle, threads, process=process)
-    if choice is None or pick is None or pick.backend == ONNX_RUNTIME or pick.backend not in _HOW:
+    if choice is None:
+        return None
+    pick = _picked(choice, bundle, threads, process=process)
+    if pick is None or pick.backend == ONNX_RUNTIME or pick.backend not in _HOW:
         return None
     log.info("%s", choice.why(pick))
     return pick.backend

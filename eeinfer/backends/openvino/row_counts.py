@@ -21,6 +21,8 @@ def ask_the_input(model: Any) -> None:
     if not any(node.get_type_name() == _QUANTISED for node in nodes):
         return
     asked = {node.get_friendly_name(): node for node in nodes if node.get_type_name() == _QUESTION and _is_open(node)}
+    if not asked:  # two copies of the network would be made for nothing
+        return
     for name, rows in _rows_of_one(model, asked).items():
         asked[name].output(0).replace(_shape(model.inputs[0], asked[name], rows))
     model.validate_nodes_and_infer_types()
