@@ -1,12 +1,9 @@
 """The compiled loop as a backend: settings, errors, and the same bits as the loop in Python."""
 
-import contextlib
 import gc
 import json
 import subprocess
 import sys
-import threading
-import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +12,7 @@ import form_faults
 import numpy as np
 import pytest
 from altered_bundles import edit, swap
+from closing import closed_under_callers
 
 import eeinfer
 from eeinfer import BundleError, ConfigError, samples
@@ -177,28 +175,17 @@ def test_many_threads_call_one_engine(both: tuple[eeinfer.Engine, eeinfer.Engine
 
 
 def test_closing_lets_calls_under_way_finish_and_memory_go(tiny_bundle: Path) -> None:
-    engine = eeinfer.load(tiny_bundle, threads=1)
     images = np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8)
-    done: list[int] = []
-
-    def ask(engine: eeinfer.Engine) -> None:
-        with contextlib.suppress(eeinfer.EeinferError):  # it is closed
-            done.extend(len(engine(images, tau=0.9)) for _ in range(50))
-
-    callers = [threading.Thread(target=ask, args=(engine,)) for _ in range(4)]
-    for caller in callers:
-        caller.start()
-    stream = engine.stream(images)
-    next(stream)
-    opened = weakref.ref(engine._running().backend._open)  # type: ignore[attr-defined]  # the library's engine
-    engine.close()
-    for caller in callers:
-        caller.join()
-    assert set(done) <= {40}
-    assert sum(map(len, stream)) <= 40
-    del stream, engine, callers
+    done = closed_under_callers(
+        lambda: eeinfer.load(tiny_bundle, threads=1),
+        images,
+        lambda engine: (len(engine(images, tau=0.9)) for _ in range(50)),
+        lambda engine: engine._running().backend._open,  # type: ignore[union-attr]  # the library's engine
+    )
+    assert done.answered <= {40}
+    assert done.streamed <= 40
     gc.collect()
-    assert opened() is None
+    assert done.held() is None
 
 
 def test_batches_that_nobody_ends_are_ended(tiny_bundle: Path) -> None:

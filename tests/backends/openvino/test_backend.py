@@ -1,11 +1,9 @@
 """OpenVINO as a backend: the same answers as ONNX Runtime's, and what it does not run is refused in a sentence."""
 
-import contextlib
 import gc
 import subprocess
 import sys
-import threading
-import weakref
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,11 +12,12 @@ import onnx
 import pytest
 from agreement import SCORES, check_agreement
 from altered_bundles import DAMAGE, edit, swap
+from closing import closed_under_callers
 from system_bundles import WRITERS, rows
 
 import eeinfer
 from eeinfer import BundleError, ConfigError, Engine, samples
-from eeinfer.errors import DependencyError, EeinferError, NonFiniteWarning
+from eeinfer.errors import DependencyError, NonFiniteWarning
 from eeinfer.machine import cache
 from eeinfer.training.methods import METHODS
 from eeinfer.training.recipes.tiny import TINY
@@ -154,28 +153,19 @@ def test_damage_is_told_in_the_words_of_the_other_backends(
 
 @pytest.mark.parametrize("options", [{}, {"streams": "2"}])
 def test_closing_lets_calls_under_way_finish_and_memory_go(tiny_bundle: Path, options: dict[str, str]) -> None:
-    engine = opened(tiny_bundle, options=options)
     images = np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8)
-    done: list[int] = []
 
-    def ask(engine: Engine) -> None:
-        with contextlib.suppress(EeinferError):  # it is closed
-            done.extend(len(engine(images, tau=0.9)) - len(engine(images[count % 40], tau=0.9)) for count in range(200))
+    def ask(engine: Engine) -> Iterator[int]:
+        for count in range(200):
+            yield len(engine(images, tau=0.9)) - len(engine(images[count % 40], tau=0.9))
 
-    callers = [threading.Thread(target=ask, args=(engine,)) for _ in range(4)]
-    for caller in callers:
-        caller.start()
-    stream = engine.stream(images)
-    next(stream)
-    backend = weakref.ref(engine._running().backend)
-    engine.close()
-    for caller in callers:
-        caller.join()
-    assert set(done) <= {39}
-    assert sum(map(len, stream)) <= 40
-    del stream, engine, callers
+    done = closed_under_callers(
+        lambda: opened(tiny_bundle, options=options), images, ask, lambda engine: engine._running().backend
+    )
+    assert done.answered <= {39}
+    assert done.streamed <= 40
     gc.collect()
-    assert backend() is None
+    assert done.held() is None
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp8"])
