@@ -10,7 +10,10 @@ from eeinfer.backends.native.library import VARIABLE
 
 LOOPS = ("onnxruntime", "native")  # what `eeinfer.load` takes by itself, without the library and with it
 OPENVINO = "openvino"
-OVER_ALL = {"test_copies", "test_engine", "test_inputs", "test_loading", "test_races", "test_steps", "test_stream"}
+OVER_ALL = {
+    *("test_copies", "test_engine", "test_inputs", "test_loading", "test_loading_without_cache"),
+    *("test_races", "test_steps", "test_stream"),
+}
 NOT_OVER_OPENVINO = {"keeps_nan", "makes_a_form", "forks"}
 
 
