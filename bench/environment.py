@@ -84,9 +84,22 @@ def environment(
 
 
 def of_engine(
-    engine: Engine, load: float | None, gpu: GpuFacts | None = None, *, threads: int | str | None = None
+    engine: Engine,
+    load: float | None,
+    gpu: GpuFacts | None = None,
+    *,
+    named: bool,
+    threads: int | str | None = None,
 ) -> Environment:
-    """Describe this process's machine and what of it an engine takes, which was asked for so many ``threads``."""
+    """Describe this process's machine and what of it an engine takes.
+
+    Args:
+        engine: that was measured.
+        load: of the machine before.
+        gpu: that it took.
+        named: whether the engine's backend was asked for by its name.
+        threads: that the engine was asked for.
+    """
     on_cpu = engine.device == "cpu"
     return environment(
         engine.device,
@@ -95,7 +108,7 @@ def of_engine(
         gpu,
         plain=engine.optimised is False,
         backend=engine.backend if on_cpu else None,
-        how=how_it_runs(engine.bundle, engine.backend, threads) if on_cpu else None,
+        how=how_it_runs(engine.bundle, engine.backend, threads, named=named) if on_cpu else None,
     )
 
 

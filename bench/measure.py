@@ -85,7 +85,8 @@ def measure(
         further = grid.plus(own[0]), swept.plus(own[1])
         picks, latency = timed(engine, images, rows, outputs, *further, config, progress, side)
         own_ms = own_calls_ms(engine, images, rows, config, progress)
-        where = of_engine(engine, load_before, None if side is None else side.facts(), threads=config.threads)
+        gpu, named = None if side is None else side.facts(), config.backend is not None
+        where = of_engine(engine, load_before, gpu, named=named, threads=config.threads)
         found = Findings(
             manifest=manifest,
             config=config,

@@ -84,6 +84,7 @@ def measure_callers(
     *,
     tau: Taus | None,
     threads: int | str | None = None,
+    named: bool = False,
 ) -> CallersReport:
     """Let threads call ``engine`` with one image at a time, every number of callers taking turns.
 
@@ -94,6 +95,7 @@ def measure_callers(
         progress: told what is being done, how many turns of it are done and how many are planned.
         tau: thresholds; None takes the engine's.
         threads: that the engine was asked for.
+        named: whether its backend was asked for by its name.
     """
     load, turns = load_average(), {count: list[Turn]() for count in config.callers}
     single = (take(images, np.array([row])) for row in range(count_rows(images)))
@@ -108,7 +110,7 @@ def measure_callers(
         bundle=engine.manifest.name,
         taus=engine.tau if tau is None else tuple(np.broadcast_to(np.asarray(tau, float), len(engine.tau)).tolist()),
         shares=tuple((np.bincount(left, minlength=len(engine.tau)) / len(left)).tolist()),
-        environment=of_engine(engine, load, threads=threads),
+        environment=of_engine(engine, load, named=named, threads=threads),
         rows=tuple(_row(count, turns[count], turns[config.callers[0]]) for count in config.callers),
     )
 

@@ -89,7 +89,7 @@ def run_loadgen(bundle: Path, config: ServingConfig, plan: LoadgenPlan, url: str
     images, shares = drawn_images(bundle, _SEED), equal_shares(exits, _SEED)
     if url is None:
         with Scheduler(shared_engine(bundle), config) as scheduler:
-            where = of_engine(scheduler.engine, before)
+            where = of_engine(scheduler.engine, before, named=False)
             return _run(loadgen, InProcess(scheduler, images, shares), plan, exits, where)
     name = Bundle.open(bundle, verify=False).manifest.input.tensor.name
     target = HttpTarget(url, model_name(bundle), name, images, shares, exits)

@@ -60,7 +60,7 @@ def load_bundle(bundle: Path, config: ServingConfig, plan: LoadPlan, progress: P
             lambda name: _batches(peers[name]),
             progress,
         )
-        where = of_engine(engine, before)
+        where = of_engine(engine, before, named=True)
         name = engine.manifest.name
     return LoadReport(
         created=now(),

@@ -10,9 +10,10 @@ from eeinfer.backends.choice import ON_CPU
 from eeinfer.backends.native.library import ONNXRUNTIME, obstacle
 from eeinfer.backends.onnx_runtime import LIBRARY as ONNX_RUNTIME
 from eeinfer.backends.onnx_runtime import shared_threads
+from eeinfer.backends.openvino import library as openvino
 from eeinfer.backends.threads import PARKED, as_threads
 from eeinfer.bundle.folder import Bundle
-from eeinfer.errors import EeinferError
+from eeinfer.errors import ConfigError, EeinferError
 from eeinfer.machine import cache
 from eeinfer.machine.cores import physical_cores
 from eeinfer.machine.extras import RUNTIME_WHEELS
@@ -26,9 +27,8 @@ _NATIVE = "native"
 _HOW = {
     _NATIVE: "ONNX Runtime, the compiled loop",
     ONNX_RUNTIME: "ONNX Runtime, the loop in Python",
-    "openvino": "OpenVINO",
+    openvino.LIBRARY: "OpenVINO",
 }
-_ASKED_FOR = "it was asked for"
 
 log = logging.getLogger(__name__)
 
@@ -165,57 +165,93 @@ def quickest(bundle: Bundle, threads: int | str | None = None, *, process: bool 
 
     Args:
         bundle: that is about to be opened.
-        threads: asked for, a setting of ``eeinfer.backends.threads``.
+        threads: asked for, a setting of ``eeinfer.backends.threads``; of what is none, the backend says so.
         process: whether the process is the cascade's own, so that all its sessions may share one pool.
-
-    Raises:
-        ConfigError: ``threads`` is no such setting.
     """
     choice = find_choice(bundle)
-    if choice is None:
-        return None
     pick = _picked(choice, bundle, threads, process=process)
-    if pick is None or pick.backend == ONNX_RUNTIME or pick.backend not in _HOW:
+    if choice is None or pick is None:
         return None
-    log.info("%s", choice.why(pick))
-    return pick.backend
+    found = _quicker(pick)
+    if found is not None:
+        log.info("%s", choice.why(pick))
+    return found
+
+
+def _quicker(pick: Pick) -> str | None:
+    """Return the backend that is taken before ONNX Runtime; None: there is none, or it does not run here any longer."""
+    if pick.backend == ONNX_RUNTIME or pick.backend not in _HOW:
+        return None
+    reason = _obstacle(pick)
+    if reason is not None:
+        log.info("backend %s is passed over: %s", pick.backend, reason)
+    return pick.backend if reason is None else None
+
+
+def _obstacle(pick: Pick) -> str | None:
+    return openvino.obstacle() if pick.backend == openvino.LIBRARY else None
 
 
 def preferred(bundle: Bundle, names: tuple[str, ...], threads: int | str | None = None) -> tuple[str, ...]:
     """Put first what `eeinfer tune` found quickest, unless the process has one pool for all its sessions."""
+    return _first(None if shared_threads() is not None else quickest(bundle, threads), names)
+
+
+def _first(found: str | None, names: tuple[str, ...]) -> tuple[str, ...]:
     if shared_threads() is not None:  # a runtime that is named, and another library, would bring a second pool
         return names[-1:] if os.environ.get(ONNXRUNTIME) else names
-    found = quickest(bundle, threads)
     return names if found is None else (found, *names)
 
 
-def expected(bundle: Bundle, threads: int | str | None = None) -> str:
-    """Return the backend that ``eeinfer.load`` takes by itself on the CPU, if it opens the bundle."""
-    return next(name for name in preferred(bundle, ON_CPU, threads) if name != _NATIVE or obstacle() is None)
-
-
-def how(bundle: Bundle, backend: str, threads: int | str | None = None) -> str:
-    """Return a sentence on what runs ``bundle`` on the CPU with ``backend``, and why that."""
-    return f"{_HOW.get(backend, backend)}: {_why(bundle, backend, threads)}"
-
-
-def _why(bundle: Bundle, backend: str, threads: int | str | None) -> str:
+def by_itself(bundle: Bundle, threads: int | str | None = None) -> tuple[str, str]:
+    """Return what ``eeinfer.load`` takes by itself on the CPU, if that opens the bundle, and a sentence on why that."""
     choice, pool = find_choice(bundle), shared_threads()
-    taken = backend == expected(bundle, threads)
-    if choice is not None and taken:
-        pick = _picked(choice, bundle, threads if pool is None else pool, process=pool is not None)
-        if pick is not None and (pick.backend == backend or {pick.backend, backend} <= {ONNX_RUNTIME, _NATIVE}):
+    pick = _picked(choice, bundle, threads if pool is None else pool, process=pool is not None)
+    names = _first(None if pick is None or pool is not None else _quicker(pick), ON_CPU)
+    backend = next(name for name in names if name != _NATIVE or obstacle() is None)
+    return backend, _sentence(backend, _why(choice, pick, backend))
+
+
+def how(bundle: Bundle, backend: str, threads: int | str | None = None, *, named: bool) -> str:
+    """Return a sentence on what runs ``bundle`` on the CPU, and why that.
+
+    Args:
+        bundle: that is open.
+        backend: which runs it.
+        threads: that were asked for.
+        named: whether the backend was asked for by its name.
+    """
+    if named:
+        return _sentence(backend, "it was asked for")
+    taken, told = by_itself(bundle, threads)
+    return told if backend == taken else _sentence(backend, f"{taken} was passed over")
+
+
+def _sentence(backend: str, why: str) -> str:
+    return f"{_HOW.get(backend, backend)}: {why}"
+
+
+def _why(choice: Choice | None, pick: Pick | None, backend: str) -> str:
+    if choice is not None and pick is not None:
+        if pick.backend == backend or {pick.backend, backend} <= {ONNX_RUNTIME, _NATIVE}:
             return choice.why(pick)
+        if (reason := _obstacle(pick)) is not None:
+            return f"eeinfer tune chose {pick.backend}; {reason}"
     if backend == ONNX_RUNTIME:
-        return obstacle() or _ASKED_FOR
-    return "it is there" if taken else _ASKED_FOR
+        return obstacle() or f"{ONNXRUNTIME} names another runtime for the compiled loop"
+    return "it is there"
 
 
-def _picked(choice: Choice, bundle: Bundle, threads: int | str | None, *, process: bool) -> Pick | None:
-    """Return what is taken; None where a pool of a kind is asked for that ONNX Runtime alone has."""
+def _picked(choice: Choice | None, bundle: Bundle, threads: int | str | None, *, process: bool) -> Pick | None:
+    """Return what is taken; None where nothing was tried for what is asked, such as a pool that one library has."""
+    if choice is None:
+        return None
     if threads is None:
         return choice.pick(process=process)
-    plan = as_threads(threads, [segment.flops for segment in bundle.manifest.segments])
+    try:
+        plan = as_threads(threads, [segment.flops for segment in bundle.manifest.segments])
+    except ConfigError:  # the backend says so, after it has looked at the bundle's files
+        return None
     return choice.pick(max(plan.counts), process=process) if plan.mode == PARKED else None
 
 

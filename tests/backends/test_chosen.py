@@ -6,56 +6,21 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from choices import BROKEN, CHOICE, FIRST, SAME, WHY, break_openvino, candidate, everywhere, pick
 
 import eeinfer
 from eeinfer.backends.chosen import (
-    Agreement,
-    Candidate,
-    Choice,
-    Pick,
+    by_itself,
     choice_path,
-    expected,
     find_choice,
     how,
     kept_choices,
     library_version,
     save_choice,
 )
-from eeinfer.backends.ort.process import take_process
 from eeinfer.bundle.folder import Bundle
 from eeinfer.machine import cache
 from eeinfer.machine.versions import version_of
-
-SAME = Agreement(rows=64, taus=(0.5, 0.9), decisions=1.0, predictions=1.0, score_error=1e-6)
-
-
-def candidate(backend: str, agreement: Agreement | None = None) -> Candidate:
-    return Candidate(backend=backend, version=version_of(backend) or "0", agreement=agreement)
-
-
-def pick(backend: str, ratio: float = 0.9, *, threads: int | None = None, process: bool = False) -> Pick:
-    return Pick(
-        process=process,
-        threads=threads,
-        backend=backend,
-        settings={"onnxruntime": "parked:1", "openvino": "parked:1"},
-        ratios={"onnxruntime": 1.0, "openvino": ratio},
-    )
-
-
-def everywhere(backend: str) -> tuple[Pick, ...]:
-    return pick(backend), pick(backend, process=True)
-
-
-FIRST = candidate("onnxruntime")
-CHOICE = Choice(
-    bundle="tiny",
-    candidates=(FIRST, candidate("openvino", SAME)),
-    picks=everywhere("openvino"),
-    processor="any",
-    created="2026-01-01T00:00:00+00:00",
-)
-WHY = "eeinfer tune: openvino takes 0.90 of onnxruntime's time, same answers"
 
 
 @pytest.fixture(autouse=True)
@@ -121,16 +86,16 @@ def test_an_engine_takes_what_is_quickest_with_the_threads_that_it_is_asked_for(
     )
     for threads, backend in ((None, "onnxruntime"), (1, "onnxruntime"), (2, "openvino"), ("parked:2", "openvino")):
         with eeinfer.load(bundle.path, threads=threads) as engine:
-            assert engine.backend == expected(bundle, threads) == backend, threads
-    assert how(bundle, "openvino", 2) == f"OpenVINO: {WHY}"
+            assert engine.backend == by_itself(bundle, threads)[0] == backend, threads
+    assert how(bundle, "openvino", 2, named=False) == f"OpenVINO: {WHY}"
 
 
 @pytest.mark.usefixtures("openvino")
 def test_who_asks_for_a_pool_that_one_library_has_gets_that_library(bundle: Bundle) -> None:
     save_choice(bundle, CHOICE)
     with eeinfer.load(bundle.path, threads="stopping:2") as engine:
-        assert engine.backend == expected(bundle, "stopping:2") == "onnxruntime"
-    assert "takes" not in how(bundle, "onnxruntime", "stopping:2")
+        assert engine.backend == by_itself(bundle, "stopping:2")[0] == "onnxruntime"
+    assert "takes" not in how(bundle, "onnxruntime", "stopping:2", named=False)
 
 
 @pytest.mark.usefixtures("openvino")
@@ -193,31 +158,6 @@ def test_a_chosen_backend_that_does_not_open_the_bundle_is_passed_over(
         assert engine.backend == "onnxruntime"
 
 
-@pytest.mark.usefixtures("openvino")
-def test_a_process_whose_bundle_another_library_runs_gets_no_pool(
-    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[int | None] = []
-    monkeypatch.setattr("eeinfer.backends.ort.process.share_threads", asked.append)
-    save_choice(bundle, CHOICE)
-    for threads in (None, 2):
-        take_process(bundle.path, threads)
-    take_process(bundle.path, 2, "openvino")
-    assert asked == []
-    take_process(bundle.path, 2, "native")
-    assert asked == [2]
-    save_choice(bundle, msgspec.structs.replace(CHOICE, picks=everywhere("onnxruntime")))
-    take_process(bundle.path, None)
-    assert asked == [2, None]
-    save_choice(
-        bundle,
-        msgspec.structs.replace(CHOICE, picks=(*everywhere("openvino"), pick("onnxruntime", threads=1, process=True))),
-    )
-    for threads in (None, 1, 2):
-        take_process(bundle.path, threads)
-    assert asked == [2, None, 1, 2]
-
-
 def test_all_that_is_kept_is_found_and_what_is_damaged_left_out(
     bundle: Bundle, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -263,15 +203,55 @@ def test_what_is_expected_is_what_an_engine_runs_in_a_process_with_one_pool_too(
     save_choice(bundle, CHOICE)
     monkeypatch.setattr("eeinfer.backends.chosen.shared_threads", lambda: 1)
     with eeinfer.load(bundle.path) as engine:
-        assert expected(bundle) == engine.backend == "onnxruntime"
+        assert by_itself(bundle)[0] == engine.backend == "onnxruntime"
 
 
 @pytest.mark.usefixtures("openvino")
 def test_what_runs_and_why_is_a_sentence(bundle: Bundle) -> None:
-    assert expected(bundle) == "onnxruntime"
-    assert how(bundle, "onnxruntime").startswith("ONNX Runtime, the loop in Python: EEINFER_NATIVE is off")
-    assert how(bundle, "openvino") == "OpenVINO: it was asked for"
+    loop = "ONNX Runtime, the loop in Python: EEINFER_NATIVE is off"
+    assert by_itself(bundle) == ("onnxruntime", how(bundle, "onnxruntime", named=False))
+    assert how(bundle, "onnxruntime", named=False).startswith(loop)
     save_choice(bundle, CHOICE)
-    assert expected(bundle) == "openvino"
-    assert how(bundle, "openvino") == f"OpenVINO: {WHY}"
-    assert how(bundle, "native") == "ONNX Runtime, the compiled loop: it was asked for"
+    assert by_itself(bundle) == ("openvino", f"OpenVINO: {WHY}")
+    assert how(bundle, "openvino", named=False) == f"OpenVINO: {WHY}"
+    assert how(bundle, "onnxruntime", named=False) == "ONNX Runtime, the loop in Python: openvino was passed over"
+
+
+@pytest.mark.usefixtures("openvino")
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino", "native"])
+def test_of_a_backend_that_was_named_it_is_said_that_it_was_asked_for(bundle: Bundle, backend: str) -> None:
+    save_choice(bundle, CHOICE)
+    assert how(bundle, backend, named=True).endswith(": it was asked for")
+
+
+@pytest.mark.usefixtures("openvino")
+def test_the_record_is_read_once_to_say_why(bundle: Bundle, caplog: pytest.LogCaptureFixture) -> None:
+    path = save_choice(bundle, CHOICE)
+    assert path is not None
+    path.write_bytes(b"{}")
+    with caplog.at_level(logging.WARNING):
+        how(bundle, "onnxruntime", named=False)
+    assert caplog.text.count(f"{path} is not used") == 1
+
+
+@pytest.mark.usefixtures("openvino")
+def test_of_damage_and_a_setting_that_is_none_the_damage_is_told_tuned_or_not(bundle_copy: Path) -> None:
+    save_choice(Bundle.open(bundle_copy), CHOICE)
+    with pytest.raises(eeinfer.ConfigError, match="nonsense"):
+        eeinfer.load(bundle_copy, threads="nonsense")
+    (bundle_copy / "segment_01.onnx").write_bytes(b"no graph")
+    with pytest.raises(eeinfer.BundleError, match="segment_01"):
+        eeinfer.load(bundle_copy, threads="nonsense")
+
+
+@pytest.mark.usefixtures("openvino")
+def test_a_chosen_library_that_no_longer_loads_is_passed_over_and_told(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_choice(bundle, CHOICE)
+    break_openvino(monkeypatch, tmp_path)
+    with eeinfer.load(bundle.path) as engine:
+        assert engine.backend == by_itself(bundle)[0] == "onnxruntime"
+    assert f"eeinfer tune chose openvino; openvino is installed but does not load ({BROKEN})" in how(
+        bundle, "onnxruntime", named=False
+    )

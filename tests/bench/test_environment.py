@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
 from eeinfer.bench import BenchConfig, Report, measure
 from eeinfer.bench.environment import environment
+from eeinfer.bench.peers.kinds.cascade import Cascade
 from eeinfer.bench.reporting.sentences import circumstances, facts
+from eeinfer.bench.workers.base import Setup
 from eeinfer.machine import cache
 
 
@@ -46,3 +49,28 @@ def test_a_measurement_without_a_cache_is_of_the_segments_as_exported(
 ) -> None:
     monkeypatch.setenv(cache.VARIABLE, "off")
     assert measure(tiny_bundle, *digits, quick, data="noise").environment.plain
+
+
+def test_a_backend_that_was_named_was_asked_for(report: Report, tiny_bundle: Path) -> None:
+    assert "asked for" not in (report.environment.how or "")
+    images, labels = np.zeros((8, 8, 8), np.uint8), np.zeros(8, np.int64)
+    config = BenchConfig(
+        thresholds=2, min_seconds=0, rounds=1, latency_samples=2, pairs=1, warmup=0, threads=1, backend="onnxruntime"
+    )
+    named = measure(tiny_bundle, images, labels, config)
+    assert named.environment.how == "ONNX Runtime, the loop in Python: it was asked for"
+
+
+def test_a_peer_says_so_too(tiny_bundle: Path, tmp_path: Path) -> None:
+    setup = Setup(
+        bundle=str(tiny_bundle),
+        checkpoint=None,
+        folder=str(tmp_path),
+        images="",
+        batch=1,
+        threads=1,
+        threads_asked="parked:1",
+    )
+    assert "asked for" not in (Cascade(setup).how or "")
+    named = Cascade(msgspec.structs.replace(setup, backend_asked="onnxruntime"))
+    assert named.how == "ONNX Runtime, the loop in Python: it was asked for"

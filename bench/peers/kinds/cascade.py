@@ -22,6 +22,7 @@ class Cascade(Peer):
 
     note = "eeinfer.load in a process of its own, as on the command line; what it caches per machine is there already"
     packages: ClassVar[tuple[str, ...]] = ("eeinfer", "onnxruntime", "onnxruntime-gpu", "openvino", "numpy")
+    backend: ClassVar[str | None] = None  # that is named, whatever the setup asks for
 
     @classmethod
     def libraries(cls) -> None:
@@ -36,14 +37,20 @@ class Cascade(Peer):
         self.detail = "" if level is None else f"{self._engine.backend} at level {level}"
         self.plain = self._engine.optimised is False
         if self._engine.device == "cpu":
-            self.how = how(self._engine.bundle, self._engine.backend, setup.threads_asked)
+            named = self._asked(setup) is not None
+            self.how = how(self._engine.bundle, self._engine.backend, setup.threads_asked, named=named)
 
     @classmethod
     def opened(cls, setup: Setup) -> Engine:
         """Open the bundle."""
+        backend = cls._asked(setup)
         if not isinstance(setup.threads_asked, str):
-            take_process(Path(setup.bundle), setup.threads_asked, setup.backend_asked)
-        return load(setup.bundle, threads=setup.threads_asked, backend=setup.backend_asked)
+            take_process(Path(setup.bundle), setup.threads_asked, backend)
+        return load(setup.bundle, threads=setup.threads_asked, backend=backend)
+
+    @classmethod
+    def _asked(cls, setup: Setup) -> str | None:
+        return cls.backend or setup.backend_asked
 
     def plan(self, workload: Workload, rows: Array) -> Call:
         """Return the engine at the workload's thresholds."""
@@ -73,10 +80,4 @@ class Native(Cascade):
     """The same with the compiled loop, whatever `eeinfer tune` chose."""
 
     note = "eeinfer.load(backend='native'): ONNX Runtime, the loop in C++"
-
-    @classmethod
-    def opened(cls, setup: Setup) -> Engine:
-        """Open the bundle by the compiled library, in one pool too."""
-        if not isinstance(setup.threads_asked, str):
-            take_process(Path(setup.bundle), setup.threads_asked, "native")
-        return load(setup.bundle, threads=setup.threads_asked, backend="native")
+    backend = "native"

@@ -17,6 +17,7 @@ NUM_STREAMS = "NUM_STREAMS"  # OpenVINO's name of it
 
 
 _TELEMETRY = "openvino_telemetry"
+_INSTALL = "pip install 'eeinfer[openvino]'"
 
 _lock = threading.Lock()
 
@@ -25,21 +26,29 @@ def openvino() -> ModuleType:
     """Import OpenVINO, which then tells nobody that it was imported.
 
     Raises:
-        DependencyError: it is not installed.
+        DependencyError: it is not installed, or does not load.
     """
     with _lock:
         try:
             with _silenced():
                 import openvino
-        except ImportError as error:
-            raise DependencyError(
-                "backend 'openvino' needs the openvino package: pip install 'eeinfer[openvino]'"
-            ) from error
+        except Exception as error:  # its own libraries may be missing in many ways
+            raise DependencyError(_why_not(error)) from error
         # The first conversion of a type makes things once, by calling Python: two threads that both come first, one
         # with Python's lock and one with theirs, wait for each other for ever.
         openvino.Type.f32.to_dtype()
     module: ModuleType = openvino
     return module
+
+
+def _why_not(error: Exception) -> str:
+    if _is_missing(error):
+        return f"backend 'openvino' needs the openvino package: {_INSTALL}"
+    return f"openvino is installed but does not load ({first_line(error)}): pip install --force-reinstall openvino"
+
+
+def _is_missing(error: BaseException | None) -> bool:
+    return isinstance(error, ModuleNotFoundError) and error.name == LIBRARY
 
 
 @contextmanager
@@ -64,8 +73,8 @@ def obstacle() -> str | None:
     """Return why OpenVINO does not run here, with the command that mends it; None: it does."""
     try:
         found = openvino().Core().available_devices
-    except DependencyError:
-        return "pip install 'eeinfer[openvino]'"
+    except DependencyError as error:
+        return _INSTALL if _is_missing(error.__cause__) else str(error)
     except Exception as error:  # its libraries do not load, or this processor is not its own
         return f"it is installed but does not run here ({first_line(error)})"
     return None if CPU in found else "it finds no CPU that it knows"

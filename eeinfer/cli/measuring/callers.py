@@ -47,7 +47,8 @@ def compare_callers(
     share_pool(bundle, threads, backend=backend)
     with load(bundle, threads=threads, backend=backend) as engine, shown_progress() as progress:
         some = take(images, np.arange(min(_IMAGES, count_rows(images))))
-        report = measure_callers(engine, some, config, progress, tau=limits, threads=threads)
+        named = backend is not None
+        report = measure_callers(engine, some, config, progress, tau=limits, threads=threads, named=named)
     files = write_three(report, folder, "callers", callers_csv, callers_page)
     if as_json:
         typer.echo(structs.replace(report, path=str(bundle)).to_json().decode(), nl=False)

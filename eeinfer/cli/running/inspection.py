@@ -81,10 +81,10 @@ def _facts(bundle: "Bundle") -> dict[str, Any]:  # JSON
 
 def _on_cpu(bundle: "Bundle") -> dict[str, str]:
     """What `device="cpu"` takes on this machine, and why."""
-    from eeinfer.backends.chosen import expected, how
+    from eeinfer.backends.chosen import by_itself
 
-    backend = expected(bundle)
-    return {"backend": backend, "how": how(bundle, backend)}
+    backend, how = by_itself(bundle)
+    return {"backend": backend, "how": how}
 
 
 def _void(manifest: "Manifest") -> str | None:
