@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -9,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eeinfer.backends.base import Exit, Inputs
+from eeinfer.arrays import finite_rows
+from eeinfer.backends.base import Exit, Inputs, Lane
 from eeinfer.backends.loop import Loop, Step
 from eeinfer.bundle.manifest import Manifest
 from eeinfer.errors import NonFiniteWarning
-from eeinfer.result import AllExits, Departure, Result
+from eeinfer.result import AllExits, Answer, Departure, Result
 
 _NAMED_ROWS = 10
 _ROWS_AT_ONCE = 64  # where nobody leaves: bounds the memory of the activations
@@ -71,15 +73,21 @@ class Answers:
 
 
 class OneRow:
-    """Makes the result of a call with one image: at every exit all but three of its arrays are known beforehand."""
+    """Answers for a call with one image; of a result all but three arrays are known beforehand for every exit.
 
-    def __init__(self, flops: list[int]) -> None:
-        self._known = [(np.full(1, k), np.full(1, cost)) for k, cost in enumerate(flops)]
+    After a network has run, each array costs a microsecond and more, because its code is in no cache any more.
+    """
+
+    def __init__(self, flops: list[int], classes: int) -> None:
+        # The last one is that of exit -1: the image never entered.
+        self._known = [(np.full(1, k), np.full(1, cost)) for k, cost in [*enumerate(flops), (-1, 0)]]
         self._flags = np.zeros(1, np.bool_), np.ones(1, np.bool_)
+        self._none = Exit(np.full((1, classes), np.nan, np.float32), np.full(1, np.nan, np.float32), np.full(1, -1))
 
     def result(self, k: int, exit: Exit, score: float, near: bool, began: float) -> Result:
         """Copy the answer of exit ``k`` out of a lane's buffers; the call began at ``began``."""
         exits, flops = self._known[k]
+        exit = self._none if k < 0 else exit
         result = Result(
             predictions=exit.prediction.copy(),
             exits=exits.copy(),
@@ -94,6 +102,44 @@ class OneRow:
             result.predictions[0] = -1
             warn_non_finite(result.valid, stacklevel=4)
         return result
+
+    def plain(self, k: int, exit: Exit, score: float, near: bool, began: float) -> tuple[int, int, float]:
+        """Return class, exit and score as plain numbers."""
+        if math.isfinite(score):
+            return exit.prediction.item(), k, score
+        warn_non_finite(self._flags[False], stacklevel=4)
+        return -1, k, score
+
+
+def one_by_one(steps: Loop, lane: Lane, inputs: Inputs, flops: Sequence[int], spent: float) -> Iterator[Answer]:
+    """Yield every exit's answer to the image, as soon as it is there; ``spent`` seconds had gone before."""
+    lane.load(inputs)
+    began = perf_counter()
+    for k, score in steps.alone(lane):
+        exit = lane.exits[k]
+        prediction = int(exit.prediction[0]) if math.isfinite(score) else -1
+        spent += perf_counter() - began
+        yield Answer(
+            exit=k,
+            prediction=prediction,
+            score=score,
+            logits=exit.logits[0].copy(),
+            latency_ms=spent * 1e3,
+            flops=flops[k],
+        )
+        began = perf_counter()
+
+
+def departures(
+    steps: Loop, manifest: Manifest, inputs: Inputs, taus: tuple[float, ...], deadline: float, began: float
+) -> Iterator[Departure]:
+    """Yield the rows of prepared inputs as they leave, first those that no exit can answer for."""
+    finite = finite_rows(inputs)
+    if not finite.all():
+        yield unanswered(np.flatnonzero(~finite), len(manifest.classes), perf_counter() - began)
+    for step in steps.run(*answerable(inputs, finite), taus, deadline):
+        if step.rows:
+            yield departure(step, manifest.segments[step.k].cumulative_flops, perf_counter() - began)
 
 
 def departure(step: Step, flops: int, seconds: float) -> Departure:

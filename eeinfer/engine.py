@@ -3,23 +3,27 @@
 import math
 from collections.abc import Callable, Iterator
 from time import perf_counter
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 
-from eeinfer.answers import Answers, OneRow, answerable, copied, departure, every_exit, unanswered
+from eeinfer.answers import Answers, OneRow, answerable, copied, departures, every_exit, one_by_one
 from eeinfer.arrays import finite_rows, is_finite
-from eeinfer.backends.base import Backend, Inputs, Lane
+from eeinfer.backends.base import Backend, Exit, Inputs, Lane
 from eeinfer.backends.loop import Loop, LoopBackend
 from eeinfer.bundle.certificate import Certificate, files_digest, void
 from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.manifest import Manifest
 from eeinfer.errors import EeinferError, InputError
-from eeinfer.preprocess import Given, prepare_inputs
+from eeinfer.preprocess import Given, prepare_inputs, prepare_one
 from eeinfer.result import AllExits, Answer, Departure, Result
 from eeinfer.rule import Taus, as_deadline, as_given, as_limits
 from eeinfer.steps import loop_over
 from eeinfer.watching import Watch
 from eeinfer.watching.tally import MOST_CALLS, Tally
+
+_Answered = TypeVar("_Answered")
+_Answer: TypeAlias = Callable[[int, Exit, float, bool, float], _Answered]  # makes it of what `OneRow` takes
 
 
 class Engine:
@@ -51,7 +55,7 @@ class Engine:
         self._bundle, self._taus, self._again = bundle, taus, again
         self._steps: Loop | None = loop_over(bundle, backend)
         self._costs = [segment.cumulative_flops for segment in bundle.manifest.segments]
-        self._one_row, self._tally = OneRow(self._costs), Tally(len(taus))
+        self._one_row, self._tally = OneRow(self._costs, len(bundle.manifest.classes)), Tally(len(taus))
         self._given: tuple[Taus, tuple[float, ...]] = (taus, taus)  # thresholds of a call, and what was made of them
         first = bundle.manifest.inputs[0].tensor
         self._name, self._dtype = first.name, np.dtype(first.dtype)
@@ -82,10 +86,10 @@ class Engine:
         taus = self._taus if tau is None else self._limits(tau)
         # One prepared image: `prepare_inputs` would find it too, in ten times as long on a cold cache.
         if type(images) is np.ndarray and images.shape == self._one_shape and images.dtype is self._dtype:
-            return self._one({self._name: images}, taus, began, deadline)
+            return self._one({self._name: images}, taus, began, deadline, self._one_row.result)
         inputs = prepare_inputs(images, self.manifest)
         if (count := len(inputs[self._name])) == 1:
-            return self._one(inputs, taus, began, deadline)
+            return self._one(inputs, taus, began, deadline, self._one_row.result)
         answers = Answers.none_yet(count, len(self.manifest.classes))
         for step in self._running().run(*answerable(inputs, finite_rows(inputs)), taus, deadline):
             if step.rows:
@@ -94,22 +98,40 @@ class Engine:
         self._tally.add(result.exits, result.scores, own=taus == self._taus and deadline == math.inf)
         return result
 
-    def _one(self, inputs: Inputs, taus: tuple[float, ...], began: float, deadline: float) -> Result:
+    def predict_one(
+        self, image: Given, *, tau: Taus | None = None, deadline_ms: float | None = None
+    ) -> tuple[int, int, float]:
+        """Classify one image: a call without a ``Result``, whose arrays cost more than all else around a small network.
+
+        Returns:
+            Index of the class, exit and score, as a call's row has them: -1, -1 and NaN for an image with NaN or
+            infinite pixels, which is warned of.
+
+        Raises:
+            InputError: as a call does, and where there is not exactly one image.
+            BundleError: as a call does.
+        """
+        began = perf_counter()
+        deadline = math.inf if deadline_ms is None else as_deadline(deadline_ms, began)
+        taus = self._taus if tau is None else self._limits(tau)
+        if type(image) is np.ndarray and image.shape == self._one_shape and image.dtype is self._dtype:
+            return self._one({self._name: image}, taus, began, deadline, self._one_row.plain)
+        return self._one(prepare_one(image, self.manifest, "predict_one"), taus, began, deadline, self._one_row.plain)
+
+    def _one(
+        self, inputs: Inputs, taus: tuple[float, ...], began: float, deadline: float, answer: _Answer[_Answered]
+    ) -> _Answered:
         """Take a single row through buffers that are bound beforehand."""
         steps = self._steps or self._running()
         lane = self._borrow(steps)
         k, score, near = steps.one(lane, inputs, taus, deadline)
-        if k < 0:
-            self._give_back(lane)
-            self._tally.log.append((k, score, 0.0, True))
-            return Answers.none_yet(1, len(self.manifest.classes)).result(began)
-        result = self._one_row.result(k, lane.exits[k], score, near, began)
+        answered = answer(k, lane.exits[k], score, near, began)
         self._give_back(lane)  # one that failed is left to the garbage collector
         log = self._tally.log
-        log.append((k, score, result.latency_ms, taus == self._taus and deadline == math.inf))
+        log.append((k, score, (perf_counter() - began) * 1e3, taus == self._taus and deadline == math.inf))
         if len(log) >= MOST_CALLS:
             self._tally.count()
-        return result
+        return answered
 
     def _limits(self, tau: Taus) -> tuple[float, ...]:
         """Look at thresholds that cannot change only once."""
@@ -138,16 +160,10 @@ class Engine:
     def _stream(
         self, steps: Loop, inputs: Inputs, taus: tuple[float, ...], began: float, deadline: float
     ) -> Iterator[Departure]:
-        finite, own = finite_rows(inputs), taus == self._taus and deadline == math.inf
-        if not finite.all():
-            left = unanswered(np.flatnonzero(~finite), len(self.manifest.classes), perf_counter() - began)
-            self._tally.add(np.full(len(left), -1), left.scores, own=own)
+        own = taus == self._taus and deadline == math.inf
+        for left in departures(steps, self.manifest, inputs, taus, deadline, began):
+            self._tally.add(np.full(len(left), left.exit), left.scores, own=own)
             yield left
-        for step in steps.run(*answerable(inputs, finite), taus, deadline):
-            if step.rows:
-                left = departure(step, self._costs[step.k], perf_counter() - began)
-                self._tally.add(np.full(len(left), step.k), left.scores, own=own)
-                yield left
 
     def anytime(self, image: Given) -> Iterator[Answer]:
         """Yield every exit's answer to one image, as soon as it is there; stop asking and nothing more is computed.
@@ -156,9 +172,7 @@ class Engine:
             InputError: not exactly one image, or one that the bundle does not take, or NaN or infinite pixels.
         """
         began = perf_counter()
-        inputs = prepare_inputs(image, self.manifest)
-        if (count := len(inputs[self._name])) != 1:
-            raise InputError(f"anytime answers for one image, got {count}; call the engine for a batch")
+        inputs = prepare_one(image, self.manifest, "anytime")
         if not is_finite(inputs):
             raise InputError("the image holds NaN or infinite pixels; no exit can answer for it")
         # The caller may write into the image between two answers.
@@ -167,21 +181,7 @@ class Engine:
     def _answers(self, steps: Loop, inputs: Inputs, spent: float) -> Iterator[Answer]:
         lane = self._borrow(steps)
         try:
-            lane.load(inputs)
-            began = perf_counter()
-            for k, score in steps.alone(lane):
-                exit = lane.exits[k]
-                prediction = int(exit.prediction[0]) if math.isfinite(score) else -1
-                spent += perf_counter() - began
-                yield Answer(
-                    exit=k,
-                    prediction=prediction,
-                    score=score,
-                    logits=exit.logits[0].copy(),
-                    latency_ms=spent * 1e3,
-                    flops=self._costs[k],
-                )
-                began = perf_counter()
+            yield from one_by_one(steps, lane, inputs, self._costs, spent)
         finally:
             self._give_back(lane)
 

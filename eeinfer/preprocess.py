@@ -55,6 +55,18 @@ def prepare_inputs(given: Given, manifest: Manifest) -> dict[str, Array]:
     return ready
 
 
+def prepare_one(given: Given, manifest: Manifest, asking: str) -> dict[str, Array]:
+    """Prepare what is given to the method ``asking``, which answers for one row only.
+
+    Raises:
+        InputError: as of `prepare_inputs`, and where there is not exactly one row.
+    """
+    ready = prepare_inputs(given, manifest)
+    if (count := len(next(iter(ready.values())))) != 1:
+        raise InputError(f"{asking} answers for one image, got {count}; call the engine for a batch")
+    return ready
+
+
 def _named(given: Images, input: Input) -> Array:
     try:
         return prepare(given, input)

@@ -19,33 +19,48 @@ from eeinfer.backends.base import Inputs
 from eeinfer.backends.host import HostBackend
 from eeinfer.backends.threads import PARKED
 from eeinfer.bench.environment import load_average, processor
-from eeinfer.bench.loops.leaving import one_row, timed_leaving
+from eeinfer.bench.loops.leaving import Way, one_row, timed_leaving
 from eeinfer.bench.timing.clock import Array, Call
 from eeinfer.engine import Engine
 from eeinfer.errors import DependencyError, EeinferError
 
 BACKENDS = ("onnxruntime", "native", "openvino")
+WAYS = ("call", "predict_one")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Beyond:
-    """Calls of one backend's engine that leave at one exit, beside the bare runs."""
+    """One way of asking one backend's engine, the row leaving at one exit, beside the bare runs."""
 
     backend: str
+    way: str  # of `WAYS`
     exit: int
     ms: Array  # [n, 2] of the call and of the runs
 
 
 def measure_calls(engines: Mapping[str, Engine], threads: str, pairs: int, seconds: float) -> list[Beyond]:
-    """Time every engine's calls at each exit against the bare runs of its segments, all of them taking turns."""
-    row = one_row(next(iter(engines.values())).manifest)
+    """Time both ways of asking every engine at each exit against the bare runs of its segments, all taking turns."""
+    manifest = next(iter(engines.values())).manifest
+    row, exits = one_row(manifest), len(manifest.segments)
     chains = {name: _bare_runs(engine, row, threads) for name, engine in engines.items()}
     found = []
-    for k in range(len(next(iter(engines.values())).manifest.segments)):
+    for k in range(exits):
         bare = {name: chain(k) for name, chain in chains.items()}
-        ms = timed_leaving(engines, row, k, bare, pairs, seconds)
-        found += [Beyond(backend=name, exit=k, ms=ms[name]) for name in engines]
+        ms = timed_leaving(
+            {f"{name} {way}": ask for name, engine in engines.items() for way, ask in _ways(engine)},
+            exits,
+            row,
+            k,
+            {f"{name} {way}": call for name, call in bare.items() for way in WAYS},
+            pairs,
+            seconds,
+        )
+        found += [Beyond(backend=name, way=way, exit=k, ms=ms[f"{name} {way}"]) for name in engines for way in WAYS]
     return found
+
+
+def _ways(engine: Engine) -> Iterator[tuple[str, Way]]:
+    return zip(WAYS, (engine, engine.predict_one), strict=True)
 
 
 def _bare_runs(engine: Engine, row: Inputs, threads: str) -> Callable[[int], Call]:
@@ -77,11 +92,11 @@ def render_calls(found: Sequence[Beyond]) -> str:
 
 def _lines(found: Sequence[Beyond]) -> Iterator[str]:
     yield "microseconds of a call and of the bare runs of its segments, medians of pairs taking turns (least):"
-    for one in sorted(found, key=lambda one: (one.backend, one.exit)):
+    for one in sorted(found, key=lambda one: (one.backend, one.way, one.exit)):
         us = 1e3 * one.ms
         (call, bare), (least, least_bare), extra = np.median(us, axis=0), us.min(axis=0), us[:, 0] - us[:, 1]
         yield (
-            f"{one.backend:<12} exit {one.exit:<2} call {call:9.1f} ({least:9.1f}), bare {bare:9.1f} "
+            f"{one.backend:<12} {one.way:<12} exit {one.exit:<2} {call:9.1f} ({least:9.1f}), bare {bare:9.1f} "
             f"({least_bare:9.1f}): beyond {np.median(extra):+6.1f} ({least - least_bare:+6.1f}), {len(us)} pairs"
         )
 

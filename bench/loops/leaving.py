@@ -1,6 +1,7 @@
 """One row that leaves at a given exit, timed in back-to-back pairs with something else."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 import numpy as np
 
@@ -8,9 +9,10 @@ from eeinfer.backends.base import Inputs
 from eeinfer.bench.timing.cascade import as_given, forced
 from eeinfer.bench.timing.clock import Array, Call, Pair, time_pairs
 from eeinfer.bundle.manifest import Manifest
-from eeinfer.engine import Engine
 
 _WARM_UP = 20
+
+Way: TypeAlias = Callable[..., object]  # an engine, or a method of one, that takes an image and `tau`
 
 
 def one_row(manifest: Manifest) -> Inputs:
@@ -24,16 +26,17 @@ def one_row(manifest: Manifest) -> Inputs:
 
 
 def timed_leaving(
-    engines: Mapping[str, Engine], row: Inputs, exit: int, beside: Mapping[str, Call], pairs: int, seconds: float
+    ways: Mapping[str, Way], exits: int, row: Inputs, exit: int, beside: Mapping[str, Call], pairs: int, seconds: float
 ) -> dict[str, Array]:
-    """Time each engine's calls that leave at ``exit`` against its call of ``beside``, all of them taking turns.
+    """Time each way of asking, the row leaving at ``exit``, against its call of ``beside``, all of them taking turns.
 
     Returns:
-        For each engine [n, 2] milliseconds of its call and of the one beside it.
+        For each way [n, 2] milliseconds of its call and of the one beside it.
     """
+    taus = tuple(forced(exit, exits))
     timed = [
-        Pair(name=name, subject=_leaving(engine, row, exit), reference=beside[name], batches=[0])
-        for name, engine in engines.items()
+        Pair(name=name, subject=_asking(way, row, taus), reference=beside[name], batches=[0])
+        for name, way in ways.items()
     ]
     for pair in timed:
         for _ in range(_WARM_UP):
@@ -42,6 +45,6 @@ def timed_leaving(
     return time_pairs(timed, pairs, seconds, lambda done, planned: None)
 
 
-def _leaving(engine: Engine, row: Inputs, exit: int) -> Call:
-    given, taus = as_given(row), tuple(forced(exit, len(engine.manifest.segments)))
-    return lambda batch: engine(given, tau=taus)
+def _asking(way: Way, row: Inputs, taus: tuple[float, ...]) -> Call:
+    given = as_given(row)
+    return lambda batch: way(given, tau=taus)

@@ -39,7 +39,7 @@ def measure_overheads(
     found = []
     for k, path in enumerate(cuts):
         cut = _network(path, row, threads)
-        ms = timed_leaving(engines, row, k, dict.fromkeys(engines, cut), pairs, seconds)
+        ms = timed_leaving(engines, len(cuts), row, k, dict.fromkeys(engines, cut), pairs, seconds)
         found += [Beside(loop=name, exit=k, ms=ms[name]) for name in engines]
     return found
 
