@@ -31,7 +31,7 @@ from eeinfer.files import read_small
 
 FORMAT_VERSION = 1
 LIBRARY: Literal["onnxruntime"] = "onnxruntime"
-FORM = 6  # counts up with what the maker does
+FORM = 6  # counts up with what the maker does, and with what `check_graphs` refuses: a form vouches for its bundle
 
 _MOST_BYTES = 16 << 20  # of a build.json
 _KEY_DIGITS = 32

@@ -1,6 +1,8 @@
 """What is checked while a bundle is opened: the graphs and hashes when somebody asks for it, or to explain an error."""
 
+import shutil
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import eeinfer
 from eeinfer.bundle import folder as folders
 from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import BundleError
+from eeinfer.machine import cache
 
 
 def opened(path: Path) -> Bundle:
@@ -92,3 +95,60 @@ def test_damage_explains_what_went_wrong_though_nobody_asked(bundle_copy: Path, 
     assert "a session" not in str(caught.value)
     with pytest.raises(BundleError, match="a session"), opened(bundle_copy).opening(verify=False):
         raise BundleError("a session does not open")
+
+
+@pytest.mark.parametrize(
+    ("verify", "large", "vouched", "looks"),
+    [
+        (True, False, True, False),
+        (True, False, False, True),
+        (True, True, True, True),  # its hashes are compared while sessions open
+        (False, False, True, True),  # then nothing says that it is the same graph
+    ],
+)
+def test_graphs_that_were_checked_before_are_known_by_their_hashes(
+    bundle_copy: Path, monkeypatch: pytest.MonkeyPatch, verify: bool, large: bool, vouched: bool, looks: bool
+) -> None:
+    monkeypatch.setattr(folders, "_SMALL_BYTES", 0 if large else 1 << 30)
+    swap(bundle_copy, "segment_01.onnx", b"\x00no graph")
+    with opened(bundle_copy).opening(verify=verify, vouched=lambda: vouched) as check:
+        if looks:
+            with pytest.raises(BundleError, match=r"segment_01\.onnx"):
+                check()
+        else:
+            check()
+
+
+def test_an_altered_graph_is_refused_before_anybody_reads_it_though_its_manifest_is_vouched_for(
+    bundle_copy: Path,
+) -> None:
+    alter(bundle_copy / "segment_01.onnx")
+    with (
+        pytest.raises(BundleError, match=r"segment_01\.onnx was altered"),
+        opened(bundle_copy).opening(verify=True, vouched=lambda: True) as check,
+    ):
+        _read_after(check)
+
+
+def _read_after(check: Callable[[], None]) -> None:
+    check()
+    pytest.fail("the block went on")
+
+
+def test_the_form_of_this_machine_vouches_for_the_bundle_that_it_was_made_from(
+    bundle_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = []
+    monkeypatch.setattr(folders, "check_graphs", lambda folder, manifest: looked.append(folder))
+
+    def looks() -> int:
+        looked.clear()
+        with eeinfer.load(bundle_copy, backend="onnxruntime", threads=1):
+            return len(looked)
+
+    monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "cache"))
+    assert [looks(), looks()] == [1, 0]
+    shutil.rmtree(tmp_path / "cache")
+    assert [looks(), looks()] == [1, 0]
+    monkeypatch.setenv(cache.VARIABLE, cache.OFF)
+    assert [looks(), looks()] == [1, 1]

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from eeinfer.backends.onnx_runtime import onnxruntime
+from eeinfer.bundle.build_record import BUILD_NAME
 from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.optimised import Form, Target, read_form, read_record
 from eeinfer.errors import BundleError
@@ -34,6 +35,12 @@ def target(bundle: Bundle) -> Target:
 def place(bundle: Bundle) -> Path | None:
     """Return where the optimised form of ``bundle`` lies, or would lie, in the machine's cache; None: nowhere."""
     return cache.place(KIND, target(bundle).key)
+
+
+def is_kept(bundle: Bundle) -> bool:
+    """Whether the cache has the form of a bundle with this manifest: it was made of graphs that were checked."""
+    kept = place(bundle)
+    return kept is not None and (kept / BUILD_NAME).is_file()
 
 
 def find(bundle: Bundle) -> Iterator[Form]:
