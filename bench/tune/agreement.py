@@ -1,5 +1,6 @@
 """How the answers of two backends compare: scores, classes, and what the rule makes of the scores."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,10 @@ from numpy.typing import NDArray
 from eeinfer.arrays import count_rows, take
 from eeinfer.backends.chosen import Agreement
 from eeinfer.bench.tune.noise import noise
+from eeinfer.bench.workers.base import Unavailable
 from eeinfer.bundle.folder import Bundle
 from eeinfer.engine import Engine
+from eeinfer.errors import NonFiniteWarning, first_line
 from eeinfer.loading import load
 from eeinfer.preprocess import prepare_inputs
 from eeinfer.result import AllExits
@@ -37,16 +40,18 @@ def agreement(bundle: Bundle, one: str, other: str, *, images: Any, seed: int) -
         seed: of the noise.
 
     Raises:
-        ConfigError, BundleError: one of them does not run it.
+        ConfigError, BundleError: the first does not run it.
+        Unavailable: the other does not, and why.
     """
     spec = bundle.manifest.input.tensor
     given = noise(spec, _ROWS, seed, mixed=True) if images is None else images
     count = min(_ROWS, count_rows(given))
     rows = prepare_inputs(take(given, np.arange(count)), bundle.manifest)[spec.name]
     draw = np.random.default_rng(seed)
-    with load(bundle.path, backend=one) as first, load(bundle.path, backend=other) as second:
-        mine, theirs = _answers(first, rows), _answers(second, rows)
+    with load(bundle.path, backend=one) as first:
+        mine = _answers(first, rows)
         nudged = [_answers(first, _nudged(rows, draw)) for _ in range(_NUDGES)] if rows.dtype == np.float32 else []
+    theirs = _others(bundle, other, rows)
     steady = np.logical_and.reduce(
         [_moved(mine, each) <= _STEADY for each in nudged] or [np.ones(mine.scores.shape, bool)]
     )
@@ -62,8 +67,18 @@ def agreement(bundle: Bundle, one: str, other: str, *, images: Any, seed: int) -
     )
 
 
+def _others(bundle: Bundle, backend: str, rows: NDArray[Any]) -> AllExits:
+    try:
+        with load(bundle.path, backend=backend) as engine:
+            return _answers(engine, rows)
+    except Exception as error:  # whatever another library raises: the first one goes on without it
+        raise Unavailable(first_line(error)) from error
+
+
 def _answers(engine: Engine, rows: NDArray[Any]) -> AllExits:
-    parts = [engine.all_exits(rows[start : start + _BATCH]) for start in range(0, len(rows), _BATCH)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NonFiniteWarning)  # of rows that nobody gave; what is lost is compared too
+        parts = [engine.all_exits(rows[start : start + _BATCH]) for start in range(0, len(rows), _BATCH)]
     scores, predictions, logits = (
         np.concatenate([getattr(part, name) for part in parts]) for name in ("scores", "predictions", "logits")
     )

@@ -13,7 +13,7 @@ from eeinfer.bench.peers.registry import SUBJECT
 from eeinfer.bench.tune.candidates import combined
 from eeinfer.bench.tune.config import TuneConfig
 from eeinfer.bench.workers import messages
-from eeinfer.bench.workers.base import Setup, Workload
+from eeinfer.bench.workers.base import Setup, Unavailable, Workload
 from eeinfer.bench.workers.process import PeerProcess
 from eeinfer.bench.workers.rounds import Turns, warm_up
 from eeinfer.progress import Progress
@@ -78,8 +78,14 @@ def _segments(setting: Setting, config: TuneConfig) -> list[float]:
 
 
 def trials(tried: Sequence[Setting], plans: Sequence[Workload]) -> list[Trial]:
-    """Return the settings of one backend that went through all rounds, the quickest first."""
+    """Return the settings of one backend that went through all rounds, the quickest first.
+
+    Raises:
+        Unavailable: none of them did.
+    """
     done = [setting for setting in tried if setting.turns.failed is None]
+    if not done:
+        raise Unavailable(str(tried[0].turns.failed))
     ms = np.array([setting.ms(plans) for setting in done])
     ratios = (ms / ms.min(axis=0)).mean(axis=1)
     found = [

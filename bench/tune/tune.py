@@ -2,12 +2,12 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -32,11 +32,14 @@ from eeinfer.bench.workers.process import PeerFailed
 from eeinfer.bench.workers.rounds import calls_per_turn, run_rounds
 from eeinfer.bench.workers.workloads import leaving
 from eeinfer.bundle.folder import Bundle
-from eeinfer.errors import EeinferError
+from eeinfer.errors import BundleError, EeinferError
 from eeinfer.machine.cores import physical_cores
 from eeinfer.machine.leftovers import temporary_folder
 from eeinfer.preprocess import prepare_inputs
 from eeinfer.progress import Progress
+
+Given = TypeVar("Given")
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,51 +73,80 @@ def tune(bundle: str | os.PathLike[str], config: TuneConfig, progress: Progress,
         Workload(name=leaving(k, len(flops)), taus=tuple(forced(k, len(flops))), exits=(k,) * IMAGES) for k in exits
     ]
     rounds = PeersConfig(rounds=config.rounds, turn_seconds=config.turn_seconds, seed=config.seed)
+    left_out: dict[str, str] = {}
+
+    def measured(backend: str, settings: list[Setting]) -> Profile:
+        progress("what rows cost", [*tried].index(backend), len(tried))
+        return _profile(found, exits, settings, plans, config)
+
     with temporary_folder("eeinfer-tune") as folder, ExitStack() as stack:
         setup = _setup(found, folder, config, images)
         start = partial(opened, setup=setup, plans=plans, rounds=rounds, stack=stack, progress=progress)
         try:
-            tried = {ONNX_RUNTIME: [*start(ONNX_RUNTIME, candidates(physical_cores(), flops))]}
-            left_out = _with_openvino(tried, partial(start, OPENVINO, candidates(physical_cores(), flops, (PARKED,))))
-            for backend, settings in tried.items():
-                settings += start(backend, mixtures(settings, flops, config))
+            tried = _each(_wanted(flops, left_out), lambda name, wanted: [*start(name, wanted)], left_out)
+            tried = _each(tried, lambda name, some: [*some, *start(name, mixtures(some, flops, config))], left_out)
             _take_turns([setting for settings in tried.values() for setting in settings], plans, rounds, progress)
-            profiles = {}
-            for position, (backend, settings) in enumerate(tried.items()):
-                progress("what rows cost", position, len(tried))
-                profiles[backend] = _profile(found.manifest.name, exits, settings, plans, config)
-        except (PeerFailed, Unavailable) as error:
-            raise EeinferError(f"{found.path} cannot be tuned: {error}") from error
-    compared = _candidates(found, list(profiles), images, config)
-    return Tuned(choice=chosen(found.manifest.name, profiles, compared), profiles=profiles, left_out=left_out)
+            profiles = _each(tried, measured, left_out)
+            compared = _each(profiles, lambda name, _: _candidate(found, name, images, config), left_out)
+        except (PeerFailed, EeinferError) as error:
+            raise EeinferError(_refusal(found, error, drawn=images is None)) from error
+    profiles = {name: profiles[name] for name in compared}
+    choice = chosen(found.manifest.name, profiles, tuple(compared.values()))
+    return Tuned(choice=choice, profiles=profiles, left_out=left_out)
 
 
-def _with_openvino(tried: dict[str, list[Setting]], start: Callable[[], Iterator[Setting]]) -> dict[str, str]:
-    """Add OpenVINO's settings where it is installed and runs the bundle; return why not otherwise."""
+def _wanted(flops: Sequence[int], left_out: dict[str, str]) -> dict[str, list[str]]:
+    """Return the settings to try of each library that runs here; tell why another does not."""
     reason = obstacle()
-    if reason is None:
-        try:
-            tried[OPENVINO] = [*start()]
-        except (PeerFailed, Unavailable) as error:  # it does not run this bundle: the others do
-            reason = str(error)
-    return {} if reason is None else {OPENVINO: reason}
+    if reason is not None:
+        left_out[OPENVINO] = reason
+    found = {ONNX_RUNTIME: candidates(physical_cores(), flops)}
+    return found if reason is not None else found | {OPENVINO: candidates(physical_cores(), flops, (PARKED,))}
 
 
-def _candidates(bundle: Bundle, backends: Sequence[str], images: Any, config: TuneConfig) -> tuple[Candidate, ...]:
-    """Return the backends with their versions, and how the answers of each compare with the first one's."""
-    first, *others = backends
-    same = {name: agreement(bundle, first, name, images=images, seed=config.seed) for name in others}
-    return tuple(Candidate(backend=name, version=library_version(name), agreement=same.get(name)) for name in backends)
+def _each(tried: Mapping[str, Given], do: Callable[[str, Given], Found], left_out: dict[str, str]) -> dict[str, Found]:
+    """Do it for every backend; one that fails is turned away with its reason, except ONNX Runtime, which has to run."""
+    found = {}
+    for backend, given in tried.items():
+        with _turned_away(backend, left_out):
+            found[backend] = do(backend, given)
+    return found
+
+
+@contextmanager
+def _turned_away(backend: str, left_out: dict[str, str]) -> Iterator[None]:
+    try:
+        yield
+    except (PeerFailed, Unavailable) as error:
+        if backend == ONNX_RUNTIME:
+            raise
+        left_out[backend] = str(error)
+
+
+def _refusal(bundle: Bundle, error: Exception, *, drawn: bool) -> str:
+    if drawn and isinstance(error, BundleError):  # not every network answers what is no image of its own
+        return (
+            f"{bundle.path} cannot be tuned on noise ({error}); where it answers images of its own, tune it on those: "
+            f"eeinfer tune {bundle.path} --data IMAGES"
+        )
+    return f"{bundle.path} cannot be tuned: {error}"
+
+
+def _candidate(bundle: Bundle, backend: str, images: Any, config: TuneConfig) -> Candidate:
+    """Return a backend with its version, and how its answers compare with ONNX Runtime's."""
+    first = backend == ONNX_RUNTIME
+    same = None if first else agreement(bundle, ONNX_RUNTIME, backend, images=images, seed=config.seed)
+    return Candidate(backend=backend, version=library_version(backend), agreement=same)
 
 
 def _profile(
-    bundle: str, exits: tuple[int, ...], settings: list[Setting], plans: Sequence[Workload], config: TuneConfig
+    bundle: Bundle, exits: tuple[int, ...], settings: list[Setting], plans: Sequence[Workload], config: TuneConfig
 ) -> Profile:
     found = trials(settings, plans)
     best = next(setting for setting in settings if setting.threads == found[0].threads)
     costs = best.costs(config, config.sizes)
     return Profile(
-        bundle=bundle,
+        bundle=bundle.manifest.name,
         threads=next(trial.threads for trial in found if not trial.threads.startswith(SHARED)),
         process=found[0].threads,
         exits=exits,
