@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eeinfer.bench.noise import noise
 from eeinfer.bench.serving.driving import FAILED, REFUSED, Done
 from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import OverloadError
@@ -70,7 +71,7 @@ def _exit(ticket: "Future[Served]") -> int:
 def drawn_images(bundle: Path, seed: int) -> NDArray[Any]:
     """Return prepared rows that say nothing, for a bundle with one input."""
     spec = Bundle.open(bundle, verify=False).manifest.input.tensor
-    return np.random.default_rng(seed).normal(0, 1, (_IMAGES, *spec.sizes())).astype(spec.dtype)
+    return noise(spec, _IMAGES, seed)
 
 
 def equal_shares(exits: int, seed: int, rounds: int = 64) -> list[int]:

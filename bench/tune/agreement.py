@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from eeinfer.arrays import count_rows, take
 from eeinfer.backends.chosen import Agreement
-from eeinfer.bench.tune.noise import noise
+from eeinfer.bench.noise import noise
 from eeinfer.bench.workers.base import Unavailable
 from eeinfer.bundle.folder import Bundle
 from eeinfer.engine import Engine

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eeinfer.backends.base import Backend, Inputs
-from eeinfer.bench.tune.noise import noise
+from eeinfer.bench.noise import noise
 from eeinfer.bench.workers import messages
 from eeinfer.bundle.layout import bytes_in_front
 from eeinfer.bundle.manifest import Manifest

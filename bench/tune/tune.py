@@ -19,13 +19,13 @@ from eeinfer.backends.openvino.library import LIBRARY as OPENVINO
 from eeinfer.backends.openvino.library import obstacle
 from eeinfer.backends.profile import Profile
 from eeinfer.backends.threads import PARKED, SHARED
+from eeinfer.bench.noise import noise
 from eeinfer.bench.peers.config import PeersConfig
 from eeinfer.bench.timing.cascade import forced
 from eeinfer.bench.tune.agreement import agreement
 from eeinfer.bench.tune.candidates import candidates
 from eeinfer.bench.tune.choosing import chosen
 from eeinfer.bench.tune.config import TuneConfig
-from eeinfer.bench.tune.noise import noise
 from eeinfer.bench.tune.trials import IMAGES, Setting, SetupFor, mixtures, opened, trials
 from eeinfer.bench.workers.base import Setup, Unavailable, Workload, check_one_input
 from eeinfer.bench.workers.process import PeerFailed
