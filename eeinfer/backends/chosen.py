@@ -132,7 +132,7 @@ def choice_path(bundle: Bundle) -> Path | None:
 def find_choice(bundle: Bundle) -> Choice | None:
     """Return the choice for ``bundle``; None where there is none, or one among other versions than are installed."""
     path = choice_path(bundle)
-    choice = find_record(path, Choice, _check, most_bytes=_MOST_BYTES, mend=f"eeinfer tune {bundle.path}")
+    choice = _read(path, f"eeinfer tune {bundle.path}")
     if choice is None:
         return None
     changed = _changed(choice)
@@ -140,6 +140,10 @@ def find_choice(bundle: Bundle) -> Choice | None:
         log.info("%s is not used: another version of %s is installed now", path, ", ".join(changed))
         return None
     return choice
+
+
+def _read(path: Path | None, mend: str) -> Choice | None:
+    return find_record(path, Choice, _check, version=CHOICE_VERSION, most_bytes=_MOST_BYTES, mend=mend)
 
 
 def _changed(choice: Choice) -> list[str]:
@@ -150,7 +154,7 @@ def kept_choices() -> list[Choice]:
     """Return the choices in this machine's cache that hold for what is installed, by the names of their bundles."""
     folder = cache.place(KIND, "")
     paths = [] if folder is None else sorted(folder.glob("*.json"))
-    read = (find_record(path, Choice, _check, most_bytes=_MOST_BYTES, mend="eeinfer tune") for path in paths)
+    read = (_read(path, "eeinfer tune") for path in paths)
     found = [choice for choice in read if choice is not None and not _changed(choice)]
     return sorted(found, key=lambda choice: (choice.bundle, choice.created))
 
@@ -256,8 +260,6 @@ def _picked(choice: Choice | None, bundle: Bundle, threads: int | str | None, *,
 
 
 def _check(choice: Choice) -> None:
-    if choice.version != CHOICE_VERSION:
-        raise EeinferError(f"it has version {choice.version}, this eeinfer reads {CHOICE_VERSION}")
     known = {candidate.backend for candidate in choice.candidates}
     for pick in choice.picks:
         if pick.backend not in pick.ratios or not pick.ratios.keys() == pick.settings.keys() <= known:

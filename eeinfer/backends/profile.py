@@ -67,9 +67,8 @@ def profile_path(bundle: Bundle, library: str) -> Path | None:
 def find_profile(bundle: Bundle, library: str) -> Profile | None:
     """Return the profile of ``bundle`` from the cache; None where there is none, or none that can be read."""
     path = profile_path(bundle, library)
-    return find_record(
-        path, Profile, partial(_check, bundle=bundle), most_bytes=_MOST_BYTES, mend=f"eeinfer tune {bundle.path}"
-    )
+    check, mend = partial(_check, bundle=bundle), f"eeinfer tune {bundle.path}"
+    return find_record(path, Profile, check, version=PROFILE_VERSION, most_bytes=_MOST_BYTES, mend=mend)
 
 
 def save_profile(bundle: Bundle, library: str, profile: Profile) -> Path | None:
@@ -78,8 +77,6 @@ def save_profile(bundle: Bundle, library: str, profile: Profile) -> Path | None:
 
 
 def _check(profile: Profile, bundle: Bundle) -> None:
-    if profile.version != PROFILE_VERSION:
-        raise EeinferError(f"it has version {profile.version}, this eeinfer reads {PROFILE_VERSION}")
     segments = len(bundle.manifest.segments)
     as_threads(profile.threads, _flops(bundle))
     as_threads(profile.process, _flops(bundle))

@@ -16,8 +16,18 @@ Record = TypeVar("Record", bound=msgspec.Struct)
 log = logging.getLogger(__name__)
 
 
+class _Versioned(msgspec.Struct, frozen=True, kw_only=True):
+    version: int
+
+
 def find_record(
-    path: Path | None, kind: type[Record], check: Callable[[Record], None], *, most_bytes: int, mend: str
+    path: Path | None,
+    kind: type[Record],
+    check: Callable[[Record], None],
+    *,
+    version: int | None = None,
+    most_bytes: int,
+    mend: str,
 ) -> Record | None:
     """Return the record at ``path``; None where there is none, or none that can be read.
 
@@ -25,13 +35,17 @@ def find_record(
         path: its place; None where nothing is kept.
         kind: of the record.
         check: raises an EeinferError where its parts do not fit.
+        version: that is read; None: the record has no field of that name.
         most_bytes: of the file; a larger one is damage.
         mend: the command that makes it again.
     """
     if path is None:
         return None
     try:
-        record = msgspec.json.decode(read_small(path, most_bytes), type=kind)
+        data = read_small(path, most_bytes)
+        if version is not None:
+            _check_version(data, version)  # before the fields, of which another version has others
+        record = msgspec.json.decode(data, type=kind)
         check(record)
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -39,6 +53,13 @@ def find_record(
         log.warning("%s is not used: %s; make it again with: %s", path, error, mend)
         return None
     return record
+
+
+def _check_version(data: bytes, version: int) -> None:
+    found = msgspec.json.decode(data, type=_Versioned).version
+    if found != version:
+        age = "an older" if found < version else "a newer"
+        raise EeinferError(f"it is from {age} eeinfer (version {found}, this one reads {version})")
 
 
 def save_record(path: Path | None, record: msgspec.Struct) -> Path | None:

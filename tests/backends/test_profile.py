@@ -55,7 +55,7 @@ def test_threads_that_are_asked_for_stand_above_the_profile(tiny_bundle: Path, b
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"version": 2}, "version 2, this eeinfer reads 1"),
+        ({"version": 2}, "it is from a newer eeinfer (version 2, this one reads 1)"),
         ({"threads": "wild:2"}, "threads is 'wild:2'"),
         ({"segment_ms": ((1.0, 2.0),)}, "does not fit"),
         ({"sizes": (2, 1)}, "does not fit"),
