@@ -62,7 +62,8 @@ function draw(plot) {
   const yRange = rows ? [rows - 0.5, -0.5] : areas ? [0, 100] : range(ys, { log: spec.y_log, from: spec.y_from, room: 0.08 });
   const up = rows ? spec.y_names : ticks(...yRange, 6, spec.y_log).map(short), longest = Math.max(...up.map((text) => text.length));
   const left = Math.max(50, Math.min(width * 0.42, (rows ? 12 : 26) + 6.6 * longest));
-  const box = { left, right: width - (bars ? 34 : 14), top: 12, bottom: height - 42 };
+  const numbers = Math.max(0, ...points.map((point) => (point.number || "").length));
+  const box = { left, right: width - (bars ? Math.max(34, 10 + 6.6 * numbers) : 14), top: 12, bottom: height - 42 };
   const x = scale(xRange, [box.left, box.right], spec.x_log), y = scale(yRange, [box.bottom, box.top], spec.y_log);
   const svg = make("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", tabindex: 0, "aria-label": spec.name });
   const clip = make("clipPath", { id: `inside-${plots.indexOf(plot)}` }, svg);
@@ -72,6 +73,7 @@ function draw(plot) {
   if (areas) stack(plot); else if (bars) bar(plot); else lines(plot);
   plot.marks = make("g", {}, svg);
   holder.replaceChildren(svg, plot.tip);
+  for (const name of svg.querySelectorAll("text.name")) fit(name, box.left - 7);
   mark(plot);
 }
 
@@ -81,7 +83,7 @@ function axes({ spec, svg, x, y, box, narrow }, xRange, yRange) {
   const up = spec.y_names.length ? names(spec.y_names, y) : ticks(Math.min(...yRange), Math.max(...yRange), 6, spec.y_log).map((v) => ({ text: short(v), at: y(v) }));
   for (const { text, at } of up) {
     if (!spec.y_names.length) make("line", { x1: box.left, x2: box.right, y1: at, y2: at, class: "grid" }, svg);
-    make("text", { x: box.left - 7, y: at + 4, "text-anchor": "end" }, svg, text);
+    make("text", { x: box.left - 7, y: at + 4, "text-anchor": "end", ...(spec.y_names.length ? { class: "name" } : {}) }, svg, text);
   }
   for (const { text, at } of along) {
     make("line", { x1: at, x2: at, y1: box.top, y2: box.bottom, class: "grid" }, svg);
@@ -94,6 +96,17 @@ function axes({ spec, svg, x, y, box, narrow }, xRange, yRange) {
   });
   make("text", { x: (box.left + box.right) / 2, y: box.bottom + 36, "text-anchor": "middle" }, svg, spec.x);
   if (spec.y) make("text", { x: -(box.top + box.bottom) / 2, y: 12, transform: "rotate(-90)", "text-anchor": "middle" }, svg, spec.y);
+}
+
+// A name that is wider than its room goes on in a second line; what is wider still ends early, and is told in full by who is pointed at.
+function fit(name, room) {
+  if (name.getComputedTextLength() <= room) return;
+  const parts = name.textContent.split(/ (?=[^ ]+$)/);
+  name.textContent = "";
+  parts.forEach((part, place) => {
+    const line = make("tspan", { x: room, dy: place ? 11 : 5.5 - 5.5 * parts.length }, name, part);
+    for (let end = part.length - 1; end && line.getComputedTextLength() > room; end--) line.textContent = `${part.slice(0, end)}\u2026`;
+  });
 }
 
 function lines({ spec, svg, x, y, shown }) {

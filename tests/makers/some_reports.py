@@ -74,10 +74,11 @@ def some_callers() -> CallersReport:
     )
 
 
-def some_tuned() -> Tuned:
+def some_tuned(*slowest: Trial) -> Tuned:
     trials = (
         Trial(threads="parked:1,2", ms=(0.1, 0.4), ratio=1.0),
         Trial(threads="stopping:2", ms=(0.2, 0.6), ratio=1.8),
+        *slowest,
     )
     profile = Profile(
         bundle="some",

@@ -8,6 +8,7 @@ import some_reports
 from browser import needs_browser, visit
 
 from eeinfer import samples
+from eeinfer.backends.profile import Trial
 from eeinfer.bench import BenchConfig, Report, measure
 from eeinfer.bench.callers import callers_page
 from eeinfer.bench.peers.reporting.page import html_page as peers_page
@@ -21,7 +22,12 @@ pytestmark = needs_browser
 Seen = dict[tuple[str, int], dict[str, Any]]
 
 WIDTHS = (1400, 400)
-PLOTS = {"bench": 3, "peers": 3, "callers": 2, "tune": 2, "compare": 2, "calibrate": 3}
+PLOTS = {"bench": 3, "peers": 3, "callers": 2, "tune": 2, "tune many": 2, "compare": 2, "calibrate": 3}
+
+MANY = (  # segments have long settings, and some are slow
+    Trial(threads="stopping:1,1,1,2,2,2", ms=(0.3, 0.9), ratio=2.5),
+    Trial(threads="stopping:1,1,1,1,1,1,1,1,2,2,2,2", ms=(20, 60), ratio=175),
+)
 
 LOOK = """
 seen.wide = document.documentElement.scrollWidth; seen.window = innerWidth;
@@ -91,6 +97,7 @@ def seen(report: Report, tmp_path_factory: pytest.TempPathFactory) -> Seen:
         "peers": peers_page(some_reports.some_peers()),
         "callers": callers_page(some_reports.some_callers()),
         "tune": tune_page(some_reports.some_tuned()),
+        "tune many": tune_page(some_reports.some_tuned(*MANY)),
         "compare": versus_page(some_reports.some_versus()),
         "calibrate": calibration_page(some_reports.some_calibration()),
     }
