@@ -14,6 +14,7 @@ _KINDS = "eeinfer.bench.peers.kinds"
 PEERS: dict[str, str] = {
     SUBJECT: f"{_KINDS}.cascade:Cascade",
     "native": f"{_KINDS}.cascade:Native",
+    "predict_one": f"{_KINDS}.cascade:PredictOne",
     "static": f"{_KINDS}.networks:Static",
     "static tuned": f"{_KINDS}.networks:Tuned",
     "cut": f"{_KINDS}.networks:Cuts",

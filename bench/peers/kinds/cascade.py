@@ -12,7 +12,7 @@ from eeinfer.backends.openvino.library import LIBRARY as OPENVINO
 from eeinfer.backends.ort.process import take_process
 from eeinfer.bench.tune.costs import measure_costs
 from eeinfer.bench.workers import messages
-from eeinfer.bench.workers.base import Array, Call, Peer, Setup, Workload, needs
+from eeinfer.bench.workers.base import Array, Call, Peer, Setup, Unavailable, Workload, needs
 from eeinfer.engine import Engine
 from eeinfer.loading import load
 
@@ -81,3 +81,25 @@ class Native(Cascade):
 
     note = "eeinfer.load(backend='native'): ONNX Runtime, the loop in C++"
     backend = "native"
+
+
+class PredictOne(Cascade):
+    """The same by `Engine.predict_one`, whose answer is what the other peers' are: where the row left, and a class."""
+
+    note = "engine.predict_one in the place of a call: plain numbers and no arrays, one image at a time"
+
+    @classmethod
+    def prepare(cls, setup: Setup) -> None:
+        """Refuse batches."""
+        if setup.batch > 1:
+            raise Unavailable("it answers for one image; measure it with --batch 1")
+
+    def plan(self, workload: Workload, rows: Array) -> Call:
+        """Return the method at the workload's thresholds."""
+        ask, taus = self._engine.predict_one, workload.taus
+        return lambda images: ask(images, tau=taus)
+
+    def answers(self, raw: Any) -> tuple[Array, Array]:
+        """Make arrays of the numbers."""
+        prediction, exit, _ = raw
+        return np.array([exit]), np.array([prediction])

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 _COLOURS = (
     *(CASCADE, "#d55e00", "#009e73", "#cc79a7", "#8c6d31"),
     *("#e8a200", "#7b6fd6", "#56b4e9", "#8a8f98", "#b5485d"),
-    *("#2f8f9d", "#a3a300", "#c7713d"),
+    *("#2f8f9d", "#a3a300", "#c7713d", "#5f8f4f"),
 )  # of the peers in the order of their table
-MARKERS = "osD^vPX<>dph8"
+MARKERS = "osD^vPX<>dph8*"
 _GAP = 0.5  # between the forced exits and the mix
 _SPREAD = 0.5  # of a workload's column that its peers share
 _ROW_INCHES = 0.34

@@ -24,10 +24,10 @@ Peer = Annotated[
     typer.Option(
         "--peer",
         metavar="NAME",
-        help="With --peers: this one, repeatable. native, static, 'static tuned', cut, sessions, single-file, torch, "
-        "torch.compile, earlyon, openvino, 'openvino cut', 'openvino cascade'; with --device cuda 'level 3' to "
-        "'level 0', onnxruntime, static, cut, 'onnxruntime static', torch, torch.compile, "
-        "torch-cond. Without it: all of them.",
+        help="With --peers: this one, repeatable. native, predict_one, static, 'static tuned', cut, sessions, "
+        "single-file, torch, torch.compile, earlyon, openvino, 'openvino cut', 'openvino cascade'; with --device cuda "
+        "'level 3' to 'level 0', onnxruntime, static, cut, 'onnxruntime static', torch, torch.compile, torch-cond. "
+        "Without it: all of them.",
         show_default=False,
     ),
 ]

@@ -12,6 +12,7 @@ from eeinfer.bench.peers import PeersConfig, PeersReport, compare
 QUICK = PeersConfig(
     peers=(
         "native",
+        "predict_one",
         "static",
         "static tuned",
         "cut",

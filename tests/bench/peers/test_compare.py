@@ -26,6 +26,7 @@ def test_peers_come_in_the_order_of_the_table_the_engine_first(peers_report: Pee
     assert names == [
         "eeinfer",
         "native",
+        "predict_one",
         "static",
         "static tuned",
         "cut",
@@ -38,9 +39,17 @@ def test_peers_come_in_the_order_of_the_table_the_engine_first(peers_report: Pee
 
 
 def test_whoever_ran_has_every_workload_and_the_engine_is_its_own_measure(peers_report: PeersReport) -> None:
-    assert {"eeinfer", "static", "static tuned", "cut", "sessions", "openvino", "openvino cut", "openvino cascade"} <= {
-        peer.name for peer in peers_report.ran
-    }
+    assert {
+        "eeinfer",
+        "predict_one",
+        "static",
+        "static tuned",
+        "cut",
+        "sessions",
+        "openvino",
+        "openvino cut",
+        "openvino cascade",
+    } <= {peer.name for peer in peers_report.ran}
     for peer in peers_report.ran:
         assert [timing.workload for timing in peer.timings] == WORKLOADS
         assert all(timing.ms.p10 <= timing.ms.median <= timing.ms.p90 for timing in peer.timings)
@@ -97,7 +106,9 @@ def test_batches_are_decided_row_by_row_and_compared_with_the_ideal(
     tiny_bundle: Path, noise: NDArray[Any], quick: PeersConfig
 ) -> None:
     names = ("cut", "sessions", "single-file")
-    report = compare(tiny_bundle, noise, replace(quick, peers=names, batch=4, images=16, rounds=1))
+    config = replace(quick, peers=("predict_one", *names), batch=4, images=16, rounds=1)
+    report = compare(tiny_bundle, noise, config)
+    assert report.peers[1].skipped == "it answers for one image; measure it with --batch 1"
     for peer in report.ran:
         assert all((timing.same_exits, timing.same_predictions) == (1, 1) for timing in peer.timings), peer.name
     assert [peer.name for peer in report.ran] == ["eeinfer", *names]
@@ -196,7 +207,7 @@ def test_every_peer_has_a_colour_and_a_marker_of_its_own() -> None:
 
 
 def test_an_unknown_peer_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match=r"unknown peer 'tensorflow': known are eeinfer, native"):
+    with pytest.raises(ConfigError, match=r"unknown peer 'tensorflow': known are eeinfer, native, predict_one"):
         PeersConfig(peers=("tensorflow",))
 
 
