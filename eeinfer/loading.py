@@ -71,8 +71,7 @@ def _loaded(
 ) -> Engine:
     bundle = Bundle.open(folder, verify=False, graphs=False)  # read the manifest, check that it holds together
     taus = as_limits(bundle.manifest.taus if tau is None else tau, len(bundle.manifest.segments))
-    vouched = partial(optimised.is_kept, bundle)
-    with bundle.opening(verify=verify, vouched=vouched) as check:  # graphs and hashes, and look again afterwards
+    with bundle.opening(verify=verify) as check:  # graphs and hashes, and look again afterwards
         opened = open_segments(bundle, check=check)  # choose the backend; it finds the form and opens its sessions
         if opened.optimised is False and _optimised(bundle):
             opened = open_segments(bundle, check=check)  # the first time here: now the form is there

@@ -8,7 +8,9 @@ from eeinfer.backends.base import Backend
 from eeinfer.backends.choice import candidates, gpu_index, refusal
 from eeinfer.backends.chosen import preferred
 from eeinfer.backends.loop import LoopBackend
+from eeinfer.backends.onnx_runtime import LIBRARY as ONNX_RUNTIME
 from eeinfer.backends.onnx_runtime import share_threads as share_threads
+from eeinfer.backends.ort.optimised import is_kept
 from eeinfer.bundle.folder import Bundle
 from eeinfer.errors import ConfigError, EeinferError, unknown
 from eeinfer.machine.installed import collect
@@ -40,7 +42,7 @@ def open_backend(
     threads: int | str | None = None,
     verify: bool = True,
     options: Mapping[str, str] | None = None,
-    check: Callable[[], None] = lambda: None,
+    check: Callable[..., None] = lambda **_: None,
 ) -> Backend | LoopBackend:
     """Open every segment of ``bundle`` with the backend ``name``, or with the best one that works on ``device``.
 
@@ -51,7 +53,8 @@ def open_backend(
         threads: a setting of ``eeinfer.backends.threads``.
         verify: whether the files are compared with their sums.
         options: of the backend.
-        check: checks the files of ``bundle``; called before a backend opens them that does not check them itself.
+        check: checks the files of ``bundle``; called before a backend opens them that does not check them itself, with
+            ``vouched``: whether its graphs were checked before.
 
     Raises:
         ConfigError: an unknown backend, device or option, a setting of threads that is none, or no backend that works
@@ -71,7 +74,7 @@ def open_backend(
         reason = None if facts is None or candidate not in BACKENDS else obstacle(candidate, facts, index or 0)
         if reason is None:
             if candidate != _CHECKS_ITSELF:
-                check()
+                check(vouched=candidate == ONNX_RUNTIME and is_kept(bundle))  # the others need no ONNX Runtime
             try:
                 make = _maker(candidate)
                 return make(bundle, device=device, threads=threads, verify=verify, options=options or {})

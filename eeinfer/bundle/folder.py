@@ -125,24 +125,24 @@ class Bundle:
                 finish()
 
     @contextmanager
-    def opening(self, *, verify: bool, vouched: Callable[[], bool] = lambda: False) -> Iterator[Callable[[], None]]:
+    def opening(self, *, verify: bool) -> Iterator[Callable[..., None]]:
         """Let the block read the files; whatever it made of them does not count if they were replaced meanwhile.
 
         Args:
             verify: also compare the files with their SHA-256, beside what the block does.
-            vouched: says whether graphs with these SHA-256 have been checked before, as somebody says whom this user
-                trusts. Then the hashes of a small bundle are enough, which are compared before the block goes on.
 
         Yields:
             What checks the graphs and begins with the hashes, however often it is called. It need not be called where
             somebody else does both; where something goes wrong in the block, that is done here, to explain it.
+            With ``vouched=True``, from somebody whom this user trusts, graphs with these SHA-256 were checked before:
+            then the hashes of a small bundle are enough, which are compared before the block goes on.
 
         Raises:
             ReplacedError: the files are not those that were there when the bundle was opened, which explains whatever
                 went wrong in the block.
             BundleError: as ``verifying``, or a graph that no bundle has.
         """
-        checks = _Checks(self, verify=verify, vouched=vouched)
+        checks = _Checks(self, verify=verify)
         try:
             with checks:
                 yield checks.begin
@@ -194,15 +194,15 @@ class Bundle:
 class _Checks(ExitStack):
     """Looks into the graphs and compares the hashes of a bundle's files, once, when somebody asks for it."""
 
-    def __init__(self, bundle: Bundle, *, verify: bool, vouched: Callable[[], bool]) -> None:
+    def __init__(self, bundle: Bundle, *, verify: bool) -> None:
         super().__init__()
-        self._bundle, self._verify, self._vouched, self._begun = bundle, verify, vouched, False
+        self._bundle, self._verify, self._begun = bundle, verify, False
 
-    def begin(self) -> None:
+    def begin(self, *, vouched: bool = False) -> None:
         if not self._begun:
             self._begun = True
             # A large bundle's hashes are compared while sessions open: these must not read what nobody looked at.
-            if not (self._verify and self._bundle.is_small and self._vouched()):
+            if not (self._verify and self._bundle.is_small and vouched):
                 check_graphs(self._bundle.path, self._bundle.manifest)
             if self._verify:
                 self.enter_context(self._bundle.verifying())

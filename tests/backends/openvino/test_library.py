@@ -18,6 +18,13 @@ def test_one_that_is_not_installed_is_to_be_installed(tiny_bundle: Path, monkeyp
         eeinfer.load(tiny_bundle, backend="openvino")
 
 
+def test_it_opens_bundles_without_onnx_runtime(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("openvino", reason="pip install 'eeinfer[openvino]'")
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with eeinfer.load(tiny_bundle, backend="openvino", threads=1) as engine:
+        assert engine.backend == "openvino"
+
+
 def test_one_that_is_installed_and_does_not_load_is_to_be_installed_again(
     tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
