@@ -27,7 +27,7 @@ from eeinfer.bench.tune.candidates import candidates
 from eeinfer.bench.tune.choosing import chosen
 from eeinfer.bench.tune.config import TuneConfig
 from eeinfer.bench.tune.trials import IMAGES, Setting, SetupFor, mixtures, opened, trials
-from eeinfer.bench.workers.base import Setup, Unavailable, Workload, check_one_input
+from eeinfer.bench.workers.base import NotAnswered, Setup, Unavailable, Workload, check_one_input
 from eeinfer.bench.workers.process import PeerFailed
 from eeinfer.bench.workers.rounds import calls_per_turn, run_rounds
 from eeinfer.bench.workers.workloads import leaving
@@ -124,7 +124,7 @@ def _turned_away(backend: str, left_out: dict[str, str]) -> Iterator[None]:
 
 
 def _refusal(bundle: Bundle, error: Exception, *, drawn: bool) -> str:
-    if drawn and isinstance(error, BundleError):  # not every network answers what is no image of its own
+    if drawn and isinstance(error, (BundleError, NotAnswered)):  # not every network answers what is no image of its own
         return (
             f"{bundle.path} cannot be tuned on noise ({error}); where it answers images of its own, tune it on those: "
             f"eeinfer tune {bundle.path} --data IMAGES"

@@ -21,6 +21,10 @@ class Unavailable(EeinferError):
     """A peer cannot run here or not this bundle; the text says why and is shown in its row."""
 
 
+class NotAnswered(Unavailable):
+    """The bundle does not answer what it was given: it is at fault, or what it was given is no image of its own."""
+
+
 class Workload(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the rows are to leave."""
 

@@ -102,6 +102,7 @@ class Refused(_Message, frozen=True, kw_only=True):
     """The peer cannot run, for a reason that people understand."""
 
     reason: str
+    of_bundle: bool = False  # it is the bundle that does not answer what it was given
 
 
 class Broke(_Message, frozen=True, kw_only=True):

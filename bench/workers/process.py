@@ -12,7 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from eeinfer.bench.workers import messages
-from eeinfer.bench.workers.base import Unavailable
+from eeinfer.bench.workers.base import NotAnswered, Unavailable
 
 Answer = TypeVar("Answer", bound=messages.Reply)
 
@@ -41,7 +41,7 @@ class PeerProcess:
         """Send a request and wait for its reply.
 
         Raises:
-            Unavailable: the peer cannot do it, and why.
+            Unavailable: the peer cannot do it, and why; NotAnswered where the bundle is at fault.
             PeerFailed: it died, raised, answered with something else, or did not answer within ``seconds``; the
                 process is gone then.
         """
@@ -102,7 +102,7 @@ class PeerProcess:
             self.kill()
             raise PeerFailed(f"its process answered with something else: {line[:80]!r}") from error
         if isinstance(reply, messages.Refused):
-            raise Unavailable(reply.reason)
+            raise (NotAnswered if reply.of_bundle else Unavailable)(reply.reason)
         if isinstance(reply, messages.Broke):
             self.kill()
             raise PeerFailed(reply.error)

@@ -19,7 +19,7 @@ from eeinfer.bench.timing.clock import no_collection
 from eeinfer.bench.workers import messages
 from eeinfer.bench.workers.base import Array, Call, Peer, Setup, Unavailable, Workload
 from eeinfer.bench.workers.memory import PeakMemory
-from eeinfer.errors import EeinferError, first_line
+from eeinfer.errors import BundleError, EeinferError, first_line
 from eeinfer.machine.versions import versions_of
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ class Worker:
         try:
             return self._do(request)
         except (EeinferError, ImportError) as error:
-            return messages.Refused(reason=first_line(error)[:_LONGEST])
+            of_bundle = isinstance(error, BundleError)
+            return messages.Refused(reason=first_line(error)[:_LONGEST], of_bundle=of_bundle)
         except Exception as error:  # a peer's library raises what it likes; the others must go on
             return messages.Broke(error=f"{type(error).__name__}: {first_line(error)[:_LONGEST]}")
 
