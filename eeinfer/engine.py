@@ -101,7 +101,7 @@ class Engine:
     def predict_one(
         self, image: Given, *, tau: Taus | None = None, deadline_ms: float | None = None
     ) -> tuple[int, int, float]:
-        """Classify one image: a call without a ``Result``, whose arrays cost more than all else around a small network.
+        """Classify one image: a call without a ``Result``, whose arrays cost about as much as all else it adds.
 
         Returns:
             Index of the class, exit and score, as a call's row has them: -1, -1 and NaN for an image with NaN or

@@ -5,11 +5,10 @@ wrong with it, the bundle's own segments run.
 """
 
 import logging
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from eeinfer.backends.onnx_runtime import LIBRARY, onnxruntime
+from eeinfer.backends.onnx_runtime import onnxruntime
 from eeinfer.bundle.build_record import BUILD_NAME
 from eeinfer.bundle.folder import Bundle
 from eeinfer.bundle.optimised import Form, Target, read_form, read_record
@@ -39,11 +38,8 @@ def place(bundle: Bundle) -> Path | None:
 
 
 def is_kept(bundle: Bundle) -> bool:
-    """Whether the cache has the form of a bundle with this manifest: it was made of graphs that were checked.
-
-    False where ONNX Runtime is not loaded: another library may be about to run the bundle, which needs none.
-    """
-    kept = None if sys.modules.get(LIBRARY) is None else place(bundle)
+    """Whether the cache has the form of a bundle with this manifest: it was made of graphs that were checked."""
+    kept = place(bundle)
     return kept is not None and (kept / BUILD_NAME).is_file()
 
 
