@@ -13,7 +13,7 @@ from eeinfer.backends.onnx_runtime import shared_threads
 from eeinfer.backends.openvino import library as openvino
 from eeinfer.backends.threads import PARKED, as_threads
 from eeinfer.bundle.folder import Bundle
-from eeinfer.errors import ConfigError, EeinferError
+from eeinfer.errors import EeinferError
 from eeinfer.machine import cache
 from eeinfer.machine.cores import physical_cores
 from eeinfer.machine.extras import RUNTIME_WHEELS
@@ -169,8 +169,11 @@ def quickest(bundle: Bundle, threads: int | str | None = None, *, process: bool 
 
     Args:
         bundle: that is about to be opened.
-        threads: asked for, a setting of ``eeinfer.backends.threads``; of what is none, the backend says so.
+        threads: asked for, a setting of ``eeinfer.backends.threads``.
         process: whether the process is the cascade's own, so that all its sessions may share one pool.
+
+    Raises:
+        ConfigError: ``threads`` is no such setting.
     """
     choice = find_choice(bundle)
     pick = _picked(choice, bundle, threads, process=process)
@@ -252,10 +255,7 @@ def _picked(choice: Choice | None, bundle: Bundle, threads: int | str | None, *,
         return None
     if threads is None:
         return choice.pick(process=process)
-    try:
-        plan = as_threads(threads, [segment.flops for segment in bundle.manifest.segments])
-    except ConfigError:  # the backend says so, after it has looked at the bundle's files
-        return None
+    plan = as_threads(threads, [segment.flops for segment in bundle.manifest.segments])
     return choice.pick(max(plan.counts), process=process) if plan.mode == PARKED else None
 
 

@@ -239,7 +239,8 @@ def test_of_damage_and_a_setting_that_is_none_the_damage_is_told_tuned_or_not(bu
     save_choice(Bundle.open(bundle_copy), CHOICE)
     with pytest.raises(eeinfer.ConfigError, match="nonsense"):
         eeinfer.load(bundle_copy, threads="nonsense")
-    (bundle_copy / "segment_01.onnx").write_bytes(b"no graph")
+    segment = bundle_copy / "segment_01.onnx"
+    segment.write_bytes(bytes(segment.stat().st_size))  # the size is looked at before all else
     with pytest.raises(eeinfer.BundleError, match="segment_01"):
         eeinfer.load(bundle_copy, threads="nonsense")
 
