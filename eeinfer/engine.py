@@ -59,7 +59,7 @@ class Engine:
         self._given: tuple[Taus, tuple[float, ...]] = (taus, taus)  # thresholds of a call, and what was made of them
         first = bundle.manifest.inputs[0].tensor
         self._name, self._dtype = first.name, np.dtype(first.dtype)
-        self._one_shape = (1, *first.shape) if len(bundle.manifest.inputs) == 1 else ()
+        self._one_shape = (1, *first.shape) if len(bundle.manifest.inputs) == 1 else None
         self._idle_lanes: list[Lane] = []
         self._warm_up()
 

@@ -56,7 +56,7 @@ class Scheduler:
         self.costs = measured(loop, engine.manifest, self.config.max_batch)
         first = engine.manifest.inputs[0].tensor
         self._name, self._dtype = first.name, np.dtype(first.dtype)
-        self._one_shape = (1, *first.shape) if len(engine.manifest.inputs) == 1 else ()
+        self._one_shape = (1, *first.shape) if len(engine.manifest.inputs) == 1 else None
         self._own = as_limits(engine.tau, len(engine.tau))
         self._observer = observer or Observer()
         self._core = Core(loop, engine.manifest, self.costs, self.config, observer=self._observer)

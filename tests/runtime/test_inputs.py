@@ -98,6 +98,7 @@ def without(name: str) -> dict[str, Any]:
     ("given", "text"),
     [
         (np.zeros((2, 5), np.int64), r"the bundle reads 'ids', 'mask', 'scale'; give a mapping"),
+        (np.array(3), r"the bundle reads 'ids', 'mask', 'scale'; give a mapping"),
         (without("mask"), r"the inputs given are 'ids', 'scale'; the bundle reads 'ids', 'mask', 'scale'"),
         ({**texts(2, 5), "type": np.zeros(2)}, r"given are .*'type'; the bundle reads"),
         ({**without("mask"), "Mask": np.ones((2, 5), bool)}, r"given are .*'Mask'; the bundle reads"),
@@ -122,7 +123,7 @@ def without(name: str) -> dict[str, Any]:
     ],
 )
 def test_what_the_bundle_does_not_read_is_refused(engine: Engine, given: Any, text: str) -> None:
-    for call in (engine, engine.stream, engine.all_exits, engine.anytime):
+    for call in (engine, engine.predict_one, engine.stream, engine.all_exits, engine.anytime):
         with pytest.raises(InputError, match=text):
             call(given)
 

@@ -91,6 +91,7 @@ def test_what_is_not_one_prepared_row_is_not_answered_at_once(tiny: Engine, word
     words = eeinfer.load(words_bundle, threads=1, backend="onnxruntime")
     with Scheduler(words, ServingConfig(max_batch=2)) as scheduler:
         assert scheduler.at_once({"ids": np.zeros((1, 4), np.int64)}) is None
+        assert scheduler.at_once({"ids": np.array(3)}) is None
 
 
 def test_draining_waits_for_a_row_that_is_answered_at_once(tiny: Engine) -> None:
