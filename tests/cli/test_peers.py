@@ -38,7 +38,7 @@ def test_stdout_is_the_report_with_json(run: Run, tiny_bundle: Path, labelled: P
         (["--peer", "cut"], "--peer goes with --peers"),
         (["--taus", "0.9"], "--taus goes with --peers"),
         (["--checkpoint", "x.pt"], "--checkpoint goes with --peers"),
-        (["--peers", "--peer", "keras"], "unknown peer 'keras': known are eeinfer, native, static"),
+        (["--peers", "--peer", "keras"], "unknown peer 'keras': known are eeinfer, native, predict_one, static"),
         (["--peers", "--checkpoint", "nowhere.pt"], "checkpoint nowhere.pt does not exist"),
         (["--peers", "--taus", "0.9,many"], "--taus '0.9,many' is not a number"),
         (["--peers", "--taus", "0.9,0.8"], "tau is a list of 2; give one number"),
