@@ -252,7 +252,9 @@ def test_bench_callers_prints_and_writes_what_threads_got(
     assert "threads calling one engine" in done.out
     assert Path("tiny-bench/callers.json").is_file()
     quiet = run("bench", tiny_bundle, "--data", labelled, "--callers", 2, "--rounds", 1, "--json")
-    assert [row["callers"] for row in json.loads(quiet.out)["rows"]] == [2]
+    report = json.loads(quiet.out)
+    assert [row["callers"] for row in report["rows"]] == [2]
+    assert "asked for" not in report["environment"]["how"]
 
 
 @pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
@@ -263,7 +265,9 @@ def test_bench_callers_takes_the_backend_that_is_asked_for(
     monkeypatch.setattr("eeinfer.bench.callers.CallersConfig.turn_seconds", 0.01)
     asked = ("--callers", "1", "--rounds", 1, "--threads", 1, "--backend", backend, "--json")
     done = run("bench", tiny_bundle, "--data", labelled, *asked)
-    assert json.loads(done.out)["environment"]["backend"] == backend
+    found = json.loads(done.out)["environment"]
+    assert found["backend"] == backend
+    assert found["how"].endswith(": it was asked for")
 
 
 @pytest.mark.parametrize(

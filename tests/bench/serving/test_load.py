@@ -96,6 +96,7 @@ def test_a_bundle_is_loaded_beside_its_peers(tiny_bundle: Path) -> None:
     assert all(ours.exits)
     assert (sum(static.exits), static.exits[0]) == (static.requests, static.requests)
     assert set(report.peaks) == {"re-batching", "static"}
+    assert report.environment.how == "ONNX Runtime, the loop in Python: it was asked for"
     assert render_load(report).renderables
     with pytest.raises(ConfigError, match="unknown peer 'nobody'"):
         load_bundle(tiny_bundle, ServingConfig(), LoadPlan(names=("nobody",)), silent)
