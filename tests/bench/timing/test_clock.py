@@ -1,4 +1,5 @@
 import gc
+import itertools
 from collections import Counter
 
 import numpy as np
@@ -90,6 +91,14 @@ def test_pairs_run_back_to_back_on_the_same_batch_with_the_order_alternating() -
     assert all({first[0], second[0]} == {"s", "r"} and first[1] == second[1] for first, second in timed)
     assert [first[0] for first, _ in timed] == ["s", "r", "s", "r", "s"]
     assert [first[1] for first, _ in timed] == [4, 7, 4, 7, 4]
+
+
+def test_no_pair_always_runs_after_the_same_other_one() -> None:
+    log: list[tuple[str, int]] = []
+    pairs = [Pair(name=name, subject=recorder(log, name), reference=lambda _: None, batches=[0]) for name in "pq"]
+    time_pairs(pairs, 15, 60.0, ignore)
+    blocks = [name for name, same in itertools.groupby(name for name, _ in log) for _ in range(len([*same]) // 6)]
+    assert blocks == ["p", "q", "q", "p", "p", "q"]  # a call untimed and five timed in each
 
 
 def test_a_sixth_of_the_pairs_is_enough_when_time_is_up() -> None:
