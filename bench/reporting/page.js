@@ -98,7 +98,7 @@ function axes({ spec, svg, x, y, box, narrow }, xRange, yRange) {
   if (spec.y) make("text", { x: -(box.top + box.bottom) / 2, y: 12, transform: "rotate(-90)", "text-anchor": "middle" }, svg, spec.y);
 }
 
-// A name that is wider than its room goes on in a second line; what is wider still ends early, and is told in full by who is pointed at.
+// A name that is wider than its room goes on in a second line; what is wider still ends early: pointing at its bar tells all of it.
 function fit(name, room) {
   if (name.getComputedTextLength() <= room) return;
   const parts = name.textContent.split(/ (?=[^ ]+$)/);
