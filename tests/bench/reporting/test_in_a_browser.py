@@ -35,7 +35,7 @@ seen.unnamed = [...document.querySelectorAll("svg, input, table")].filter((one) 
   !one.getAttribute("aria-label") && !(one.labels && one.labels.length)).length;
 seen.plots = [...document.querySelectorAll(".plot svg")].map((svg) => svg.getBoundingClientRect().width);
 seen.text = [...document.querySelectorAll(".plot svg text")].map((text) => {
-  const a = text.getBoundingClientRect(), b = text.closest("figure").getBoundingClientRect();
+  const a = text.getBoundingClientRect(), b = text.closest("svg").getBoundingClientRect();
   return Math.max(b.left - a.left, a.right - b.right);
 }).reduce((a, b) => Math.max(a, b), 0);
 seen.clash = [...document.querySelectorAll(".plot svg")].filter((svg) => {
