@@ -129,6 +129,29 @@ def test_a_connection_whose_answer_went_ahead_of_the_body_is_closed_without_anot
         assert time.monotonic() - began > 0.2
 
 
+LAST = AHEAD.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1)
+
+
+def test_whoever_sends_on_after_an_answer_that_closes_can_read_it(address: tuple[str, int]) -> None:
+    with connected(address) as connection:
+        connection.sendall(LAST)
+        for _ in range(4):
+            time.sleep(0.05)  # the server has answered, and had closed the connection: what comes then resets it
+            connection.sendall(bytes(50_000))
+        assert answer(connection) == (200, {})
+
+
+@pytest.mark.parametrize("rest", [0, 200_000])
+def test_a_connection_is_let_go_after_the_answer_that_closes_though_the_client_stays(rest: int) -> None:
+    with listening_for(0.3) as found, connected(found.address) as one:
+        one.sendall(LAST + bytes(rest))
+        assert answer(one) == (200, {})
+        until = time.monotonic() + 10
+        while (open_ones := found.server.server_state.connections) and time.monotonic() < until:
+            time.sleep(0.02)
+        assert not open_ones
+
+
 def test_what_is_accepted_sends_without_delay() -> None:
     """Large answers are written in two parts: with Nagle's delay the second waits 40 ms for the first one's receipt."""
     from eeinfer.serving.web.processes.sockets import listening

@@ -133,7 +133,7 @@ def test_truncated_and_surplus_binary_parts_are_refused(server: servers.Server) 
 
 def test_large_bodies_and_images_are_refused_before_they_take_memory(server: servers.Server) -> None:
     with closing(http.client.HTTPConnection(server.http, timeout=20)) as connection:
-        connection.putrequest("POST", INFER)  # answered before the body is sent: a client that sends on is cut off
+        connection.putrequest("POST", INFER)  # answered before the body is sent
         connection.putheader("Content-Length", str(2 << 20))
         connection.endheaders()
         refused = connection.getresponse()

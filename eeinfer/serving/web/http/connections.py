@@ -125,10 +125,20 @@ def limited(
                 f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
             )
             self.transport.write(head.encode() + body)
+            self._leave_within(_LEAVES_S)
+
+        def close(self) -> None:
+            if self._has_more:  # the answer went ahead of the body, which may take its time
+                self._leave_within(timeout_s)
+            else:
+                super().close()
+
+        def _leave_within(self, seconds: float) -> None:
+            """Close for writing alone at first: closed with something unread, the answer would be lost too."""
             self._over = True
-            if self.transport.can_write_eof():  # closed at once with something unread, the answer would be lost too
+            if self.transport.can_write_eof():
                 self.transport.write_eof()
-                self.loop.call_later(_LEAVES_S, self._reader.leave)
+                self.loop.call_later(seconds, self._reader.leave)
             else:
                 self.transport.close()
 

@@ -84,6 +84,10 @@ class ShortWay(HttpToolsProtocol):
         if self.company is not None:
             self.company.answered(self)
 
+    def close(self) -> None:
+        """Close the connection behind an answer."""
+        self.transport.close()
+
     def _is_short(self) -> bool:
         company, parser, headers, url = self.company, self.parser, dict(self.headers), self.url
         length = headers.get(b"content-length", b"")
@@ -127,7 +131,7 @@ class ShortWay(HttpToolsProtocol):
     def _begin(self) -> None:
         self._unset_keepalive_if_required()  # an answer of the same piece, the short way, let the connection rest
         super().on_headers_complete()
-        together: Any = Together(self.transport, self.loop)  # the cycle asks no more of it
+        together: Any = Together(self.transport, self.loop, self.close)  # the cycle asks no more of it
         self.cycle.transport = together
 
     def _write(self, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:

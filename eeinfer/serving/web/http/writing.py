@@ -1,6 +1,7 @@
 """Writing answers: head and body in one piece, and not for ever to somebody who does not read."""
 
 import asyncio
+from collections.abc import Callable
 
 _JOINED_BYTES = 64 << 10  # larger bodies go without being copied
 _TAKES_BYTES = 16 << 10  # what a client that reads takes within its time, at least
@@ -9,8 +10,11 @@ _TAKES_BYTES = 16 << 10  # what a client that reads takes within its time, at le
 class Together:
     """What an answer is written to: the head waits for what is written in the same turn of the loop."""
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport, self._loop, self._head = transport, loop, b""
+    def __init__(
+        self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, close: Callable[[], None]
+    ) -> None:
+        """Take what closes the connection, too."""
+        self._transport, self._loop, self._close, self._head = transport, loop, close, b""
 
     def write(self, data: bytes) -> None:
         """Write, after what waits and together with it."""
@@ -27,7 +31,7 @@ class Together:
     def close(self) -> None:
         """Close, once everything is written."""
         self._flush()
-        self._transport.close()
+        self._close()
 
     def is_closing(self) -> bool:
         """Tell whether it is closed, or about to be."""
