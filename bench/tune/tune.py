@@ -1,8 +1,8 @@
 """Tuning: every setting of threads of every library in a process of its own, all taking turns, then the costs."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
@@ -77,7 +77,7 @@ def tune(bundle: str | os.PathLike[str], config: TuneConfig, progress: Progress,
 
     def measured(backend: str, settings: list[Setting]) -> Profile:
         progress("what rows cost", [*tried].index(backend), len(tried))
-        return _profile(found, exits, settings, plans, config)
+        return _profile(found.manifest.name, exits, settings, plans, config)
 
     with temporary_folder("eeinfer-tune") as folder, ExitStack() as stack:
         setup = _setup(found, folder, config, images)
@@ -108,19 +108,13 @@ def _each(tried: Mapping[str, Given], do: Callable[[str, Given], Found], left_ou
     """Do it for every backend; one that fails is turned away with its reason, except ONNX Runtime, which has to run."""
     found = {}
     for backend, given in tried.items():
-        with _turned_away(backend, left_out):
+        try:
             found[backend] = do(backend, given)
+        except (PeerFailed, Unavailable) as error:  # noqa: PERF203 - each takes seconds
+            if backend == ONNX_RUNTIME:
+                raise
+            left_out[backend] = str(error)
     return found
-
-
-@contextmanager
-def _turned_away(backend: str, left_out: dict[str, str]) -> Iterator[None]:
-    try:
-        yield
-    except (PeerFailed, Unavailable) as error:
-        if backend == ONNX_RUNTIME:
-            raise
-        left_out[backend] = str(error)
 
 
 def _refusal(bundle: Bundle, error: Exception, *, drawn: bool) -> str:
@@ -140,13 +134,13 @@ def _candidate(bundle: Bundle, backend: str, images: Any, config: TuneConfig) ->
 
 
 def _profile(
-    bundle: Bundle, exits: tuple[int, ...], settings: list[Setting], plans: Sequence[Workload], config: TuneConfig
+    bundle: str, exits: tuple[int, ...], settings: list[Setting], plans: Sequence[Workload], config: TuneConfig
 ) -> Profile:
     found = trials(settings, plans)
     best = next(setting for setting in settings if setting.threads == found[0].threads)
     costs = best.costs(config, config.sizes)
     return Profile(
-        bundle=bundle.manifest.name,
+        bundle=bundle,
         threads=next(trial.threads for trial in found if not trial.threads.startswith(SHARED)),
         process=found[0].threads,
         exits=exits,
